@@ -1,1 +1,37 @@
-//! Placeholder.
+//! YOLOv10 object detection in Rust: weights and pictures in, boxes out, and every byte back on drop.
+//!
+//! ```text
+//! picture -> letterbox -> backbone -> neck -> head -> decode -> detections
+//! ```
+//!
+//! The network ([`network::Network`]) is written once, as burn modules whose `forward` is generic over what a
+//! feature map is ([`network::FeatureMap`]). It runs on the native CPU engine of `yolov10-cpu`, or as burn tensors.
+
+mod backbone;
+mod blocks;
+mod decode;
+mod detection;
+mod detector;
+mod device;
+mod engine;
+mod error;
+mod feature_map;
+mod head;
+mod letterbox;
+mod neck;
+mod picture;
+mod resample;
+mod weights;
+
+/// The network itself, for those who look inside or run it on an engine of their own.
+pub mod network;
+
+pub use decode::{MAX_DETECTIONS, Selection};
+pub use detection::{Detection, Rect};
+pub use detector::{Detector, Options, Speed};
+pub use device::Device;
+pub use engine::{Inventory, Step};
+pub use error::Error;
+pub use letterbox::{Fit, Letterbox, Size};
+pub use picture::{decode_picture, open_picture};
+pub use weights::Weights;

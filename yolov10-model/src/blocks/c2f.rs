@@ -1,0 +1,104 @@
+//! Cross-stage partial block: half of the channels go through a chain of bottlenecks, and every link is kept.
+//!
+//! The plain bottleneck and the compact inverted block (CIB, arXiv:2405.14458 §3.3) are both a chain of
+//! convolutions with an optional skip; which one a stage holds is read off its tensors.
+
+use burn::module::Module;
+
+use super::{Conv, Filter};
+use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+
+/// A chain of convolutions, its input added to its output where there is a skip.
+#[derive(Module, Debug)]
+pub struct Bottleneck {
+    convs: Vec<Conv>,
+    skip: bool,
+}
+
+impl Bottleneck {
+    /// Two dense 3x3 convolutions.
+    fn plain(scope: &Scope, channels: usize, skip: bool) -> Result<Self, Error> {
+        Self::chain(scope, channels, [Filter::dense(3); 2], skip)
+    }
+
+    /// Depthwise 3x3, 1x1, depthwise 3x3 (7x7 in the large-kernel form), 1x1, depthwise 3x3; always with a skip.
+    fn compact_inverted(scope: &Scope, channels: usize) -> Result<Self, Error> {
+        let middle = if scope.at("convs.2").kernel()? == 7 { 7 } else { 3 };
+        let filters = [
+            Filter::depthwise(3),
+            Filter::dense(1),
+            Filter::depthwise(middle),
+            Filter::dense(1),
+            Filter::depthwise(3),
+        ];
+        Self::chain(scope, channels, filters, true)
+    }
+
+    fn chain<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N], skip: bool) -> Result<Self, Error> {
+        let mut convs: Vec<Conv> = Vec::with_capacity(N);
+        for (index, filter) in filters.into_iter().enumerate() {
+            let channels_in = convs.last().map_or(channels, |conv| conv.channels_out);
+            convs.push(Conv::new(&scope.at("convs").at(index), channels_in, filter)?);
+        }
+        Ok(Self { convs, skip })
+    }
+
+    /// `[B, C, H, W]` to `[B, C, H, W]`.
+    pub fn forward<M: FeatureMap>(&self, input: M) -> M {
+        let skipped = self.skip.then(|| input.clone());
+        let output = self.convs.iter().fold(input, |map, conv| conv.forward(map));
+        match skipped {
+            Some(input) => output.add(input),
+            None => output,
+        }
+    }
+}
+
+/// Whether the plain bottlenecks of a stage add their input to their output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Skip {
+    /// In the backbone.
+    Always,
+    /// In the neck, where only the compact inverted ones do.
+    Inverted,
+}
+
+/// A stage: expand, bottlenecks on the second half, merge of everything seen on the way.
+#[derive(Module, Debug)]
+pub struct C2f {
+    expand: Conv,
+    bottlenecks: Vec<Bottleneck>,
+    merge: Conv,
+}
+
+impl C2f {
+    pub(crate) fn new(scope: &Scope, channels: usize, skip: Skip) -> Result<Self, Error> {
+        let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
+        let half = expand.channels_out / 2;
+        let chains = scope.at("bottlenecks");
+        let bottlenecks = (0..chains.children())
+            .map(|index| match chains.at(index) {
+                chain if chain.at("convs").children() > 2 => Bottleneck::compact_inverted(&chain, half),
+                chain => Bottleneck::plain(&chain, half, skip == Skip::Always),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let merge = Conv::new(&scope.at("merge"), (2 + bottlenecks.len()) * half, Filter::dense(1))?;
+        Ok(Self { expand, bottlenecks, merge })
+    }
+
+    /// Channels of the output.
+    pub fn channels_out(&self) -> usize {
+        self.merge.channels_out
+    }
+
+    /// `[B, C, H, W]` to `[B, O, H, W]`.
+    pub fn forward<M: FeatureMap>(&self, input: M) -> M {
+        let half = self.expand.channels_out / 2;
+        let mut seen = Vec::from(self.expand.forward(input).split([half, half]));
+        for bottleneck in &self.bottlenecks {
+            let last = seen[seen.len() - 1].clone();
+            seen.push(bottleneck.forward(last));
+        }
+        self.merge.forward(M::concat(seen))
+    }
+}

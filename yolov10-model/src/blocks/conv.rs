@@ -1,0 +1,102 @@
+//! Convolution, bias, activation: the one layer with weights. Batch norm is folded into them by the converter.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+
+/// What follows a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `x * sigmoid(x)`.
+    Silu,
+}
+
+/// The shape of a convolution apart from its channels; padding is half the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Step between outputs, in input pixels.
+    pub stride: usize,
+    /// One filter per channel instead of sums over all channels.
+    pub depthwise: bool,
+    /// What follows.
+    pub activation: Activation,
+}
+
+impl Filter {
+    /// A `kernel` x `kernel` filter over all channels, stride 1, SiLU.
+    pub const fn dense(kernel: usize) -> Self {
+        Self {
+            kernel,
+            stride: 1,
+            depthwise: false,
+            activation: Activation::Silu,
+        }
+    }
+
+    /// A `kernel` x `kernel` filter for each channel by itself, stride 1, SiLU.
+    pub const fn depthwise(kernel: usize) -> Self {
+        Self {
+            depthwise: true,
+            ..Self::dense(kernel)
+        }
+    }
+
+    /// The same with another stride.
+    pub const fn stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// The same without activation.
+    pub const fn linear(self) -> Self {
+        self.activation(Activation::Identity)
+    }
+
+    /// The same with another activation.
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+}
+
+/// Convolution with bias and activation.
+#[derive(Module, Debug)]
+pub struct Conv {
+    /// `[O, I, k, k]`, depthwise `[O, 1, k, k]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[O]`.
+    pub bias: Param<Tensor<1>>,
+    /// I, the channels it takes.
+    pub channels_in: usize,
+    /// O, the channels it gives.
+    pub channels_out: usize,
+    /// Everything else.
+    #[module(skip)]
+    pub filter: Filter,
+}
+
+impl Conv {
+    /// The convolution whose tensors are at `scope`; the number of outputs is theirs to say.
+    pub(crate) fn new(scope: &Scope, channels_in: usize, filter: Filter) -> Result<Self, Error> {
+        let inputs = if filter.depthwise { 1 } else { channels_in };
+        let outputs = filter.depthwise.then_some(channels_in);
+        let kernel = Some(filter.kernel);
+        let weight = scope.param("weight", [outputs, Some(inputs), kernel, kernel])?;
+        let [channels_out, _, _, _] = weight.lazy_shape().dims();
+        Ok(Self {
+            bias: scope.param("bias", [Some(channels_out)])?,
+            weight,
+            channels_in,
+            channels_out,
+            filter,
+        })
+    }
+
+    /// `[B, I, H, W]` to `[B, O, H/stride, W/stride]`.
+    pub fn forward<M: FeatureMap>(&self, input: M) -> M {
+        input.conv(self)
+    }
+}

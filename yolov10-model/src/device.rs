@@ -1,0 +1,85 @@
+//! Where a detector computes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Error;
+
+/// Where a detector computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The native engine on the processor: the default, and the fastest without a GPU.
+    #[default]
+    Cpu,
+    /// burn-flex on the processor: slow, kept as the reference that the other engines are held against.
+    Flex,
+    /// An NVIDIA GPU by its number, in a build with the feature `cuda`.
+    Cuda(usize),
+    /// Any GPU through wgpu, software Vulkan included, in a build with the feature `wgpu`.
+    Wgpu,
+}
+
+impl Device {
+    /// The burn device behind it.
+    ///
+    /// # Errors
+    /// This build or this machine does not have it.
+    pub(crate) fn open(self) -> Result<burn::tensor::Device, Error> {
+        match self {
+            Self::Cpu | Self::Flex => Ok(burn::tensor::Device::flex()),
+            Self::Cuda(index) => self.open_cuda(index),
+            Self::Wgpu => self.open_wgpu(),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn open_cuda(self, index: usize) -> Result<burn::tensor::Device, Error> {
+        crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable { device: self.to_string(), reason })?;
+        Ok(burn::tensor::Device::cuda(index))
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn open_cuda(self, _index: usize) -> Result<burn::tensor::Device, Error> {
+        Err(Error::NotBuiltIn { device: self.to_string(), feature: "cuda" })
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
+        todo!()
+    }
+
+    #[cfg(not(feature = "wgpu"))]
+    fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
+        Err(Error::NotBuiltIn { device: self.to_string(), feature: "wgpu" })
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Flex => f.write_str("flex"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Wgpu => f.write_str("wgpu"),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = Error;
+
+    /// `cpu`, `flex`, `cuda`, `cuda:1`, `wgpu`; a bare number is a CUDA device, as ultralytics has it.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownDevice(name.to_owned());
+        match name {
+            "cpu" => Ok(Self::Cpu),
+            "flex" => Ok(Self::Flex),
+            "cuda" => Ok(Self::Cuda(0)),
+            "wgpu" => Ok(Self::Wgpu),
+            name => {
+                let index = name.strip_prefix("cuda:").unwrap_or(name);
+                index.parse().map(Self::Cuda).map_err(|_| unknown())
+            }
+        }
+    }
+}

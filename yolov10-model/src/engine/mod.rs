@@ -1,0 +1,9 @@
+//! The engines: how the network runs. Nothing here knows what YOLOv10 looks like.
+
+mod inventory;
+mod native;
+mod tensors;
+
+pub use inventory::{Inventory, Step};
+pub(crate) use native::NativeEngine;
+pub(crate) use tensors::TensorEngine;

@@ -1,0 +1,106 @@
+//! Everything that can go wrong between a weight file, a picture and its detections.
+
+use std::path::PathBuf;
+
+use crate::letterbox::Size;
+
+/// Why a detector could not be made or a picture not be searched.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system did not let a file be read.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The bytes are not a weight file of this program.
+    #[error("not a converted weight file: {reason}")]
+    NotWeights {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The network needs a tensor that the weight file lacks.
+    #[error("tensor {tensor}: missing from the weight file")]
+    MissingTensor {
+        /// Its key.
+        tensor: String,
+    },
+    /// A tensor of the weight file has another shape than the network needs.
+    #[error("tensor {tensor}: expected {expected}, found {found:?}")]
+    MisshapedTensor {
+        /// Its key.
+        tensor: String,
+        /// The shape needed; `_` where any size will do.
+        expected: String,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor is stored in a type that weights do not come in.
+    #[error("tensor {tensor}: expected F32, F16 or BF16, found {found}")]
+    UnsupportedDtype {
+        /// Its key.
+        tensor: String,
+        /// The type in the file.
+        found: String,
+    },
+    /// The weight file has tensors that the network does not need.
+    #[error("tensors that the network has no use for: {names}")]
+    UnusedTensors {
+        /// At most ten keys and how many more there are.
+        names: String,
+    },
+    /// A picture could not be decoded.
+    #[error("not a picture that can be read: {reason}")]
+    NotAPicture {
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A picture without pixels.
+    #[error("a picture of {0} has no pixels")]
+    EmptyPicture(Size),
+    /// A network input size that is not a positive multiple of the largest stride.
+    #[error("input size {found}: height and width must be positive multiples of {stride} pixels")]
+    InputSize {
+        /// The size asked for.
+        found: Size,
+        /// The largest stride.
+        stride: usize,
+    },
+    /// A device's name is not one of those known.
+    #[error("device {0}: expected cpu, flex, cuda, cuda:N or wgpu")]
+    UnknownDevice(String),
+    /// The program was built without the engine for this device.
+    #[error("device {device}: this build has no {feature}; build with --features {feature}")]
+    NotBuiltIn {
+        /// The device asked for.
+        device: String,
+        /// The feature that brings its engine.
+        feature: &'static str,
+    },
+    /// The device's hardware, driver or libraries are not there.
+    #[error("device {device}: {reason}")]
+    DeviceUnavailable {
+        /// The device asked for.
+        device: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The CPU engine.
+    #[error(transparent)]
+    Engine(#[from] yolov10_cpu::Error),
+}
+
+impl Error {
+    pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
+        Self::NotWeights { reason: reason.into() }
+    }
+
+    pub(crate) fn misshaped(tensor: String, expected: &[Option<usize>], found: &[usize]) -> Self {
+        let expected: Vec<String> =
+            expected.iter().map(|size| size.map_or("_".to_owned(), |size| size.to_string())).collect();
+        let expected = format!("[{}]", expected.join(", "));
+        Self::MisshapedTensor { tensor, expected, found: found.to_vec() }
+    }
+}

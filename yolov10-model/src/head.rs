@@ -1,0 +1,114 @@
+//! Head: for every cell of P3, P4, P5 a box and class logits (arXiv:2405.14458 §3.2, consistent dual assignments).
+//!
+//! The one-to-one branches give one box per object and need no NMS; the one-to-many branches, which helped
+//! in training, are there only where the weight file kept them. Turning raw maps into boxes is `decode`.
+
+use burn::module::Module;
+
+use crate::blocks::{Conv, Filter};
+use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+
+/// Bins of the distribution over a box side's distance (DFL, arXiv:2006.04388).
+pub const REG_MAX: usize = 16;
+/// A box's left, top, right and bottom.
+pub const SIDES: usize = 4;
+
+/// Hidden convolutions with SiLU, then a 1x1 without.
+#[derive(Module, Debug)]
+pub struct Branch {
+    hidden: Vec<Conv>,
+    output: Conv,
+}
+
+impl Branch {
+    fn new<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N]) -> Result<Self, Error> {
+        let mut hidden: Vec<Conv> = Vec::with_capacity(N);
+        for (index, filter) in filters.into_iter().enumerate() {
+            let channels_in = hidden.last().map_or(channels, |conv| conv.channels_out);
+            hidden.push(Conv::new(&scope.at("hidden").at(index), channels_in, filter)?);
+        }
+        let channels_in = hidden.last().map_or(channels, |conv| conv.channels_out);
+        let output = Conv::new(&scope.at("output"), channels_in, Filter::dense(1).linear())?;
+        Ok(Self { hidden, output })
+    }
+
+    /// `[B, C, H, W]` to `[B, O, H, W]`.
+    pub fn forward<M: FeatureMap>(&self, input: M) -> M {
+        self.output.forward(self.hidden.iter().fold(input, |map, conv| conv.forward(map)))
+    }
+}
+
+/// What a head says of P3, P4, P5 before decoding.
+#[derive(Clone, Debug)]
+pub struct RawMaps<M> {
+    /// Distributions over the four distances, `[B, 4 * REG_MAX, H/s, W/s]` for s = 8, 16, 32.
+    pub boxes: [M; 3],
+    /// Class logits, `[B, classes, H/s, W/s]`.
+    pub classes: [M; 3],
+}
+
+/// A box branch and a class branch per scale.
+#[derive(Module, Debug)]
+pub struct Branches {
+    boxes: [Branch; 3],
+    classes: [Branch; 3],
+}
+
+impl Branches {
+    fn new(scope: &Scope, channels: [usize; 3], classes: usize) -> Result<Self, Error> {
+        let box_filters = [Filter::dense(3); 2];
+        let class_filters = [
+            Filter::depthwise(3),
+            Filter::dense(1),
+            Filter::depthwise(3),
+            Filter::dense(1),
+        ];
+        let boxes = scope.at("boxes");
+        let logits = scope.at("classes");
+        let box_branch = |scale: usize| {
+            let branch = Branch::new(&boxes.at(scale), channels[scale], box_filters)?;
+            boxes.at(scale).at("output").expect_outputs(&branch.output, SIDES * REG_MAX)?;
+            Ok::<_, Error>(branch)
+        };
+        let class_branch = |scale: usize| {
+            let branch = Branch::new(&logits.at(scale), channels[scale], class_filters)?;
+            logits.at(scale).at("output").expect_outputs(&branch.output, classes)?;
+            Ok::<_, Error>(branch)
+        };
+        Ok(Self {
+            boxes: [box_branch(0)?, box_branch(1)?, box_branch(2)?],
+            classes: [class_branch(0)?, class_branch(1)?, class_branch(2)?],
+        })
+    }
+
+    /// P3, P4, P5 to raw maps.
+    pub fn forward<M: FeatureMap>(&self, scales: [M; 3]) -> RawMaps<M> {
+        let [p3, p4, p5] = scales;
+        let [box3, box4, box5] = &self.boxes;
+        let [class3, class4, class5] = &self.classes;
+        RawMaps {
+            boxes: [box3.forward(p3.clone()), box4.forward(p4.clone()), box5.forward(p5.clone())],
+            classes: [class3.forward(p3), class4.forward(p4), class5.forward(p5)],
+        }
+    }
+}
+
+/// The dual head.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// One box per object.
+    pub one_to_one: Branches,
+    /// Several boxes per object, for those who want NMS.
+    pub one_to_many: Option<Branches>,
+}
+
+impl Head {
+    pub(crate) fn new(scope: &Scope, channels: [usize; 3], classes: usize) -> Result<Self, Error> {
+        let many = scope.at("one_to_many");
+        let one_to_many = (!many.is_empty()).then(|| Branches::new(&many, channels, classes)).transpose()?;
+        Ok(Self {
+            one_to_one: Branches::new(&scope.at("one_to_one"), channels, classes)?,
+            one_to_many,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! Letterbox: how a picture is fitted into the network's input, and how boxes find their way back.
+//!
+//! The resize equals OpenCV's 8-bit bilinear to the last bit, the geometry equals the reference's.
+
+use std::fmt;
+
+use crate::detection::Rect;
+use crate::error::Error;
+
+/// The largest stride of the network: an input's height and width are multiples of it, in pixels.
+pub const STRIDE: usize = 32;
+/// Grey level of the border around the picture, 0..255.
+pub const PAD: u8 = 114;
+
+/// Height and width in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Size {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Size {
+    /// Both sides alike.
+    pub const fn square(side: usize) -> Self {
+        Self { height: side, width: side }
+    }
+
+    /// Each side raised to the next multiple of the largest stride.
+    pub const fn to_stride(self) -> Self {
+        Self {
+            height: self.height.next_multiple_of(STRIDE),
+            width: self.width.next_multiple_of(STRIDE),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.height, self.width)
+    }
+}
+
+/// How much of the largest input a picture gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// The smallest multiple of the stride that the scaled picture fits into.
+    #[default]
+    Minimal,
+    /// All of it.
+    Full,
+}
+
+/// Where a picture lies in the network's input: the one place that knows both coordinate systems.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Letterbox {
+    /// The picture as it came.
+    pub image: Size,
+    /// The picture inside the input.
+    pub scaled: Size,
+    /// The input.
+    pub input: Size,
+    /// Rows of border above the picture.
+    pub top: usize,
+    /// Columns of border left of the picture.
+    pub left: usize,
+}
+
+impl Letterbox {
+    /// Fits a picture of size `image` into `largest`, scaling it up or down; sides of `largest` are multiples of 32.
+    pub fn new(image: Size, largest: Size, fit: Fit) -> Result<Self, Error> {
+        if image.height == 0 || image.width == 0 {
+            return Err(Error::EmptyPicture(image));
+        }
+        if largest.height == 0 || largest.width == 0 || largest != largest.to_stride() {
+            return Err(Error::InputSize { found: largest, stride: STRIDE });
+        }
+        let ratio = |largest: usize, image: usize| largest as f64 / image as f64;
+        let gain = ratio(largest.height, image.height).min(ratio(largest.width, image.width));
+        let scale = |side: usize| ((side as f64 * gain).round_ties_even() as usize).max(1);
+        let scaled = Size { height: scale(image.height), width: scale(image.width) };
+        let spare = |largest: usize, scaled: usize| match fit {
+            Fit::Minimal => (largest - scaled) % STRIDE,
+            Fit::Full => largest - scaled,
+        };
+        let (rows, columns) = (spare(largest.height, scaled.height), spare(largest.width, scaled.width));
+        Ok(Self {
+            image,
+            scaled,
+            input: Size { height: scaled.height + rows, width: scaled.width + columns },
+            // The reference halves, then rounds half a pixel less a tenth: an odd spare row goes below.
+            top: rows / 2,
+            left: columns / 2,
+        })
+    }
+
+    /// Pixels of the input per pixel of the picture, vertically and horizontally.
+    fn gains(&self) -> (f32, f32) {
+        (
+            self.scaled.height as f32 / self.image.height as f32,
+            self.scaled.width as f32 / self.image.width as f32,
+        )
+    }
+
+    /// A rectangle of the input, in the picture and cut off at its edges.
+    pub fn to_image(&self, rect: Rect) -> Rect {
+        let (gain_y, gain_x) = self.gains();
+        let x = |x: f32| ((x - self.left as f32) / gain_x).clamp(0.0, self.image.width as f32);
+        let y = |y: f32| ((y - self.top as f32) / gain_y).clamp(0.0, self.image.height as f32);
+        Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
+    }
+
+    /// A rectangle of the picture, in the input.
+    pub fn to_input(&self, rect: Rect) -> Rect {
+        let (gain_y, gain_x) = self.gains();
+        let x = |x: f32| x * gain_x + self.left as f32;
+        let y = |y: f32| y * gain_y + self.top as f32;
+        Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
+    }
+}
