@@ -1,0 +1,148 @@
+//! The zip container of `torch.save`: `<stem>/data.pkl`, `<stem>/data/<key>`, `<stem>/byteorder`.
+//!
+//! Every entry that is needed is checked (size, CRC) when the archive is opened. Stored entries, the
+//! usual ones, are then slices of the file; deflated ones are unfolded within `limits::growth`.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    io::{self, Cursor, Read},
+};
+
+use zip::{CompressionMethod, ZipArchive, result::ZipError};
+
+use crate::{
+    error::{Error, printable},
+    limits,
+};
+
+/// The pickle and the storages of one checkpoint.
+pub(crate) struct Archive<'a> {
+    pickle: Cow<'a, [u8]>,
+    storages: BTreeMap<String, Cow<'a, [u8]>>,
+}
+
+impl<'a> Archive<'a> {
+    pub(crate) fn open(file: &'a [u8]) -> Result<Self, Error> {
+        let mut zip = ZipArchive::new(Cursor::new(file)).map_err(|error| broken("", &error))?;
+        let root = root(&zip)?;
+        let mut budget = limits::growth(file.len());
+        let mut archive = Archive {
+            pickle: Cow::default(),
+            storages: BTreeMap::new(),
+        };
+        for index in 0..zip.len() {
+            let Some(name) = entry_name(&zip, index) else {
+                continue;
+            };
+            let Some(inner) = name.strip_prefix(&root) else {
+                continue;
+            };
+            if inner == "data.pkl" {
+                archive.pickle = read(&mut zip, index, file, &mut budget)?;
+            } else if let Some(key) = inner.strip_prefix("data/") {
+                let storage = read(&mut zip, index, file, &mut budget)?;
+                archive.storages.insert(key.to_owned(), storage);
+            } else if inner == "byteorder" {
+                let order = read(&mut zip, index, file, &mut budget)?;
+                if *order != *b"little" {
+                    return Err(Error::ByteOrder {
+                        found: printable(&String::from_utf8_lossy(&order)),
+                    });
+                }
+            }
+        }
+        Ok(archive)
+    }
+
+    pub(crate) fn pickle(&self) -> &[u8] {
+        &self.pickle
+    }
+
+    pub(crate) fn storage(&self, key: &str) -> Option<&[u8]> {
+        self.storages.get(key).map(|bytes| &**bytes)
+    }
+}
+
+/// `<stem>/`: the stem is the file's name at save time or `archive`, so it is found, not assumed.
+fn root(zip: &ZipArchive<Cursor<&[u8]>>) -> Result<String, Error> {
+    (0..zip.len())
+        .filter_map(|index| entry_name(zip, index))
+        .filter_map(|name| name.strip_suffix("data.pkl").map(str::to_owned))
+        .find(|root| root.is_empty() || root.find('/') == Some(root.len() - 1))
+        .ok_or(Error::NoPickle { entries: zip.len() })
+}
+
+/// Entries whose name is not UTF-8 are none of torch's.
+fn entry_name(zip: &ZipArchive<Cursor<&[u8]>>, index: usize) -> Option<String> {
+    Some(zip.name_for_index(index)?.ok()?.into_owned())
+}
+
+fn read<'a>(
+    zip: &mut ZipArchive<Cursor<&'a [u8]>>,
+    index: usize,
+    file: &'a [u8],
+    budget: &mut u64,
+) -> Result<Cow<'a, [u8]>, Error> {
+    let name = entry_name(zip, index).unwrap_or_default();
+    let mut entry = zip.by_index(index).map_err(|error| broken(&name, &error))?;
+    let size = entry.size();
+    limits::check(
+        &format!("zip entry {}, bytes", printable(&name)),
+        size,
+        *budget,
+    )?;
+    *budget -= size;
+    if entry.compression() == CompressionMethod::Stored {
+        // Reading to the end makes the crate verify size and CRC.
+        io::copy(&mut entry, &mut io::sink()).map_err(|error| broken(&name, &error.into()))?;
+        let start = entry
+            .data_start()
+            .map_or(usize::MAX, |start| start as usize);
+        let stored = start
+            .checked_add(size as usize)
+            .and_then(|end| file.get(start..end));
+        return stored.map(Cow::Borrowed).ok_or_else(|| Error::Zip {
+            entry: printable(&name),
+            reason: format!(
+                "{size} bytes at offset {start} leave a file of {}",
+                file.len()
+            ),
+        });
+    }
+    // The declared size is the bound: an entry that unfolds to more is an error, not an allocation.
+    let mut bytes = Vec::new();
+    entry
+        .by_ref()
+        .take(size + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| broken(&name, &error.into()))?;
+    if bytes.len() as u64 != size {
+        let reason = format!(
+            "expected {size} bytes, found {}",
+            if bytes.len() as u64 > size {
+                "more"
+            } else {
+                "fewer"
+            }
+        );
+        return Err(Error::Zip {
+            entry: printable(&name),
+            reason,
+        });
+    }
+    Ok(Cow::Owned(bytes))
+}
+
+fn broken(entry: &str, error: &ZipError) -> Error {
+    let reason = match error {
+        ZipError::InvalidArchive(_) if entry.is_empty() => {
+            format!("truncated or damaged ({error})")
+        }
+        _ => error.to_string(),
+    };
+    Error::Zip {
+        entry: printable(entry),
+        reason: printable(&reason),
+    }
+}

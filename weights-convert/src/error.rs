@@ -1,0 +1,276 @@
+//! Everything that can be wrong with a checkpoint, as one line that names the thing and both values.
+//! Text taken from the file is escaped and cut, so that a hostile name cannot forge a second line.
+
+use std::{fmt, io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why a checkpoint was not converted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The source file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The result could not be written; an earlier file of that name is untouched.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The output file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The first bytes belong to no format that is read here.
+    #[error(
+        "not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"{start}\""
+    )]
+    NotACheckpoint {
+        /// The first bytes, escaped.
+        start: String,
+    },
+    /// Written by PyTorch before 1.6, or with `_use_new_zipfile_serialization=False`.
+    #[error("an old torch file, not a zip: load and save it once with torch 1.6 or newer")]
+    OldTorchFile,
+    /// The zip container is broken or cut short.
+    #[error("zip{}: {reason}", In(entry))]
+    Zip {
+        /// The entry; empty when the archive itself cannot be opened.
+        entry: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A zip that `torch.save` did not write.
+    #[error("not a checkpoint: no data.pkl in the zip of {entries} entries")]
+    NoPickle {
+        /// How many entries the zip has.
+        entries: usize,
+    },
+    /// Weights of a big-endian machine.
+    #[error("byte order \"{found}\" is not supported, expected \"little\"")]
+    ByteOrder {
+        /// The content of the entry `byteorder`.
+        found: String,
+    },
+    /// The file asks for more than a checkpoint of its size can need.
+    #[error("{what}: limit {limit}, found {found}")]
+    TooLarge {
+        /// What is bounded, with its unit.
+        what: String,
+        /// The most that is taken.
+        limit: u64,
+        /// What the file asks for.
+        found: u64,
+    },
+    /// The pickle cannot be executed as data.
+    #[error("opcode {opcode:#04x} at offset {offset}: {reason}")]
+    Opcode {
+        /// The opcode's byte.
+        opcode: u8,
+        /// Where it stands in `data.pkl`.
+        offset: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The pickle is sound, but holds neither a module nor a state dict.
+    #[error("no weights in the checkpoint: expected a module or a state dict, found {found}")]
+    NoWeights {
+        /// What stands in their place.
+        found: String,
+    },
+    /// A parameter or buffer is not what torch rebuilds tensors from.
+    #[error("{tensor}: expected a tensor, found {found}")]
+    NotATensor {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// What stands in its place.
+        found: String,
+    },
+    /// The pickle names a storage that the zip does not hold.
+    #[error("{tensor}: storage {storage} missing")]
+    StorageMissing {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// The storage's key.
+        storage: String,
+    },
+    /// Storage and pickle disagree about the number of bytes.
+    #[error("{tensor}: expected a storage of {expected} bytes, found {found}")]
+    StorageSize {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// By element count and type.
+        expected: u64,
+        /// In the zip.
+        found: u64,
+    },
+    /// The tensor's strides leave its storage.
+    #[error("{tensor}: reaches element {reach} of a storage of {elements}")]
+    View {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// Highest element reached.
+        reach: u64,
+        /// Elements there are.
+        elements: u64,
+    },
+    /// Weights are stored as something other than f16, bf16, f32 or f64.
+    #[error("{tensor}: dtype {found} is not supported, expected f16, bf16, f32 or f64")]
+    Dtype {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// The stored type.
+        found: String,
+    },
+    /// Two tensors of the file have one name once wrappers (`module.`, `model.`) are removed.
+    #[error("{tensor}: stored twice")]
+    Duplicate {
+        /// The tensor's PyTorch name.
+        tensor: String,
+    },
+    /// The module at this place is another one.
+    #[error("not a YOLOv10: {module} is {found}, expected {expected}")]
+    Module {
+        /// `layer 9`, or a module's path.
+        module: String,
+        /// What YOLOv10 has there.
+        expected: String,
+        /// What the file has there.
+        found: String,
+    },
+    /// The set of tensors is not that of a YOLOv10.
+    #[error("not a YOLOv10: {}", Names { missing, unexpected })]
+    Names {
+        /// Tensors the network needs.
+        missing: Vec<String>,
+        /// Tensors it has no place for.
+        unexpected: Vec<String>,
+    },
+    /// A tensor's shape does not fit what the graph feeds it.
+    #[error("{tensor}: expected {expected:?}, found {found:?}")]
+    Shape {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// By the graph.
+        expected: Vec<usize>,
+        /// In the file.
+        found: Vec<usize>,
+    },
+    /// A channel count that the network cannot split.
+    #[error("{tensor}: expected {expected}, found {found} channels")]
+    Channels {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// What is needed.
+        expected: String,
+        /// In the file.
+        found: usize,
+    },
+    /// The fixed weights of the box distribution are not 0, 1, ..., 15.
+    #[error("{tensor}: expected {expected} at {index}, found {found}")]
+    Distribution {
+        /// The tensor's PyTorch name.
+        tensor: String,
+        /// Place in the tensor.
+        index: usize,
+        /// The place itself.
+        expected: f64,
+        /// In the file.
+        found: f64,
+    },
+    /// A folded value is not a number, is infinite, or has no place in the output type.
+    #[error("tensor {tensor}: value {value:e} does not fit {dtype}")]
+    Value {
+        /// The key in the converted file.
+        tensor: String,
+        /// The value.
+        value: f64,
+        /// The output type.
+        dtype: &'static str,
+    },
+    /// The safetensors container is broken.
+    #[error("safetensors: {0}")]
+    Safetensors(safetensors::SafeTensorError),
+    /// A converted file of another generation.
+    #[error("format_version: expected {expected}, found {found}")]
+    FormatVersion {
+        /// What this crate writes.
+        expected: &'static str,
+        /// What the file says.
+        found: String,
+    },
+    /// A converted file whose metadata was damaged.
+    #[error("metadata {key}: expected {expected}, found {found}")]
+    Metadata {
+        /// The entry.
+        key: &'static str,
+        /// What it should hold.
+        expected: &'static str,
+        /// What it holds.
+        found: String,
+    },
+}
+
+/// At most this many names are listed in a message.
+const LISTED: usize = 10;
+
+/// At most this many characters of a text of the file are shown.
+const SHOWN: usize = 100;
+
+/// Makes a text of the file fit for one line of a message.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .collect::<String>()
+        .escape_debug()
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// ` in ENTRY`, or nothing.
+struct In<'a>(&'a str);
+
+impl fmt::Display for In<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " entry {}", self.0)
+        }
+    }
+}
+
+struct Names<'a> {
+    missing: &'a [String],
+    unexpected: &'a [String],
+}
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lists = [("missing", self.missing), ("unexpected", self.unexpected)];
+        let mut room = LISTED;
+        let mut separator = "";
+        for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+            // Half of the room is kept for the second list.
+            let shown = names.len().min(room.min(LISTED / 2));
+            room -= shown;
+            write!(
+                f,
+                "{separator}{} {what} ({}",
+                names.len(),
+                names[..shown].join(", ")
+            )?;
+            f.write_str(if shown < names.len() { ", ...)" } else { ")" })?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! The string map of a converted file: how it is made, and how it is read back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    checkpoint::Checkpoint,
+    coco,
+    error::{Error, printable},
+    limits::{self, MAX_METADATA},
+    network::{REG_MAX, STRIDES},
+    plan::Plan,
+    variant,
+};
+
+/// The value of `format`, by which a converted file is known.
+pub(crate) const FORMAT: &str = "yolo10-burn";
+
+/// The value of `format_version`; another meaning of keys or metadata raises it.
+pub(crate) const FORMAT_VERSION: &str = "1";
+
+/// What a conversion produced, in the words of the file's own metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// `n`, `s`, `m`, `b`, `l`, `x`, or `custom`.
+    pub variant: String,
+    /// Class names by index.
+    pub classes: Vec<String>,
+    /// Height and width in pixels that the network was trained at, where the source knows.
+    pub imgsz: Option<[u32; 2]>,
+    /// Who wrote the source: `ultralytics`, `thu-mig`, `state-dict` or `safetensors`.
+    pub lineage: String,
+    /// SHA-256 of the source file, hexadecimal.
+    pub source_sha256: String,
+    /// Parameters as the reference counts them: the 16 fixed weights of the box distribution, which the
+    /// file leaves out, included.
+    pub parameters: u64,
+    /// Tensors in the file.
+    pub tensors: usize,
+    /// How they are stored.
+    pub dtype: crate::DType,
+    /// Whether the head for non-maximum suppression was kept.
+    pub one_to_many: bool,
+}
+
+/// The metadata of a conversion; depends on the source's bytes alone.
+pub(crate) fn describe(
+    source: &Checkpoint<'_>,
+    plan: &Plan,
+    sha256: &str,
+) -> Result<BTreeMap<&'static str, String>, Error> {
+    let activation = source
+        .modules
+        .get("model.9.cv1.act")
+        .map_or("SiLU", |module| module.class.as_str());
+    let mut metadata = source.origin.clone();
+    let class_names = class_names(source, plan.classes);
+    let bytes = class_names
+        .iter()
+        .chain(metadata.values())
+        .map(|text| text.len() as u64)
+        .sum();
+    limits::check("metadata, bytes", bytes, MAX_METADATA)?;
+    metadata.extend([
+        ("format", FORMAT.to_owned()),
+        ("format_version", FORMAT_VERSION.to_owned()),
+        ("variant", variant::infer(plan).to_owned()),
+        ("names", json!(class_names).to_string()),
+        ("strides", json!(STRIDES).to_string()),
+        ("reg_max", REG_MAX.to_string()),
+        ("sppf_activation", activation.to_lowercase()),
+        ("source_sha256", sha256.to_owned()),
+        ("source_lineage", source.lineage.to_owned()),
+    ]);
+    Ok(metadata)
+}
+
+/// The checkpoint's names; COCO's where it has none and 80 classes, else `class0` and so on.
+fn class_names(source: &Checkpoint<'_>, classes: usize) -> Vec<String> {
+    if source.names.is_empty() && classes == coco::NAMES.len() {
+        return coco::NAMES.map(str::to_owned).to_vec();
+    }
+    let name = |class| {
+        source
+            .names
+            .get(&class)
+            .cloned()
+            .unwrap_or_else(|| format!("class{class}"))
+    };
+    (0..classes).map(name).collect()
+}
+
+impl Summary {
+    /// What a converted file says of itself; fails where its metadata is not what [`describe`] makes.
+    pub(crate) fn read(metadata: &safetensors::tensor::Metadata) -> Result<Self, Error> {
+        let empty = HashMap::new();
+        let entries = metadata.metadata().as_ref().unwrap_or(&empty);
+        let version = text(entries, "format_version", "a version")?;
+        if version != FORMAT_VERSION {
+            return Err(Error::FormatVersion {
+                expected: FORMAT_VERSION,
+                found: printable(version),
+            });
+        }
+        let expected = "an array of strings";
+        let classes = serde_json::from_str(text(entries, "names", expected)?)
+            .map_err(|_| wrong(entries, "names", expected))?;
+        let imgsz = match entries.get("imgsz") {
+            Some(size) => Some(
+                image_size(size)
+                    .ok_or_else(|| wrong(entries, "imgsz", "a side or [height, width]"))?,
+            ),
+            None => None,
+        };
+        let tensors = metadata.tensors();
+        let values: u64 = tensors
+            .values()
+            .map(|info| info.shape.iter().product::<usize>() as u64)
+            .sum();
+        let dtype = match tensors.values().next().map(|info| info.dtype) {
+            Some(safetensors::Dtype::F16) => crate::DType::F16,
+            _ => crate::DType::F32,
+        };
+        Ok(Self {
+            variant: text(entries, "variant", "a variant")?.to_owned(),
+            classes,
+            imgsz,
+            lineage: text(entries, "source_lineage", "a lineage")?.to_owned(),
+            source_sha256: text(entries, "source_sha256", "a checksum")?.to_owned(),
+            parameters: values + REG_MAX as u64,
+            tensors: tensors.len(),
+            dtype,
+            one_to_many: tensors
+                .keys()
+                .any(|name| name.starts_with("head.one_to_many.")),
+        })
+    }
+}
+
+fn text<'a>(
+    entries: &'a HashMap<String, String>,
+    key: &'static str,
+    expected: &'static str,
+) -> Result<&'a str, Error> {
+    entries
+        .get(key)
+        .map(String::as_str)
+        .ok_or_else(|| wrong(entries, key, expected))
+}
+
+fn wrong(entries: &HashMap<String, String>, key: &'static str, expected: &'static str) -> Error {
+    let found = entries
+        .get(key)
+        .map_or_else(|| "nothing".to_owned(), |found| printable(found));
+    Error::Metadata {
+        key,
+        expected,
+        found,
+    }
+}
+
+/// A number, or height and width.
+fn image_size(text: &str) -> Option<[u32; 2]> {
+    match serde_json::from_str(text).ok()? {
+        Json::Number(side) => {
+            let side = u32::try_from(side.as_u64()?).ok()?;
+            Some([side, side])
+        }
+        Json::Array(sides) => {
+            let sides: Vec<u32> = sides
+                .iter()
+                .map(|side| u32::try_from(side.as_u64()?).ok())
+                .collect::<Option<_>>()?;
+            sides.try_into().ok()
+        }
+        _ => None,
+    }
+}
