@@ -6,15 +6,12 @@ use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    archive::Archive,
-    checkpoint::Checkpoint,
     error::Error,
     fold,
     limits::{self, MAX_FILE},
     metadata::{self, FORMAT, Summary},
-    network::{HEAD, REG_MAX},
-    pickle::Pickle,
-    plan,
+    network::{self, BOX_DISTRIBUTION, REG_MAX},
+    torch::{Archive, Checkpoint, Pickle},
     write::Writer,
 };
 
@@ -63,15 +60,12 @@ pub struct Converted {
     pub summary: Summary,
 }
 
-/// Reads any weights file (`.pt`, safetensors with PyTorch's names, or an already converted file).
+/// Reads any weights file (`.pt`, safetensors with PyTorch's names, or an already converted file). Errors
+/// do not name the file: the caller knows it.
 pub fn convert(path: &Path, options: &Options) -> Result<Converted, Error> {
-    let read = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let length = fs::metadata(path).map_err(read)?.len();
+    let length = fs::metadata(path).map_err(Error::Read)?.len();
     limits::check("bytes of the file", length, MAX_FILE)?;
-    convert_bytes(fs::read(path).map_err(read)?, options)
+    convert_bytes(fs::read(path).map_err(Error::Read)?, options)
 }
 
 /// The same for a file in memory; taken by value, so that a converted one is passed through without a copy.
@@ -119,7 +113,7 @@ const OLD_TORCH_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 const SHOWN_START: usize = 16;
 
 fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<Converted, Error> {
-    let plan = plan::plan(source, options.keep_one_to_many)?;
+    let plan = network::plan(source, options.keep_one_to_many)?;
     check_distribution(source)?;
     let sha256 = Sha256::digest(file)
         .iter()
@@ -141,7 +135,7 @@ fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<C
 
 /// The box distribution's bins are 0 to 15; the model has them as numbers, so other ones would be lost.
 fn check_distribution(source: &Checkpoint<'_>) -> Result<(), Error> {
-    let tensor = format!("{HEAD}.dfl.conv.weight");
+    let tensor = BOX_DISTRIBUTION.to_owned();
     let Some(weight) = source.tensors.get(&tensor) else {
         return Ok(());
     };
@@ -167,4 +161,10 @@ fn check_distribution(source: &Checkpoint<'_>) -> Result<(), Error> {
         }),
         None => Ok(()),
     }
+}
+
+/// Runs the pickle machine alone, for the fuzz target.
+#[doc(hidden)]
+pub fn check_pickle(bytes: &[u8]) -> Result<(), Error> {
+    Pickle::parse(bytes).map(drop)
 }

@@ -10,13 +10,8 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The source file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    #[error("cannot read: {0}")]
+    Read(io::Error),
     /// The result could not be written; an earlier file of that name is untouched.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -149,6 +144,14 @@ pub enum Error {
         missing: Vec<String>,
         /// Tensors it has no place for.
         unexpected: Vec<String>,
+    },
+    /// The head this project runs on was dropped, as fusing for non-maximum suppression does.
+    #[error(
+        "no one-to-one head ({head}*): the checkpoint was fused for non-maximum suppression, take the unfused one"
+    )]
+    NoOneToOne {
+        /// Prefix of the missing tensors.
+        head: String,
     },
     /// A tensor's shape does not fit what the graph feeds it.
     #[error("{tensor}: expected {expected:?}, found {found:?}")]

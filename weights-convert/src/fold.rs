@@ -2,9 +2,9 @@
 //! attention's rows from per-head to q, k, v.
 
 use crate::{
-    checkpoint::Checkpoint,
     error::Error,
-    plan::{Branch, Convolution},
+    network::{Branch, Convolution},
+    torch::Checkpoint,
 };
 
 /// What YOLOv10 is built with; files that pickle modules say their own. torch's default is another, 1e-5.

@@ -5,25 +5,19 @@
 //! tensor as the model names its fields. A file is data here: nothing of it is executed, and what it asks
 //! for is checked before memory is taken. All knowledge of PyTorch is in this crate.
 
-mod archive;
-mod blocks;
-mod checkpoint;
 mod coco;
 mod convert;
 mod error;
 mod fold;
 mod limits;
-mod machine;
 mod metadata;
-mod module_tree;
 mod network;
-mod pickle;
-mod plan;
-mod rebuild;
 mod tensor;
-mod variant;
+mod torch;
 mod write;
 
+#[doc(hidden)]
+pub use convert::check_pickle;
 pub use convert::{Converted, DType, Options, convert, convert_bytes};
 pub use error::Error;
 pub use metadata::Summary;

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    checkpoint::Checkpoint,
-    coco,
+    DType, coco,
     error::{Error, printable},
     limits::{self, MAX_METADATA},
-    network::{REG_MAX, STRIDES},
-    plan::Plan,
-    variant,
+    network::{self, Plan, REG_MAX, STRIDES},
+    torch::Checkpoint,
 };
 
 /// The value of `format`, by which a converted file is known.
@@ -39,7 +37,7 @@ pub struct Summary {
     /// Tensors in the file.
     pub tensors: usize,
     /// How they are stored.
-    pub dtype: crate::DType,
+    pub dtype: DType,
     /// Whether the head for non-maximum suppression was kept.
     pub one_to_many: bool,
 }
@@ -65,7 +63,7 @@ pub(crate) fn describe(
     metadata.extend([
         ("format", FORMAT.to_owned()),
         ("format_version", FORMAT_VERSION.to_owned()),
-        ("variant", variant::infer(plan).to_owned()),
+        ("variant", network::variant(plan).to_owned()),
         ("names", json!(class_names).to_string()),
         ("strides", json!(STRIDES).to_string()),
         ("reg_max", REG_MAX.to_string()),
@@ -119,8 +117,8 @@ impl Summary {
             .map(|info| info.shape.iter().product::<usize>() as u64)
             .sum();
         let dtype = match tensors.values().next().map(|info| info.dtype) {
-            Some(safetensors::Dtype::F16) => crate::DType::F16,
-            _ => crate::DType::F32,
+            Some(safetensors::Dtype::F16) => DType::F16,
+            _ => DType::F32,
         };
         Ok(Self {
             variant: text(entries, "variant", "a variant")?.to_owned(),

@@ -9,7 +9,7 @@ use half::f16;
 use safetensors::{Dtype, tensor::TensorInfo};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{Converted, DType, error::Error, fold::Folded, limits, plan::Plan};
+use crate::{Converted, DType, error::Error, fold::Folded, limits, network::Plan};
 
 /// safetensors aligns the first tensor.
 const ALIGNMENT: usize = 8;

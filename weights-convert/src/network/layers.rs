@@ -99,9 +99,6 @@ pub(crate) const LAYERS: [Layer; 24] = [
     neck(Kind::Head, &[16, 19, 22], "head", 0),
 ];
 
-/// Where the head stands.
-pub(crate) const HEAD: &str = "model.23";
-
 /// Channels of the image.
 pub(crate) const IMAGE_CHANNELS: usize = 3;
 
@@ -117,12 +114,14 @@ pub(crate) const STRIDES: [usize; 3] = [8, 16, 32];
 /// Attention has one head for this many channels, and at least one.
 pub(crate) const CHANNELS_PER_HEAD: usize = 64;
 
-/// Tensors that are known and not needed, by prefix: the fixed weights of the distribution (checked, not
-/// written), and what a head or a trainer may leave in a state dict.
-pub(crate) const LEFT_OUT: [&str; 7] = [
-    "model.23.dfl.",
+/// The fixed weights 0 to 15 of the box distribution: checked, not written.
+pub(crate) const BOX_DISTRIBUTION: &str = "model.23.dfl.conv.weight";
+
+/// Tensors that are known and not needed, by prefix: the distribution, and what a head or a trainer may
+/// leave in a state dict.
+pub(crate) const LEFT_OUT: [&str; 6] = [
+    BOX_DISTRIBUTION,
     "model.23.anchors",
-    "model.23.strides",
     "model.23.stride",
     "anchors",
     "stride",
@@ -132,5 +131,8 @@ pub(crate) const LEFT_OUT: [&str; 7] = [
 /// Batch normalisation's counter, needed by training alone.
 pub(crate) const COUNTER: &str = ".num_batches_tracked";
 
-/// The head that is trained beside and only used with non-maximum suppression.
+/// Boxes and classes of the head without non-maximum suppression.
+pub(crate) const ONE_TO_ONE: [&str; 2] = ["model.23.one2one_cv2.", "model.23.one2one_cv3."];
+
+/// Boxes and classes of the head that needs it; it is trained beside the other.
 pub(crate) const ONE_TO_MANY: [&str; 2] = ["model.23.cv2.", "model.23.cv3."];

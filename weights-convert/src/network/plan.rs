@@ -3,33 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
+use super::{
     blocks::Style,
-    checkpoint::Checkpoint,
-    error::Error,
-    network::{COUNTER, IMAGE_CHANNELS, Kind, LAYERS, LEFT_OUT, ONE_TO_MANY},
+    convolution::{Activation, At, Branch, Convolution, Filter},
+    layers::{COUNTER, IMAGE_CHANNELS, Kind, LAYERS, LEFT_OUT, ONE_TO_MANY, ONE_TO_ONE},
 };
-
-/// One convolution of the converted file, and the tensors it is made of.
-#[derive(Debug)]
-pub(crate) struct Convolution {
-    /// Path in the converted file; `.weight` and `.bias` follow.
-    pub(crate) target: String,
-    /// Outputs, inputs per group, kernel height and width.
-    pub(crate) shape: [usize; 4],
-    /// Summed; only the large-kernel block has two.
-    pub(crate) branches: Vec<Branch>,
-    /// Attention heads, where rows are to be regrouped from heads to q, k, v.
-    pub(crate) attention_heads: Option<usize>,
-}
-
-/// A stored convolution; names of tensors and modules in the source.
-#[derive(Debug)]
-pub(crate) struct Branch {
-    pub(crate) weight: String,
-    pub(crate) bias: Option<String>,
-    pub(crate) norm: Option<String>,
-}
+use crate::{error::Error, torch::Checkpoint};
 
 /// What the walk found.
 #[derive(Debug, Default)]
@@ -44,72 +23,6 @@ pub(crate) struct Plan {
     pub(crate) classes: usize,
     /// Whether hidden widths are the ones the variants have.
     pub(crate) regular: bool,
-}
-
-/// A module's path in the source and in the converted file.
-#[derive(Clone)]
-pub(crate) struct At {
-    pub(crate) source: String,
-    pub(crate) target: String,
-}
-
-impl At {
-    pub(crate) fn child(&self, source: &str, target: &str) -> Self {
-        Self {
-            source: format!("{}.{source}", self.source),
-            target: format!("{}.{target}", self.target),
-        }
-    }
-}
-
-/// The convolution that the graph needs at some place.
-#[derive(Clone, Copy)]
-pub(crate) struct Filter {
-    kernel: usize,
-    depthwise: bool,
-    outputs: Option<usize>,
-    activation: Activation,
-}
-
-/// What follows a convolution.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Activation {
-    Silu,
-    Identity,
-    /// Either, as `SPPF.cv1` has it.
-    Any,
-}
-
-impl Filter {
-    /// Every output reads every input; SiLU follows.
-    pub(crate) fn dense(kernel: usize) -> Self {
-        Self {
-            kernel,
-            depthwise: false,
-            outputs: None,
-            activation: Activation::Silu,
-        }
-    }
-
-    /// One filter per channel; SiLU follows.
-    pub(crate) fn depthwise(kernel: usize) -> Self {
-        Self {
-            depthwise: true,
-            ..Self::dense(kernel)
-        }
-    }
-
-    /// With a given number of outputs.
-    pub(crate) fn to(self, outputs: usize) -> Self {
-        Self {
-            outputs: Some(outputs),
-            ..self
-        }
-    }
-
-    pub(crate) fn followed_by(self, activation: Activation) -> Self {
-        Self { activation, ..self }
-    }
 }
 
 /// The walk and what it has seen so far.
@@ -277,19 +190,7 @@ impl Walk<'_> {
     /// Finds a convolution's weight; the outputs are its own, all else is given.
     fn weight(&mut self, name: &str, inputs: usize, filter: Filter) -> [usize; 4] {
         let found = self.find(name);
-        let outputs = match (filter.outputs, filter.depthwise, &found) {
-            (Some(outputs), ..) => outputs,
-            (None, true, _) => inputs,
-            // At least one: an empty tensor is a wrong shape.
-            (None, false, Some(shape)) => shape.first().copied().unwrap_or(1).max(1),
-            (None, false, None) => inputs,
-        };
-        let expected = [
-            outputs,
-            if filter.depthwise { 1 } else { inputs },
-            filter.kernel,
-            filter.kernel,
-        ];
+        let expected = filter.shape(inputs, found.as_deref());
         self.compare(name, &expected, found);
         expected
     }
@@ -361,6 +262,14 @@ impl Walk<'_> {
             .filter(|name| !self.used.contains(*name) && !left_out(name))
             .cloned()
             .collect();
+        let of_one_to_one = |name: &String| ONE_TO_ONE.iter().any(|head| name.starts_with(head));
+        let has_one_to_many = ONE_TO_MANY.iter().all(|head| self.source.has(head));
+        if has_one_to_many && unexpected.is_empty() && self.missing.iter().any(of_one_to_one) {
+            // Recent ultralytics fuses for non-maximum suppression by default, and drops the other head.
+            return Err(Error::NoOneToOne {
+                head: ONE_TO_ONE[0].to_owned(),
+            });
+        }
         if !self.missing.is_empty() || !unexpected.is_empty() {
             return Err(Error::Names {
                 missing: self.missing,

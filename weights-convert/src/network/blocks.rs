@@ -1,12 +1,12 @@
 //! The blocks of YOLOv10 as pairs of names: what PyTorch calls each convolution, and what the model does.
 //! The order is that of the model's fields. Widths and kernels are what the block feeds its convolutions.
 
-use crate::{
-    checkpoint::Checkpoint,
-    error::Error,
-    network::{BOX_SIDES, CHANNELS_PER_HEAD, REG_MAX},
-    plan::{Activation, At, Filter, Walk},
+use super::{
+    convolution::{Activation, At, Filter},
+    layers::{BOX_SIDES, CHANNELS_PER_HEAD, REG_MAX},
+    plan::Walk,
 };
+use crate::{error::Error, torch::Checkpoint};
 
 /// What a `C2f` is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,14 +171,6 @@ impl Walk<'_> {
                     )
                 };
                 self.boxes(&branch(boxes, "boxes"), *inputs);
-            }
-            for (scale, inputs) in widths.iter().enumerate() {
-                let branch = |source: &str, kind: &str| {
-                    at.child(
-                        &format!("{source}.{scale}"),
-                        &format!("{target}.{kind}.{scale}"),
-                    )
-                };
                 self.classes(&branch(classes, "classes"), *inputs);
             }
         }

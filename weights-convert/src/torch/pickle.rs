@@ -3,10 +3,8 @@
 //! Nothing of the file is imported or called. A class is a name, a call is a record of its callable and
 //! arguments. Objects refer to each other by index, so cycles and deep nesting cost nothing to drop.
 
-use crate::{
-    error::{Error, printable},
-    machine,
-};
+use super::machine;
+use crate::error::{Error, printable};
 
 /// A value: plain, or the index of a [`Node`].
 #[derive(Clone, Copy, Debug, PartialEq)]

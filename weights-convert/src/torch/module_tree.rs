@@ -1,9 +1,9 @@
 //! A pickled `torch.nn.Module` as flat tables of submodules and tensors, by dotted path.
 
+use super::pickle::{Pickle, Value};
 use crate::{
     error::{Error, printable},
     limits::{self, MAX_DEPTH, MAX_NAME, MAX_VISITED},
-    pickle::{Pickle, Value},
 };
 
 /// Paths and objects below a module, the module itself first.

@@ -1,9 +1,9 @@
 //! Which of the six published networks a plan is. Repeats and bottleneck styles alone tell them apart; a
 //! network of other widths is called custom.
 
-use crate::{
+use super::{
     blocks::Style::{self, Bottleneck, Cib, LargeKernelCib},
-    network::LAYERS,
+    layers::LAYERS,
     plan::Plan,
 };
 

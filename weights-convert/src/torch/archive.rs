@@ -88,50 +88,39 @@ fn read<'a>(
     let mut entry = zip.by_index(index).map_err(|error| broken(&name, &error))?;
     let size = entry.size();
     limits::check(
-        &format!("zip entry {}, bytes", printable(&name)),
+        &format!("bytes of zip entry {}", printable(&name)),
         size,
         *budget,
     )?;
     *budget -= size;
-    if entry.compression() == CompressionMethod::Stored {
-        // Reading to the end makes the crate verify size and CRC.
-        io::copy(&mut entry, &mut io::sink()).map_err(|error| broken(&name, &error.into()))?;
-        let start = entry
-            .data_start()
-            .map_or(usize::MAX, |start| start as usize);
-        let stored = start
-            .checked_add(size as usize)
-            .and_then(|end| file.get(start..end));
-        return stored.map(Cow::Borrowed).ok_or_else(|| Error::Zip {
-            entry: printable(&name),
-            reason: format!(
-                "{size} bytes at offset {start} leave a file of {}",
-                file.len()
-            ),
-        });
+    let is_stored = entry.compression() == CompressionMethod::Stored;
+    // The declared size bounds what is taken: an entry that unfolds to more is an error, not memory.
+    let mut unfolded = Vec::with_capacity(if is_stored { 0 } else { size as usize });
+    let mut content = entry.by_ref().take(size + 1);
+    let read = if is_stored {
+        // Reading to the end makes the crate verify the CRC.
+        io::copy(&mut content, &mut io::sink())
+    } else {
+        io::copy(&mut content, &mut unfolded)
+    };
+    let read = read.map_err(|error| broken(&name, &error.into()))?;
+    let start = entry
+        .data_start()
+        .map_or(file.len(), |start| start as usize);
+    match file.get(start..).and_then(|rest| rest.get(..size as usize)) {
+        _ if read != size => {
+            let reason = format!(
+                "expected {size} bytes, found {}",
+                if read > size { "more" } else { "fewer" }
+            );
+            Err(Error::Zip {
+                entry: printable(&name),
+                reason,
+            })
+        }
+        Some(stored) if is_stored => Ok(Cow::Borrowed(stored)),
+        _ => Ok(Cow::Owned(unfolded)),
     }
-    // The declared size is the bound: an entry that unfolds to more is an error, not an allocation.
-    let mut bytes = Vec::new();
-    entry
-        .by_ref()
-        .take(size + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| broken(&name, &error.into()))?;
-    if bytes.len() as u64 != size {
-        let reason = format!(
-            "expected {size} bytes, found {}",
-            if bytes.len() as u64 > size {
-                "more"
-            } else {
-                "fewer"
-            }
-        );
-        return Err(Error::Zip {
-            entry: printable(&name),
-            reason,
-        });
-    }
-    Ok(Cow::Owned(bytes))
 }
 
 fn broken(entry: &str, error: &ZipError) -> Error {

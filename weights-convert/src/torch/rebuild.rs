@@ -1,9 +1,11 @@
 //! `torch._utils._rebuild_tensor_v2` and `_rebuild_parameter`, the two records that hold tensors.
 
-use crate::{
+use super::{
     archive::Archive,
-    error::Error,
     pickle::{Node, Pickle, Value},
+};
+use crate::{
+    error::{Error, printable},
     tensor::{Element, Tensor},
 };
 
@@ -28,7 +30,7 @@ pub(crate) fn tensor<'a>(
         _ => value,
     };
     let not_a_tensor = || Error::NotATensor {
-        tensor: crate::error::printable(name),
+        tensor: printable(name),
         found: pickle.describe(value),
     };
     let Some((("torch._utils", "_rebuild_tensor_v2"), [storage, offset, shape, strides, ..])) =
@@ -69,10 +71,10 @@ pub(crate) fn tensor<'a>(
     let (Some((_, class)), Some(count)) = (pickle.global(*class), unsigned(*count)) else {
         return Err(not_a_tensor());
     };
-    let name = || crate::error::printable(name);
+    let name = || printable(name);
     let bytes = archive.storage(key).ok_or_else(|| Error::StorageMissing {
         tensor: name(),
-        storage: crate::error::printable(key),
+        storage: printable(key),
     })?;
     let (element, width) = element(class);
     if let Some(expected) = width.map(|width| (count as u64).saturating_mul(width))

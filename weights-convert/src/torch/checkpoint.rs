@@ -8,13 +8,15 @@ use std::{collections::BTreeMap, ops::Bound};
 use safetensors::SafeTensors;
 use serde_json::{Value as Json, json};
 
-use crate::{
+use super::{
     archive::Archive,
-    error::{Error, printable},
-    limits::{self, MAX_NAME},
     module_tree,
     pickle::{Pickle, Value},
     rebuild,
+};
+use crate::{
+    error::{Error, printable},
+    limits::{self, MAX_NAME},
     tensor::{Element, Tensor},
 };
 

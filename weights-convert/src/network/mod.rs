@@ -1,0 +1,13 @@
+//! What YOLOv10 is, as far as its weights tell: the table of layers, the blocks' names on both sides, and
+//! the walk that compares every tensor's shape with what the graph feeds it.
+
+mod blocks;
+mod convolution;
+mod layers;
+mod plan;
+mod variant;
+
+pub(crate) use convolution::{Branch, Convolution};
+pub(crate) use layers::{BOX_DISTRIBUTION, REG_MAX, STRIDES};
+pub(crate) use plan::{Plan, plan};
+pub(crate) use variant::infer as variant;
