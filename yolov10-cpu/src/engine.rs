@@ -1,0 +1,240 @@
+//! The engine: a network's packed weights, a team of threads, and plans for the sizes of image that it has seen.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::graph::Graph;
+use crate::image::{InputPlanes, MapView};
+use crate::kernels::Kernels;
+use crate::layout::LANES;
+use crate::pages::Pages;
+use crate::plan::Plan;
+use crate::steps::Memory as StepMemory;
+use crate::team::{Member, Team};
+use crate::value::Value;
+use crate::weights::{self, Packed};
+use crate::{Error, Isa, cores};
+
+/// Plans kept: of so many sizes the least recently used is forgotten.
+const PLANS: usize = 8;
+
+/// How an engine is to compute. The default is the fastest way on this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Threads that work, the calling one included; by default the physical cores that the process may use.
+    pub threads: Option<NonZeroUsize>,
+    /// Kernels to use; by default the best that the machine has.
+    pub isa: Option<Isa>,
+    /// Computes every convolution as sums of products: no Winograd transform.
+    pub exact: bool,
+    /// Bytes that weights and workspace together may take.
+    pub memory_limit: Option<usize>,
+}
+
+/// A network that runs. It is used by one thread at a time, may move between threads, and shares nothing with
+/// other engines: dropping it ends its threads and returns its memory to the operating system at once.
+pub struct Engine {
+    graph: Graph,
+    packed: Vec<Packed>,
+    isa: Isa,
+    memory_limit: usize,
+    // Before the region: the team's threads end first.
+    team: Team<Region>,
+    region: Arc<Region>,
+    /// Most recently used last.
+    plans: Vec<Arc<Plan>>,
+    /// Room for the views of the outputs, reused by every run.
+    views: Vec<MapView<'static>>,
+}
+
+/// Bytes that an engine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Packed weights.
+    pub weights: usize,
+    /// Activations and scratch, sized for the largest plan since the last [`Engine::trim`].
+    pub workspace: usize,
+    /// Plans kept.
+    pub plans: usize,
+}
+
+/// What the team works on: a plan and all memory. The engine owns it alone between runs.
+struct Region {
+    plan: Option<Arc<Plan>>,
+    /// The next task of each phase.
+    tasks: Vec<AtomicUsize>,
+    weights: Pages,
+    arena: Pages,
+    kernels: &'static Kernels,
+}
+
+impl Engine {
+    /// Reads the network that ends in `outputs` and packs its weights. `weights` is asked once for each
+    /// convolution's key, in evaluation order, and fills the weight `[out, in / groups, k, k]` and the bias `[out]`.
+    pub fn new<E: From<Error>>(
+        outputs: &[Value],
+        options: &Options,
+        weights: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
+    ) -> Result<Engine, E> {
+        let isa = options.isa.unwrap_or_else(Isa::detect).checked()?;
+        let graph = Graph::new(outputs, options.exact)?;
+        let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
+        let (pages, packed) = weights::pack(&graph.weights, memory_limit, weights)?;
+        let region = Region {
+            plan: None,
+            tasks: Vec::new(),
+            weights: pages,
+            arena: Pages::new(0)?,
+            kernels: Kernels::of(isa),
+        };
+        Ok(Engine {
+            views: Vec::with_capacity(graph.outputs.len()),
+            graph,
+            packed,
+            isa,
+            memory_limit,
+            team: Team::new(
+                options.threads.unwrap_or_else(cores::physical),
+                Region::work,
+            )?,
+            region: Arc::new(region),
+            plans: Vec::new(),
+        })
+    }
+
+    /// Runs one image of `height` x `width`. `fill` writes all of the input, `read` sees the outputs in place, in
+    /// the order given to [`Engine::new`].
+    ///
+    /// The first image of a size compiles its plan; a run of a size that has a plan allocates nothing.
+    /// A panic of a kernel's thread continues in the caller.
+    pub fn run<R>(
+        &mut self,
+        height: usize,
+        width: usize,
+        fill: impl FnOnce(InputPlanes<'_>),
+        read: impl FnOnce(&[MapView<'_>]) -> R,
+    ) -> Result<R, Error> {
+        let plan = self.plan([height, width])?;
+        let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
+        fill(InputPlanes::new(plan.input, region.arena.floats_mut()));
+        region.tasks.iter_mut().for_each(|next| *next.get_mut() = 0);
+        self.team.run(&self.region);
+
+        let mut views = recycle(std::mem::take(&mut self.views));
+        let data = self.region.arena.floats();
+        views.extend(plan.outputs.iter().map(|&view| MapView::new(view, data)));
+        let result = read(&views);
+        self.views = recycle(views);
+        Ok(result)
+    }
+
+    /// The bytes it holds now.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            weights: self.region.weights.len(),
+            workspace: self.region.arena.len(),
+            plans: self.plans.len(),
+        }
+    }
+
+    /// Gives all plans and their workspace back and keeps the weights; says how many bytes that were.
+    pub fn trim(&mut self) -> usize {
+        let freed = self.region.arena.len();
+        let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
+        region.plan = None;
+        region.tasks = Vec::new();
+        region.arena = Pages::default();
+        self.plans = Vec::new();
+        freed
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Threads that work, the calling one included.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
+    }
+
+    /// Multiplications and additions of one image, as convolutions and attention are defined.
+    pub fn flops(&self, height: usize, width: usize) -> Result<u64, Error> {
+        self.graph.flops([height, width])
+    }
+
+    /// The plan for a size, ready in the region.
+    fn plan(&mut self, size: [usize; 2]) -> Result<Arc<Plan>, Error> {
+        let known = self.plans.iter().position(|plan| plan.size == size);
+        let plan = match known {
+            Some(index) => self.plans.remove(index),
+            None => Arc::new(Plan::new(&self.graph, &self.packed, size)?),
+        };
+        let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
+        let bytes = (plan.arena + self.team.threads() * plan.scratch) * size_of::<f32>();
+        if region.arena.len() < bytes {
+            let requested = region.weights.len() + bytes;
+            if requested > self.memory_limit {
+                return Err(Error::MemoryLimit {
+                    requested,
+                    limit: self.memory_limit,
+                });
+            }
+            // First the old arena goes: both together would be the peak.
+            region.arena = Pages::default();
+            region.arena = Pages::new(bytes)?;
+        }
+        if region.tasks.len() < plan.phases.len() {
+            region
+                .tasks
+                .resize_with(plan.phases.len(), AtomicUsize::default);
+        }
+        region.plan = Some(Arc::clone(&plan));
+        if self.plans.len() == PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push(Arc::clone(&plan));
+        Ok(plan)
+    }
+}
+
+impl Region {
+    /// One thread's part of a run: phase after phase, the tasks that it gets.
+    #[allow(unsafe_code, reason = "runs the plan's steps on the arena")]
+    fn work(&self, member: Member<'_>) {
+        let Some(plan) = &self.plan else { return };
+        let arena = self.arena.as_mut_ptr();
+        let memory = StepMemory {
+            arena,
+            weights: self.weights.floats().as_ptr(),
+            scratch: arena.wrapping_add(plan.arena + member.index * plan.scratch),
+            kernels: self.kernels,
+        };
+        for (phase, next) in plan.phases.iter().zip(&self.tasks) {
+            loop {
+                let task = next.fetch_add(1, Ordering::Relaxed);
+                if task >= phase.tasks() {
+                    break;
+                }
+                // SAFETY: the arena holds the plan's views and a scratch for each member; the counter gives
+                // each task to one member; the barrier below ends a phase before the next reads it.
+                unsafe { phase.run(task, &memory) }
+            }
+            if member.meet().is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The same room for views of another lifetime: an empty vector is collected in place.
+fn recycle<'a>(mut views: Vec<MapView<'_>>) -> Vec<MapView<'a>> {
+    views.clear();
+    views
+        .into_iter()
+        .map(|_| unreachable!("the vector is empty"))
+        .collect()
+}
+
+const _: () = assert!(LANES * size_of::<f32>() == 64, "a pixel is a cache line");

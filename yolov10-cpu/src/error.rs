@@ -1,0 +1,69 @@
+//! Every way in which the engine can fail, as states of the world.
+
+use std::io;
+
+use crate::Isa;
+
+/// What the engine can refuse.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The network asks for something that no kernel computes.
+    #[error("convolution {key}: {reason}")]
+    Unsupported {
+        /// The key of the convolution.
+        key: u64,
+        /// What is asked for and what there is.
+        reason: String,
+    },
+    /// A network reads exactly one image.
+    #[error("expected a network with 1 input, found {found}")]
+    Inputs {
+        /// How many inputs the outputs depend on.
+        found: usize,
+    },
+    /// Strided paths of the network do not meet again at one size.
+    #[error("input of {height}x{width}: both sides must be multiples of {multiple}")]
+    Size {
+        /// Rows of the input.
+        height: usize,
+        /// Columns of the input.
+        width: usize,
+        /// The network's total stride.
+        multiple: usize,
+    },
+    /// The limit of [`Options::memory_limit`](crate::Options::memory_limit) would be passed.
+    #[error("memory: {requested} bytes needed, {limit} allowed")]
+    MemoryLimit {
+        /// Bytes of weights and workspace together.
+        requested: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The operating system gave no memory.
+    #[error("memory: the system refused {requested} bytes: {source}")]
+    OutOfMemory {
+        /// Bytes asked for.
+        requested: usize,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The operating system gave no thread.
+    #[error("could not start worker thread {index}: {source}")]
+    Thread {
+        /// Which worker, counted from 1; the caller is worker 0.
+        index: usize,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// This machine lacks the instruction set.
+    #[error("instruction set {wanted}: this machine has {available}")]
+    Isa {
+        /// The set asked for.
+        wanted: Isa,
+        /// The sets it has, best first.
+        available: String,
+    },
+    /// A name that is no instruction set.
+    #[error("instruction set {0:?}: expected avx512, avx2, neon or portable")]
+    IsaName(String),
+}

@@ -1,0 +1,190 @@
+//! Kernels: the code that computes, written once over [`Lanes`](lanes::Lanes) and compiled for each instruction set.
+//!
+//! A table of function pointers per set; `steps/` drives them and knows what they need. Nothing here knows of
+//! feature maps, plans or threads.
+#![allow(
+    unsafe_code,
+    reason = "reads and writes through pointers, calls intrinsics"
+)]
+
+pub(crate) mod denormals;
+mod depthwise;
+mod lanes;
+mod portable;
+mod rows;
+mod tile;
+mod winograd;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
+pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
+pub(crate) use rows::{Softmax, Sum, WindowMax};
+pub(crate) use tile::{Finish, Start, Tile, TileKernel};
+pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PATCH, POINTS};
+
+use crate::Isa;
+
+/// The kernels of one instruction set.
+pub(crate) struct Kernels {
+    /// For each distance between input pixels: see [`Kernels::tiles`].
+    tiles: [Tiles; 4],
+    depthwise: [DepthwiseForms; 8],
+    pub input_transform: InputTransform,
+    pub output_transform: OutputTransform,
+    pub sum: Sum,
+    pub window_max: WindowMax,
+    pub softmax: Softmax,
+}
+
+/// Microkernels for 1, 2, 3.. pixels.
+pub(crate) struct Tiles {
+    /// One block of output channels.
+    pub single: &'static [TileKernel],
+    /// Two blocks; empty where the registers do not suffice.
+    pub double: &'static [TileKernel],
+}
+
+impl Tiles {
+    /// The kernels of `blocks` (1 or 2) blocks.
+    pub fn of(&self, blocks: usize) -> &'static [TileKernel] {
+        if blocks == 2 {
+            self.double
+        } else {
+            self.single
+        }
+    }
+}
+
+/// A depthwise kernel for [`RUN`] pixels and for one.
+#[derive(Clone, Copy)]
+pub(crate) struct DepthwiseForms {
+    pub run: DepthwiseKernel,
+    pub single: DepthwiseKernel,
+}
+
+/// Sides of depthwise kernels that are compiled.
+pub(crate) const DEPTHWISE_KERNELS: [usize; 4] = [1, 3, 5, 7];
+
+impl Kernels {
+    /// The table of a set that the machine has.
+    pub fn of(isa: Isa) -> &'static Kernels {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &AVX2,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => &NEON,
+            _ => &PORTABLE,
+        }
+    }
+
+    /// Microkernels for input pixels `block * stride` floats apart: block 1 or 16, stride 1 or 2.
+    pub fn tiles(&self, block: usize, stride: usize) -> &Tiles {
+        &self.tiles[usize::from(block > 1) * 2 + stride - 1]
+    }
+
+    /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2.
+    pub fn depthwise(&self, kernel: usize, stride: usize) -> DepthwiseForms {
+        self.depthwise[kernel / 2 * 2 + stride - 1]
+    }
+}
+
+// A macro, because `target_feature` names its features in a literal: each generic kernel gets one wrapper
+// per set, and everything below is inlined into the wrapper and compiled for that set.
+macro_rules! kernels {
+    ($table:ident, $module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*] $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn tile<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(arguments: &Tile) {
+                // SAFETY: the caller's promise; the table is used only where the set was detected.
+                unsafe { super::tile::tile::<$lanes, PIXELS, BLOCKS, STEP>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise<const PIXELS: usize, const KERNEL: usize, const STRIDE: usize>(arguments: &Depthwise) {
+                // SAFETY: as above.
+                unsafe { super::depthwise::depthwise::<$lanes, PIXELS, KERNEL, STRIDE>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn input_transform(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
+                // SAFETY: as above.
+                unsafe { winograd::transform_input::<$lanes>(patch, row, points, stride) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn output_transform(arguments: &Inverse) {
+                // SAFETY: as above.
+                unsafe { winograd::transform_output::<$lanes>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn sum(left: *const f32, right: *const f32, output: *mut f32, pixels: usize) {
+                // SAFETY: as above.
+                unsafe { rows::sum::<$lanes>(left, right, output, pixels) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn window_max(input: *const f32, step: usize, window: usize, output: *mut f32, pixels: usize) {
+                // SAFETY: as above.
+                unsafe { rows::window_max::<$lanes>(input, step, window, output, pixels) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn softmax(scores: *mut f32, stride: usize, count: usize, scale: f32) {
+                // SAFETY: as above.
+                unsafe { rows::softmax::<$lanes>(scores, stride, count, scale) }
+            }
+
+            const fn tiles<const STEP: usize>() -> Tiles {
+                Tiles {
+                    single: &[$(tile::<$single, 1, STEP>),*],
+                    double: &[$(tile::<$double, 2, STEP>),*],
+                }
+            }
+
+            const fn depthwise_forms<const KERNEL: usize, const STRIDE: usize>() -> DepthwiseForms {
+                DepthwiseForms { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
+            }
+
+            pub(super) static TABLE: Kernels = Kernels {
+                tiles: [tiles::<1>(), tiles::<2>(), tiles::<16>(), tiles::<32>()],
+                depthwise: [
+                    depthwise_forms::<1, 1>(),
+                    depthwise_forms::<1, 2>(),
+                    depthwise_forms::<3, 1>(),
+                    depthwise_forms::<3, 2>(),
+                    depthwise_forms::<5, 1>(),
+                    depthwise_forms::<5, 2>(),
+                    depthwise_forms::<7, 1>(),
+                    depthwise_forms::<7, 2>(),
+                ],
+                input_transform,
+                output_transform,
+                sum,
+                window_max,
+                softmax,
+            };
+        }
+        use $module::TABLE as $table;
+    };
+}
+
+// Tile sizes: the accumulators, the weights and one broadcast input fill the registers.
+#[cfg(target_arch = "x86_64")]
+kernels!(AVX512, avx512_table, avx512::Avx512,
+    single: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], double: [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
+    "avx512f");
+#[cfg(target_arch = "x86_64")]
+kernels!(AVX2, avx2_table, avx2::Avx2, single: [1 2 3 4 5 6], double: [], "avx2,fma");
+#[cfg(target_arch = "aarch64")]
+kernels!(NEON, neon_table, neon::Neon, single: [1 2 3 4 5 6], double: [], "neon");
+kernels!(PORTABLE, portable_table, portable::Portable, single: [1 2], double: []);

@@ -1,0 +1,127 @@
+//! The microkernel: a few pixels of a row times one or two blocks of 16 output channels, kept in registers.
+//!
+//! A convolution is a list of taps; each tap is an offset into the input and some channels there. One kernel
+//! serves 1x1, 3x3, planar images, the products of Winograd's transform and both products of attention.
+
+use super::lanes::{Lanes, silu};
+
+/// The arguments of one call. Distances count floats.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    /// The first pixel.
+    pub input: *const f32,
+    /// Distance of each tap from a pixel.
+    pub taps: *const u32,
+    pub tap_count: usize,
+    /// Channels of a tap: they lie side by side.
+    pub depth: usize,
+    /// `[tap][channel]` rows of output channels.
+    pub weights: *const f32,
+    /// From one of these rows to the next: at least 16 for each block.
+    pub weight_stride: usize,
+    pub start: Start,
+    /// First pixel of block 0; the pixels lie side by side.
+    pub output: *mut f32,
+    pub output_stride: usize,
+    pub finish: Finish,
+}
+
+/// What the sums start from.
+#[derive(Clone, Copy)]
+pub(crate) enum Start {
+    /// 16 floats for each block.
+    Bias(*const f32),
+    /// What the output holds.
+    Output,
+}
+
+/// What is done to the finished sums.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish {
+    pub silu: bool,
+    /// Added after the activation: first pixel of block 0, and the distance between blocks. May be null.
+    pub residual: *const f32,
+    pub residual_stride: usize,
+}
+
+impl Finish {
+    pub const NOTHING: Finish = Finish {
+        silu: false,
+        residual: std::ptr::null(),
+        residual_stride: 0,
+    };
+
+    /// # Safety
+    /// `residual`, if any, has 16 floats at `offset`.
+    #[inline(always)]
+    pub(super) unsafe fn apply<V: Lanes>(&self, sum: V, offset: usize) -> V {
+        let activated = if self.silu { silu(sum) } else { sum };
+        if self.residual.is_null() {
+            return activated;
+        }
+        // SAFETY: the caller's promise.
+        activated.add(unsafe { V::load(self.residual.add(offset)) })
+    }
+}
+
+pub(crate) type TileKernel = unsafe fn(&Tile);
+
+// A macro, because every accumulator must be a variable of its own: of an array of ten or more LLVM keeps
+// the loop rolled and the sums in memory, at a third of the speed. Pixels beyond `PIXELS` compile to nothing.
+macro_rules! define_tile {
+    ($(($pixel:literal $low:ident $high:ident))*) => {
+        /// Computes `PIXELS` pixels that lie `STEP` floats apart in the input, times `BLOCKS` (1 or 2) blocks.
+        ///
+        /// # Safety
+        /// All that `tile` points to is there, and the machine has `V`'s instruction set.
+        #[inline(always)]
+        pub(super) unsafe fn tile<V: Lanes, const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(tile: &Tile) {
+            // SAFETY: the caller's promise covers every load, store and splat.
+            unsafe {
+                let zero = V::splat(0.0);
+                $(let (mut $low, mut $high) = (zero, zero);)*
+                match tile.start {
+                    Start::Bias(bias) => {
+                        let low = V::load(bias);
+                        let high = if BLOCKS == 2 { V::load(bias.add(16)) } else { low };
+                        $(if PIXELS > $pixel { ($low, $high) = (low, high); })*
+                    }
+                    Start::Output => {
+                        $(if PIXELS > $pixel {
+                            $low = V::load(tile.output.add($pixel * 16));
+                            if BLOCKS == 2 { $high = V::load(tile.output.add(tile.output_stride + $pixel * 16)); }
+                        })*
+                    }
+                }
+                let mut weights = tile.weights;
+                for tap in 0..tile.tap_count {
+                    let mut input = tile.input.add(*tile.taps.add(tap) as usize);
+                    for _ in 0..tile.depth {
+                        let low = V::load(weights);
+                        let high = if BLOCKS == 2 { V::load(weights.add(16)) } else { low };
+                        $(if PIXELS > $pixel {
+                            let value = V::splat(*input.add($pixel * STEP));
+                            $low = value.mul_add(low, $low);
+                            if BLOCKS == 2 { $high = value.mul_add(high, $high); }
+                        })*
+                        input = input.add(1);
+                        weights = weights.add(tile.weight_stride);
+                    }
+                }
+                let sums = [$([$low, $high]),*];
+                for (pixel, sums) in sums.into_iter().enumerate().take(PIXELS) {
+                    for (block, sum) in sums.into_iter().enumerate().take(BLOCKS) {
+                        let value = tile.finish.apply(sum, block * tile.finish.residual_stride + pixel * 16);
+                        value.store(tile.output.add(block * tile.output_stride + pixel * 16));
+                    }
+                }
+            }
+        }
+    };
+}
+
+define_tile! {
+    (0 a0 b0) (1 a1 b1) (2 a2 b2) (3 a3 b3) (4 a4 b4) (5 a5 b5) (6 a6 b6) (7 a7 b7) (8 a8 b8) (9 a9 b9)
+    (10 a10 b10) (11 a11 b11) (12 a12 b12) (13 a13 b13) (14 a14 b14) (15 a15 b15) (16 a16 b16) (17 a17 b17)
+    (18 a18 b18) (19 a19 b19)
+}

@@ -1,0 +1,98 @@
+//! Memory that comes from the operating system page by page and goes back to it on drop.
+//!
+//! The allocator is passed by on purpose: what it frees it may keep, and the resident set would show it.
+#![allow(unsafe_code, reason = "views a memory map as bytes and floats")]
+
+use std::ops::{Deref, DerefMut};
+use std::{ptr, slice};
+
+use memmap2::{MmapMut, MmapRaw};
+
+use crate::Error;
+
+/// Zero-filled memory of its own: 64-byte aligned, returned to the operating system on drop.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// None for no bytes: an empty map is an error on some systems.
+    map: Option<MmapRaw>,
+    len: usize,
+}
+
+/// From this size on a huge page saves page faults and costs at most its own size.
+#[cfg(target_os = "linux")]
+const HUGE_PAGE: usize = 2 << 20;
+
+impl Pages {
+    /// `len` bytes of zeros. Physical memory is taken only when a page is first written.
+    pub fn new(len: usize) -> Result<Pages, Error> {
+        if len == 0 {
+            return Ok(Pages::default());
+        }
+        let map = MmapMut::map_anon(len).map_err(|source| Error::OutOfMemory {
+            requested: len,
+            source,
+        })?;
+        #[cfg(target_os = "linux")]
+        if len >= HUGE_PAGE {
+            // A kernel without huge pages refuses: ordinary pages do the same, a little slower.
+            map.advise(memmap2::Advice::HugePage).ok();
+        }
+        Ok(Pages {
+            map: Some(MmapRaw::from(map)),
+            len,
+        })
+    }
+
+    /// The bytes as `f32`; a tail shorter than a float is left out.
+    pub fn floats(&self) -> &[f32] {
+        // SAFETY: the map is page aligned, initialised (zeros or floats) and lives as long as `self`;
+        // every bit pattern is an `f32`. Whoever writes through `as_mut_ptr` holds off shared views.
+        unsafe { slice::from_raw_parts(self.as_mut_ptr(), self.len / size_of::<f32>()) }
+    }
+
+    /// The bytes as `f32`, to be written.
+    pub fn floats_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `floats`, and `&mut self` makes the view the only one.
+        unsafe { slice::from_raw_parts_mut(self.as_mut_ptr(), self.len / size_of::<f32>()) }
+    }
+
+    /// The first float, for kernels of several threads that write disjoint parts.
+    pub(crate) fn as_mut_ptr(&self) -> *mut f32 {
+        self.map
+            .as_ref()
+            .map_or(ptr::dangling_mut(), |map| map.as_mut_ptr().cast())
+    }
+}
+
+impl Deref for Pages {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the map is initialised and lives as long as `self`.
+        unsafe { slice::from_raw_parts(self.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Pages {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the map is initialised and lives as long as `self`, and `&mut self` makes the view the only one.
+        unsafe { slice::from_raw_parts_mut(self.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_zero_aligned_and_writable_as_bytes_and_floats() {
+        let mut pages = Pages::new(10).unwrap();
+        assert_eq!(pages.floats(), [0.0; 2]);
+        assert_eq!(pages.as_ptr() as usize % 64, 0);
+        pages[4..8].copy_from_slice(&1.5f32.to_le_bytes());
+        assert_eq!(pages.floats(), [0.0, 1.5]);
+        pages.floats_mut()[0] = -2.0;
+        assert_eq!(pages[..4], (-2.0f32).to_le_bytes());
+        assert!(Pages::new(0).unwrap().is_empty());
+    }
+}

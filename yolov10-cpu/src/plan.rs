@@ -1,0 +1,281 @@
+//! A plan: the steps of a graph for one size of image, with every address settled.
+
+use crate::Error;
+use crate::graph::{Extra, Graph, Id, Node, Op};
+use crate::layout::View;
+use crate::place::{Placement, place};
+use crate::steps::{
+    Attend, Border, Depthwise, Direct, Epilogue, Gather, Heads, MaxPool, Memory, Operands,
+    PackHeads, Part, Step, Sum, Upsample, Winograd,
+};
+use crate::value::Activation;
+use crate::weights::{Form, Packed};
+
+pub(crate) struct Plan {
+    /// Height and width of the image.
+    pub size: [usize; 2],
+    pub phases: Vec<Phase>,
+    pub input: View,
+    pub outputs: Vec<View>,
+    /// Floats of the arena.
+    pub arena: usize,
+    /// Floats of each thread's scratch.
+    pub scratch: usize,
+}
+
+/// A step together with the border of the map that it writes.
+pub(crate) struct Phase {
+    step: Step,
+    border: Option<Border>,
+}
+
+impl Phase {
+    pub fn tasks(&self) -> usize {
+        self.step.tasks() + usize::from(self.border.is_some())
+    }
+
+    /// Computes one task; the last may be the border.
+    ///
+    /// # Safety
+    /// As [`Step::run`].
+    #[allow(unsafe_code, reason = "passes on the promise of whoever runs the plan")]
+    pub unsafe fn run(&self, task: usize, memory: &Memory) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match &self.border {
+                Some(border) if task == self.step.tasks() => border.clear(memory.arena),
+                _ => self.step.run(task, memory),
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width).
+    pub fn new(graph: &Graph, packed: &[Packed], size: [usize; 2]) -> Result<Plan, Error> {
+        let sizes = graph.sizes(size)?;
+        let heads = |id: Id, views: &[View], packed: usize| {
+            let Node {
+                op: Op::Attention { heads },
+                inputs,
+                ..
+            } = &graph.nodes[id]
+            else {
+                return None;
+            };
+            let [query, key, value] = [views[inputs[0]], views[inputs[1]], views[inputs[2]]];
+            Some(Heads {
+                query,
+                key,
+                value,
+                output: views[id],
+                heads: *heads,
+                packed,
+            })
+        };
+        let unplaced: Vec<View> = graph
+            .nodes
+            .iter()
+            .zip(&sizes)
+            .map(|(node, &size)| View::new(0, node.channels, size, crate::layout::LANES, 0))
+            .collect();
+        let workspace = |id| heads(id, &unplaced, 0).map_or(0, |heads| heads.workspace());
+        let Placement {
+            views,
+            workspaces,
+            len,
+        } = place(graph, &sizes, workspace);
+
+        let mut phases = Vec::new();
+        for (id, node) in graph.nodes.iter().enumerate() {
+            let output = views[id];
+            let input = |index: usize| views[node.inputs[index]];
+            let step = match node.op {
+                Op::Input => continue,
+                Op::Conv {
+                    weights,
+                    activation,
+                    extra,
+                } => {
+                    let spec = &graph.weights[weights];
+                    let residual = (extra == Extra::Residual).then(|| input(1));
+                    let operands = Operands {
+                        input: input(0),
+                        output,
+                        epilogue: Epilogue {
+                            silu: activation == Activation::Silu,
+                            residual,
+                        },
+                        packed: packed[weights],
+                        kernel: spec.conv.kernel,
+                        stride: spec.conv.stride,
+                    };
+                    match spec.form {
+                        Form::Direct | Form::Planar => {
+                            Step::Direct(Direct::new(operands, extra == Extra::Start))
+                        }
+                        Form::Winograd => Step::Winograd(Winograd::new(operands)),
+                        Form::Depthwise => Step::Depthwise(Depthwise::new(operands)),
+                    }
+                }
+                Op::Add => Step::Sum(Sum::new([input(0), input(1)], output)),
+                Op::MaxPool { kernel } => Step::MaxPool(MaxPool::new(input(0), output, kernel)),
+                Op::Upsample => Step::Upsample(Upsample::new(input(0), output)),
+                Op::Attention { .. } => {
+                    let heads =
+                        heads(id, &views, workspaces[id]).expect("the node is an attention");
+                    phases.push(Phase {
+                        step: Step::PackHeads(PackHeads(heads)),
+                        border: None,
+                    });
+                    Step::Attend(Attend::new(heads))
+                }
+                Op::Block | Op::Concat | Op::Slice { .. } => {
+                    let parts = copies(node, &views, output);
+                    if parts.is_empty() {
+                        continue;
+                    }
+                    Step::Gather(Gather::new(parts, output))
+                }
+            };
+            phases.push(Phase {
+                step,
+                border: Border::of(output),
+            });
+        }
+        let scratch = phases
+            .iter()
+            .map(|phase| phase.step.scratch())
+            .max()
+            .unwrap_or(0);
+        let outputs = graph.outputs.iter().map(|&id| views[id]).collect();
+        let input = graph
+            .nodes
+            .iter()
+            .position(|node| node.op == Op::Input)
+            .expect("a graph has its input");
+        Ok(Plan {
+            size,
+            phases,
+            input: views[input],
+            outputs,
+            arena: len,
+            scratch,
+        })
+    }
+}
+
+/// What a node that only moves channels has to copy: all that does not lie in its place already.
+fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
+    if let Op::Slice { start } = node.op {
+        let view = views[node.inputs[0]];
+        let in_place =
+            start.is_multiple_of(view.block) && view.at(start / view.block, 0, 0) == output.offset;
+        let part = Part {
+            view,
+            from: start,
+            channels: node.channels,
+            to: 0,
+        };
+        return if in_place { Vec::new() } else { vec![part] };
+    }
+    let mut to = 0;
+    let mut parts = Vec::new();
+    for &input in &node.inputs {
+        let view = views[input];
+        let in_place = view.block == output.block
+            && to % output.block == 0
+            && view.offset == output.at(to / output.block, 0, 0);
+        if !in_place {
+            parts.push(Part::whole(view, to));
+        }
+        to += view.channels;
+    }
+    parts
+}
+
+impl Graph {
+    /// Height and width of every value for an image of `size`.
+    pub fn sizes(&self, size: [usize; 2]) -> Result<Vec<[usize; 2]>, Error> {
+        let refused = || Error::Size {
+            height: size[0],
+            width: size[1],
+            multiple: self.total_stride(),
+        };
+        if size.contains(&0) {
+            return Err(refused());
+        }
+        let mut sizes: Vec<[usize; 2]> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let Some(&first) = node.inputs.first() else {
+                sizes.push(size);
+                continue;
+            };
+            let input = sizes[first];
+            let output = match node.op {
+                Op::Conv { weights, .. } => {
+                    input.map(|side| side.div_ceil(self.weights[weights].conv.stride))
+                }
+                Op::Upsample => input.map(|side| side * 2),
+                _ => input,
+            };
+            let other_sizes = node.inputs[1..].iter().map(|&id| sizes[id]);
+            let expected = if matches!(node.op, Op::Conv { .. }) {
+                output
+            } else {
+                input
+            };
+            if other_sizes.into_iter().any(|other| other != expected) {
+                return Err(refused());
+            }
+            sizes.push(output);
+        }
+        Ok(sizes)
+    }
+
+    /// The largest product of strides on a path from the image.
+    fn total_stride(&self) -> usize {
+        let mut strides: Vec<usize> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let input = node.inputs.iter().map(|&id| strides[id]).max().unwrap_or(1);
+            strides.push(match node.op {
+                Op::Conv { weights, .. } => input * self.weights[weights].conv.stride,
+                Op::Upsample => input.div_ceil(2),
+                _ => input,
+            });
+        }
+        strides.into_iter().max().unwrap_or(1)
+    }
+
+    /// Multiplications and additions for an image of `size`: those of convolutions and of attention's products.
+    pub fn flops(&self, size: [usize; 2]) -> Result<u64, Error> {
+        let sizes = self.sizes(size)?;
+        let products = self
+            .nodes
+            .iter()
+            .zip(&sizes)
+            .map(|(node, &[height, width])| {
+                let pixels = height * width;
+                match node.op {
+                    Op::Conv { weights, .. } => {
+                        let spec = &self.weights[weights];
+                        let inputs = if spec.conv.is_depthwise() {
+                            1
+                        } else {
+                            spec.channels.len()
+                        };
+                        pixels
+                            * spec.conv.channels_out
+                            * inputs
+                            * spec.conv.kernel
+                            * spec.conv.kernel
+                    }
+                    Op::Attention { .. } => {
+                        pixels * pixels * (self.nodes[node.inputs[0]].channels + node.channels)
+                    }
+                    _ => 0,
+                }
+            });
+        Ok(2 * products.map(|count| count as u64).sum::<u64>())
+    }
+}

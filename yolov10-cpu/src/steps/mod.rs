@@ -1,0 +1,154 @@
+//! Steps of a plan: what the kernels compute, cut into tasks that threads take one by one.
+//!
+//! A step owns no memory: it names views of the arena, which the plan has laid out.
+#![allow(unsafe_code, reason = "hands pointers into the arena to the kernels")]
+
+mod attention;
+mod border;
+mod depthwise;
+mod direct;
+mod gather;
+mod maps;
+mod winograd;
+
+use std::ops::Range;
+
+pub(crate) use attention::{Attend, Heads, PackHeads};
+pub(crate) use border::Border;
+pub(crate) use depthwise::Depthwise;
+pub(crate) use direct::{Direct, Operands};
+pub(crate) use gather::{Gather, Part};
+pub(crate) use maps::{MaxPool, Sum, Upsample};
+pub(crate) use winograd::Winograd;
+
+use crate::kernels::{Finish, Kernels};
+use crate::layout::{View, split};
+
+/// What a step works on. Views count floats from `arena`, packed weights from `weights`.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    pub arena: *mut f32,
+    pub weights: *const f32,
+    /// This thread's own, as long as the plan's longest `scratch`.
+    pub scratch: *mut f32,
+    pub kernels: &'static Kernels,
+}
+
+/// One step. Its tasks write disjoint parts of the arena and may run in any order, on any thread.
+pub(crate) enum Step {
+    Direct(Direct),
+    Winograd(Winograd),
+    Depthwise(Depthwise),
+    Sum(Sum),
+    Gather(Gather),
+    MaxPool(MaxPool),
+    Upsample(Upsample),
+    PackHeads(PackHeads),
+    Attend(Attend),
+}
+
+impl Step {
+    /// How many tasks it has: a property of the shapes, never of the threads.
+    pub fn tasks(&self) -> usize {
+        match self {
+            Step::Direct(step) => step.tasks(),
+            Step::Winograd(step) => step.tasks(),
+            Step::Depthwise(step) => step.tasks(),
+            Step::Sum(step) => step.tasks(),
+            Step::Gather(step) => step.tasks(),
+            Step::MaxPool(step) => step.tasks(),
+            Step::Upsample(step) => step.tasks(),
+            Step::PackHeads(step) => step.tasks(),
+            Step::Attend(step) => step.tasks(),
+        }
+    }
+
+    /// Floats of scratch that each thread needs.
+    pub fn scratch(&self) -> usize {
+        match self {
+            Step::Winograd(step) => step.scratch(),
+            Step::MaxPool(step) => step.scratch(),
+            Step::Attend(step) => step.scratch(),
+            _ => 0,
+        }
+    }
+
+    /// Computes one task.
+    ///
+    /// # Safety
+    /// `memory` is laid out by the plan that this step is of, its kernels are of a set that the machine has,
+    /// the steps before have run, and no other thread runs this task.
+    pub unsafe fn run(&self, task: usize, memory: &Memory) {
+        // SAFETY: the caller's promise is that of each step.
+        unsafe {
+            match self {
+                Step::Direct(step) => step.run(task, memory),
+                Step::Winograd(step) => step.run(task, memory),
+                Step::Depthwise(step) => step.run(task, memory),
+                Step::Sum(step) => step.run(task, memory),
+                Step::Gather(step) => step.run(task, memory),
+                Step::MaxPool(step) => step.run(task, memory),
+                Step::Upsample(step) => step.run(task, memory),
+                Step::PackHeads(step) => step.run(task, memory),
+                Step::Attend(step) => step.run(task, memory),
+            }
+        }
+    }
+}
+
+/// What follows a convolution's sums, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epilogue {
+    pub silu: bool,
+    pub residual: Option<View>,
+}
+
+impl Epilogue {
+    /// For the pixel (row, column) of `block`.
+    fn at(&self, memory: &Memory, block: usize, row: usize, column: usize) -> Finish {
+        match self.residual {
+            None => Finish {
+                silu: self.silu,
+                ..Finish::NOTHING
+            },
+            Some(view) => Finish {
+                silu: self.silu,
+                residual: memory.arena.wrapping_add(view.at(block, row, column)),
+                residual_stride: view.block_stride,
+            },
+        }
+    }
+}
+
+/// Tasks over the blocks and rows of a map: each has one block and some rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid {
+    blocks: usize,
+    rows: usize,
+    parts: usize,
+}
+
+impl Grid {
+    /// Floats that a task should write at least: below it costs more to take a task than to do it.
+    const TASK: usize = 8192;
+
+    fn over(view: &View) -> Grid {
+        let parts = (view.height * view.row_stride / Grid::TASK).clamp(1, view.height);
+        Grid {
+            blocks: view.blocks(),
+            rows: view.height,
+            parts,
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        self.blocks * self.parts
+    }
+
+    fn task(&self, index: usize) -> (usize, Range<usize>) {
+        (
+            index / self.parts,
+            split(self.rows, self.parts, index % self.parts),
+        )
+    }
+}

@@ -1,0 +1,178 @@
+//! A network being described: an immutable graph of values, built by the network's own forward pass.
+//!
+//! Nothing is computed here and no size of an image is known; `graph.rs` reads the description.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+/// One feature map of a network being described: the output of one operation.
+#[derive(Clone, Debug)]
+pub struct Value(Rc<Node>);
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub operation: Operation,
+    pub inputs: Vec<Value>,
+    pub channels: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Operation {
+    Input,
+    Conv(Conv),
+    Add,
+    Concat,
+    Slice { start: usize },
+    MaxPool { kernel: usize },
+    Upsample,
+    Attention { heads: usize },
+}
+
+/// A convolution with folded bias and activation, padded by `kernel / 2` zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// The caller's name for its weights. Two convolutions of one key share them.
+    pub key: u64,
+    /// Input channels.
+    pub channels_in: usize,
+    /// Output channels.
+    pub channels_out: usize,
+    /// Side of the square kernel: odd.
+    pub kernel: usize,
+    /// Pixels between outputs, in both directions: 1 or 2.
+    pub stride: usize,
+    /// 1, or `channels_in` for a depthwise convolution.
+    pub groups: usize,
+    /// What follows the bias.
+    pub activation: Activation,
+}
+
+/// The function applied to a convolution's sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `x * sigmoid(x)`.
+    Silu,
+}
+
+impl Conv {
+    /// Floats of the weight `[channels_out, channels_in / groups, kernel, kernel]`.
+    pub fn weight_len(&self) -> usize {
+        self.channels_out * (self.channels_in / self.groups) * self.kernel * self.kernel
+    }
+
+    pub(crate) fn is_depthwise(&self) -> bool {
+        self.groups > 1
+    }
+}
+
+/// Every method is one operation `[channels, height, width] -> [channels', height', width']`
+/// and panics where the channels of its arguments do not fit: that is a mistake in the network.
+impl Value {
+    /// The image: `channels` planes.
+    pub fn input(channels: usize) -> Value {
+        Value::of(Operation::Input, &[], channels)
+    }
+
+    /// Channels of this value.
+    pub fn channels(&self) -> usize {
+        self.0.channels
+    }
+
+    /// A convolution. `[channels_in, H, W] -> [channels_out, ceil(H / stride), ceil(W / stride)]`
+    pub fn conv(&self, conv: Conv) -> Value {
+        assert_eq!(
+            self.channels(),
+            conv.channels_in,
+            "convolution {}: input channels",
+            conv.key
+        );
+        Value::of(Operation::Conv(conv), &[self], conv.channels_out)
+    }
+
+    /// The elementwise sum of two values of one shape.
+    pub fn add(&self, other: &Value) -> Value {
+        assert_eq!(self.channels(), other.channels(), "add: channels");
+        Value::of(Operation::Add, &[self, other], self.channels())
+    }
+
+    /// Values of one size one after the other along the channels.
+    pub fn concat(parts: &[Value]) -> Value {
+        assert!(!parts.is_empty(), "concat: no parts");
+        let channels = parts.iter().map(Value::channels).sum();
+        Value::of(
+            Operation::Concat,
+            &parts.iter().collect::<Vec<_>>(),
+            channels,
+        )
+    }
+
+    /// Some of the channels.
+    pub fn slice(&self, channels: Range<usize>) -> Value {
+        assert!(
+            channels.start < channels.end && channels.end <= self.channels(),
+            "slice {channels:?} of {} channels",
+            self.channels()
+        );
+        Value::of(
+            Operation::Slice {
+                start: channels.start,
+            },
+            &[self],
+            channels.len(),
+        )
+    }
+
+    /// Maximum over a `kernel` x `kernel` window around each pixel; outside of the map counts as minus infinity.
+    pub fn max_pool(&self, kernel: usize) -> Value {
+        assert!(kernel % 2 == 1, "max_pool: kernel {kernel} is even");
+        Value::of(Operation::MaxPool { kernel }, &[self], self.channels())
+    }
+
+    /// Every pixel twice in both directions. `[C, H, W] -> [C, 2H, 2W]`
+    pub fn upsample(&self) -> Value {
+        Value::of(Operation::Upsample, &[self], self.channels())
+    }
+
+    /// Attention of every position to every position, head by head:
+    /// the sum of `value` weighted by the softmax over positions of `query . key / sqrt(key channels of a head)`.
+    ///
+    /// `[heads * kd, H, W]`, `[heads * kd, H, W]`, `[heads * vd, H, W] -> [heads * vd, H, W]`
+    pub fn attention(query: &Value, key: &Value, value: &Value, heads: usize) -> Value {
+        assert_eq!(
+            query.channels(),
+            key.channels(),
+            "attention: query and key channels"
+        );
+        for channels in [query.channels(), value.channels()] {
+            assert!(
+                heads > 0 && channels % heads == 0,
+                "attention: {channels} channels in {heads} heads"
+            );
+        }
+        Value::of(
+            Operation::Attention { heads },
+            &[query, key, value],
+            value.channels(),
+        )
+    }
+
+    fn of(operation: Operation, inputs: &[&Value], channels: usize) -> Value {
+        let inputs = inputs.iter().map(|&input| input.clone()).collect();
+        Value(Rc::new(Node {
+            operation,
+            inputs,
+            channels,
+        }))
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.0
+    }
+
+    /// What tells two values apart.
+    pub(crate) fn identity(&self) -> *const () {
+        Rc::as_ptr(&self.0).cast()
+    }
+}

@@ -1,0 +1,273 @@
+//! Packed weights: each kernel reads them once from front to back. Packed once, shared by all plans.
+//!
+//! Output channels come in groups of 32 (the last may be 16), so that a row of a group is two blocks.
+//! The order does not depend on the instruction set.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::Error;
+use crate::kernels::{PATCH, POINTS};
+use crate::layout::LANES;
+use crate::pages::Pages;
+use crate::value::Conv;
+
+/// Output channels of a group.
+pub(crate) const GROUP: usize = 2 * LANES;
+
+/// What a convolution of the graph needs from a weight: all of it, or some of its input channels.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct WeightSpec {
+    pub conv: Conv,
+    /// Input channels.
+    pub channels: Range<usize>,
+    pub bias: bool,
+    pub form: Form,
+}
+
+/// How a weight is packed, which is how it is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `[group][input block][row][column][16 inputs][32 outputs]`.
+    Direct,
+    /// `[group][input][row][column][32 outputs]`: the input lies in planes.
+    Planar,
+    /// `[group][36 points][input][32 outputs]`.
+    Winograd,
+    /// `[block][row][column][16]`.
+    Depthwise,
+}
+
+/// Where a packed weight lies: floats from the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed {
+    pub weights: usize,
+    pub bias: usize,
+    /// From one group to the next.
+    pub group_stride: usize,
+}
+
+impl WeightSpec {
+    /// All of a convolution's weight; the graph chooses the form later.
+    pub fn whole(conv: Conv) -> WeightSpec {
+        let channels = 0..conv.channels_in;
+        WeightSpec {
+            conv,
+            channels,
+            bias: true,
+            form: Form::Direct,
+        }
+    }
+
+    pub fn blocks_out(&self) -> usize {
+        self.conv.channels_out.div_ceil(LANES)
+    }
+
+    /// Input channels as the kernels see them.
+    fn depth(&self) -> usize {
+        match self.form {
+            Form::Direct | Form::Winograd => self.channels.len().next_multiple_of(LANES),
+            Form::Planar => self.channels.len(),
+            Form::Depthwise => 1,
+        }
+    }
+
+    /// Floats of one output channel.
+    fn taps(&self) -> usize {
+        match self.form {
+            Form::Winograd => POINTS * self.depth(),
+            _ => self.conv.kernel * self.conv.kernel * self.depth(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.blocks_out() * LANES * self.taps()
+    }
+}
+
+/// Asks `source` for each weight once, in evaluation order, and packs it.
+pub(crate) fn pack<E: From<Error>>(
+    specs: &[WeightSpec],
+    limit: usize,
+    mut source: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
+) -> Result<(Pages, Vec<Packed>), E> {
+    let mut placed: Vec<Packed> = Vec::with_capacity(specs.len());
+    let mut total = 0;
+    for (index, spec) in specs.iter().enumerate() {
+        if let Some(same) = specs[..index].iter().position(|earlier| earlier == spec) {
+            placed.push(placed[same]);
+            continue;
+        }
+        let bias = total + spec.len();
+        placed.push(Packed {
+            weights: total,
+            bias,
+            group_stride: GROUP * spec.taps(),
+        });
+        total = bias + spec.blocks_out() * LANES;
+    }
+    let bytes = total * size_of::<f32>();
+    if bytes > limit {
+        return Err(Error::MemoryLimit {
+            requested: bytes,
+            limit,
+        }
+        .into());
+    }
+    let mut pages = Pages::new(bytes)?;
+
+    let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
+    let mut keys = Vec::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let users = by_key.entry(spec.conv.key).or_default();
+        if users.is_empty() {
+            keys.push(spec.conv.key);
+        } else if specs[users[0]].conv.shape() != spec.conv.shape() {
+            let reason = "two convolutions of different shapes have this key".to_owned();
+            return Err(Error::Unsupported {
+                key: spec.conv.key,
+                reason,
+            }
+            .into());
+        }
+        users.push(index);
+    }
+    let largest = specs
+        .iter()
+        .map(|spec| spec.conv.weight_len() + spec.conv.channels_out)
+        .max()
+        .unwrap_or(0);
+    let mut staging = Pages::new(largest * size_of::<f32>())?;
+    for key in keys {
+        let users = &by_key[&key];
+        let conv = specs[users[0]].conv;
+        let (weight, rest) = staging.floats_mut().split_at_mut(conv.weight_len());
+        let bias = &mut rest[..conv.channels_out];
+        source(key, weight, bias)?;
+        for &user in users {
+            specs[user].pack(weight, bias, placed[user], pages.floats_mut());
+        }
+    }
+    Ok((pages, placed))
+}
+
+impl Conv {
+    fn shape(&self) -> [usize; 4] {
+        [
+            self.channels_in,
+            self.channels_out,
+            self.kernel,
+            self.groups,
+        ]
+    }
+}
+
+impl WeightSpec {
+    /// Packs `weight` (OIHW) and `bias`; what is not written stays zero: lanes beyond the channels.
+    fn pack(&self, weight: &[f32], bias: &[f32], place: Packed, pages: &mut [f32]) {
+        if self.bias {
+            pages[place.bias..][..bias.len()].copy_from_slice(bias);
+        }
+        let packed = &mut pages[place.weights..][..self.len()];
+        match self.form {
+            Form::Depthwise => self.pack_depthwise(weight, packed),
+            Form::Planar | Form::Direct => self.pack_taps(weight, packed),
+            Form::Winograd => self.pack_winograd(weight, packed),
+        }
+    }
+
+    fn pack_depthwise(&self, weight: &[f32], packed: &mut [f32]) {
+        let taps = self.taps();
+        for (channel, taps_of_channel) in weight.chunks_exact(taps).enumerate() {
+            for (tap, &value) in taps_of_channel.iter().enumerate() {
+                packed[(channel / LANES * taps + tap) * LANES + channel % LANES] = value;
+            }
+        }
+    }
+
+    /// Calls `write` with each group's packed weights, its width, and its output channels.
+    fn groups<'a>(
+        &self,
+        packed: &'a mut [f32],
+    ) -> impl Iterator<Item = (&'a mut [f32], usize, Range<usize>)> {
+        let (taps, channels_out) = (self.taps(), self.conv.channels_out);
+        packed
+            .chunks_mut(GROUP * taps)
+            .enumerate()
+            .map(move |(index, group)| {
+                let width = group.len() / taps;
+                (
+                    group,
+                    width,
+                    index * GROUP..channels_out.min((index + 1) * GROUP),
+                )
+            })
+    }
+
+    fn pack_taps(&self, weight: &[f32], packed: &mut [f32]) {
+        let area = self.conv.kernel * self.conv.kernel;
+        let lanes = if self.form == Form::Direct { LANES } else { 1 };
+        for (group, width, outputs) in self.groups(packed) {
+            for (column, output) in outputs.enumerate() {
+                let source = &weight[output * self.conv.channels_in * area..]
+                    [..self.conv.channels_in * area];
+                let channels = source
+                    .chunks_exact(area)
+                    .skip(self.channels.start)
+                    .take(self.channels.len());
+                for (channel, taps) in channels.enumerate() {
+                    let block = channel / lanes * area * lanes + channel % lanes;
+                    for (tap, &value) in taps.iter().enumerate() {
+                        group[(block + tap * lanes) * width + column] = value;
+                    }
+                }
+            }
+        }
+    }
+
+    fn pack_winograd(&self, weight: &[f32], packed: &mut [f32]) {
+        const AREA: usize = 9;
+        let depth = self.depth();
+        for (group, width, outputs) in self.groups(packed) {
+            for (column, output) in outputs.enumerate() {
+                let source = &weight[output * self.conv.channels_in * AREA..]
+                    [..self.conv.channels_in * AREA];
+                let kernels = source
+                    .chunks_exact(AREA)
+                    .skip(self.channels.start)
+                    .take(self.channels.len());
+                for (channel, kernel) in kernels.enumerate() {
+                    for (point, value) in transform_kernel(kernel).into_iter().enumerate() {
+                        group[(point * depth + channel) * width + column] = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Winograd's G for F(4x4, 3x3): `G g G^T` is the kernel at the 36 points.
+const KERNEL_TRANSFORM: [[f64; 3]; PATCH] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// In f64: rounded once, the transformed weights add no error of their own.
+fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
+    let mut rows = [[0.0; 3]; PATCH];
+    for (row, factors) in rows.iter_mut().zip(KERNEL_TRANSFORM) {
+        for (column, value) in row.iter_mut().enumerate() {
+            *value = (0..3)
+                .map(|tap| factors[tap] * f64::from(kernel[tap * 3 + column]))
+                .sum();
+        }
+    }
+    std::array::from_fn(|point| {
+        let (row, factors) = (rows[point / PATCH], KERNEL_TRANSFORM[point % PATCH]);
+        (0..3).map(|tap| row[tap] * factors[tap]).sum::<f64>() as f32
+    })
+}

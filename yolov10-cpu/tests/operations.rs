@@ -1,0 +1,237 @@
+//! Every operation on every instruction set that this machine has, against naive loops in f64.
+
+mod twin;
+
+use twin::{Twin, assert_agrees};
+use yolov10_cpu::{Activation, Conv, Isa, Options};
+
+/// Sums of a few hundred products of numbers around 1, in f32.
+const DIRECT: f64 = 1e-5;
+/// Winograd's transforms add and subtract numbers of different size: a digit less.
+const WINOGRAD: f64 = 5e-5;
+
+/// As if each set were the machine's only one, with and without Winograd.
+fn every_way() -> impl Iterator<Item = (Options, f64)> {
+    Isa::available().flat_map(|isa| {
+        [(true, DIRECT), (false, WINOGRAD)].map(|(exact, tolerance)| {
+            (
+                Options {
+                    isa: Some(isa),
+                    exact,
+                    ..Options::default()
+                },
+                tolerance,
+            )
+        })
+    })
+}
+
+fn dense(channels_in: usize, channels_out: usize, kernel: usize, stride: usize) -> Conv {
+    Conv {
+        key: 1,
+        channels_in,
+        channels_out,
+        kernel,
+        stride,
+        groups: 1,
+        activation: Activation::Silu,
+    }
+}
+
+fn assert_everywhere(size: [usize; 2], outputs: &[Twin]) {
+    for (options, tolerance) in every_way() {
+        assert_agrees(outputs, size, &options, tolerance);
+    }
+}
+
+/// An image brought to blocks of channels: what most operations read.
+fn features(channels: usize, [height, width]: [usize; 2]) -> Twin {
+    Twin::input(channels, height, width).conv(Conv {
+        key: 100,
+        activation: Activation::Identity,
+        ..dense(channels, channels, 1, 1)
+    })
+}
+
+#[test]
+fn dense_convolutions_of_any_channels_kernel_and_stride() {
+    for (channels_in, channels_out) in [(1, 1), (7, 8), (16, 16), (24, 100), (33, 48), (64, 17)] {
+        for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1)] {
+            let size = [7, 11];
+            let conv =
+                features(channels_in, size).conv(dense(channels_in, channels_out, kernel, stride));
+            assert_everywhere(size, &[conv]);
+        }
+    }
+}
+
+#[test]
+fn images_in_planes_are_convolved_without_a_copy() {
+    for channels in [1, 3, 5] {
+        for (kernel, stride) in [(1, 1), (3, 1), (3, 2), (7, 2)] {
+            let size = [9, 50];
+            let conv =
+                Twin::input(channels, size[0], size[1]).conv(dense(channels, 35, kernel, stride));
+            assert_everywhere(size, &[conv]);
+        }
+    }
+}
+
+#[test]
+fn rows_of_every_width_are_covered() {
+    for width in 1..=45 {
+        let size = [2, width];
+        let wide = features(16, size).conv(dense(16, 48, 1, 1));
+        let next = wide.conv(Conv {
+            key: 2,
+            ..dense(48, 16, 3, 1)
+        });
+        assert_everywhere(size, &[wide, next]);
+    }
+}
+
+#[test]
+fn winograd_tiles_are_cut_at_any_edge() {
+    for height in 1..=9 {
+        for width in [1, 2, 3, 4, 5, 8, 30] {
+            let input = features(32, [height, width]);
+            let conv = input
+                .conv(Conv {
+                    key: 2,
+                    ..dense(32, 32, 3, 1)
+                })
+                .add(&input);
+            assert_everywhere([height, width], &[conv]);
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions_of_any_kernel_and_stride() {
+    for channels in [2, 16, 40] {
+        for kernel in [1, 3, 5, 7] {
+            for stride in [1, 2] {
+                let size = [9, 21];
+                let conv = Conv {
+                    groups: channels,
+                    ..dense(channels, channels, kernel, stride)
+                };
+                assert_everywhere(size, &[features(channels, size).conv(conv)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_are_fused_behind_the_activation_or_computed_alone() {
+    let size = [6, 7];
+    let input = features(40, size);
+    let fused = input
+        .conv(Conv {
+            key: 2,
+            ..dense(40, 40, 3, 1)
+        })
+        .add(&input);
+    let depthwise = fused.add(&input.conv(Conv {
+        key: 3,
+        groups: 40,
+        ..dense(40, 40, 7, 1)
+    }));
+    let alone = fused.add(&depthwise).add(&input);
+    assert_everywhere(size, &[fused, depthwise, alone]);
+}
+
+#[test]
+fn channels_are_joined_and_split_at_any_boundary() {
+    let size = [5, 6];
+    let input = features(72, size);
+    let parts = [
+        input.slice(0..16),
+        input.slice(3..30),
+        input.slice(30..31),
+        input.slice(64..72),
+        input.clone(),
+    ];
+    let joined = Twin::concat(&parts);
+    let pooled = joined.slice(10..100).max_pool(3);
+    let halves = Twin::concat(&[input.slice(0..32), input.slice(32..72), pooled.clone()]);
+    let next = halves.conv(Conv {
+        key: 4,
+        ..dense(162, 20, 3, 1)
+    });
+    assert_everywhere(size, &[joined, pooled, halves, next, input]);
+}
+
+#[test]
+fn the_image_itself_can_be_joined_and_returned() {
+    let size = [4, 4];
+    let input = Twin::input(3, 4, 4);
+    let joined = Twin::concat(&[input.clone(), input.max_pool(3), input.clone()]);
+    assert_everywhere(
+        size,
+        &[
+            joined.clone(),
+            input.clone(),
+            joined.conv(dense(9, 3, 3, 1)).add(&input),
+        ],
+    );
+}
+
+#[test]
+fn maxima_ignore_what_lies_outside() {
+    let size = [7, 9];
+    // Below zero everywhere: a border of zeros would win.
+    let input = features(20, size);
+    let negative = input.conv(Conv {
+        key: 5,
+        activation: Activation::Identity,
+        ..dense(20, 20, 1, 1)
+    });
+    assert_everywhere(size, &[3, 5, 13].map(|kernel| negative.max_pool(kernel)));
+}
+
+#[test]
+fn attention_of_any_head() {
+    for (heads, depth, channels) in [
+        (1, 16, 32),
+        (2, 32, 64),
+        (3, 5, 7),
+        (1, 40, 20),
+        (2, 16, 48),
+    ] {
+        for size in [[4, 5], [7, 9]] {
+            let input = features(heads * (2 * depth + channels), size);
+            let query = input.slice(0..heads * depth);
+            let key = input.slice(heads * depth..2 * heads * depth);
+            let value = input.slice(2 * heads * depth..heads * (2 * depth + channels));
+            assert_everywhere(size, &[Twin::attention(&query, &key, &value, heads)]);
+        }
+    }
+}
+
+#[test]
+fn a_1x1_convolution_of_an_upsampled_map_is_the_same_before_it() {
+    let size = [8, 12];
+    let high = features(40, size);
+    let low = high.conv(Conv {
+        key: 2,
+        ..dense(40, 24, 3, 2)
+    });
+    for skip in [vec![high.clone()], vec![high.slice(0..16), high.clone()]] {
+        let channels = 24 + skip.iter().map(|part| part.map.channels).sum::<usize>();
+        let joined = Twin::concat(&[vec![low.upsample()], skip].concat());
+        assert_everywhere(
+            size,
+            &[joined.conv(Conv {
+                key: 3,
+                ..dense(channels, 36, 1, 1)
+            })],
+        );
+    }
+}
+
+#[test]
+fn long_sums_are_split_into_passes() {
+    let size = [3, 17];
+    assert_everywhere(size, &[features(300, size).conv(dense(300, 40, 1, 1))]);
+}
