@@ -1,4 +1,5 @@
-//! From a file to a converted file in memory: the container is recognised, the rest is in the other modules.
+//! From a file to a converted file in memory: the container is recognised, the rest is in the other
+//! modules.
 
 use std::{fs, path::Path};
 
@@ -60,15 +61,16 @@ pub struct Converted {
     pub summary: Summary,
 }
 
-/// Reads any weights file (`.pt`, safetensors with PyTorch's names, or an already converted file). Errors
-/// do not name the file: the caller knows it.
+/// Reads any weights file (`.pt`, safetensors with PyTorch's names, or an already converted file).
+/// Errors do not name the file: the caller knows it.
 pub fn convert(path: &Path, options: &Options) -> Result<Converted, Error> {
     let length = fs::metadata(path).map_err(Error::Read)?.len();
     limits::check("bytes of the file", length, MAX_FILE)?;
     convert_bytes(fs::read(path).map_err(Error::Read)?, options)
 }
 
-/// The same for a file in memory; taken by value, so that a converted one is passed through without a copy.
+/// The same for a file in memory; taken by value, so that a converted one is passed through without
+/// a copy.
 pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Error> {
     if bytes.starts_with(ZIP_MAGIC) {
         let archive = Archive::open(&bytes)?;
@@ -133,7 +135,8 @@ fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<C
     })
 }
 
-/// The box distribution's bins are 0 to 15; the model has them as numbers, so other ones would be lost.
+/// The box distribution's bins are 0 to 15; the model has them as numbers, so other ones would be
+/// lost.
 fn check_distribution(source: &Checkpoint<'_>) -> Result<(), Error> {
     let tensor = BOX_DISTRIBUTION.to_owned();
     let Some(weight) = source.tensors.get(&tensor) else {

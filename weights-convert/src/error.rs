@@ -1,5 +1,6 @@
-//! Everything that can be wrong with a checkpoint, as one line that names the thing and both values.
-//! Text taken from the file is escaped and cut, so that a hostile name cannot forge a second line.
+//! Everything that can be wrong with a checkpoint, as one line that names the thing and both
+//! values. Text taken from the file is escaped and cut, so that a hostile name cannot forge a
+//! second line.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -70,6 +71,12 @@ pub enum Error {
         offset: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The pickle is cut short between two opcodes.
+    #[error("truncated: the pickle ends at offset {offset} without STOP")]
+    NoStop {
+        /// Length of `data.pkl`.
+        offset: usize,
     },
     /// The pickle is sound, but holds neither a module nor a state dict.
     #[error("no weights in the checkpoint: expected a module or a state dict, found {found}")]

@@ -1,5 +1,5 @@
-//! Folding in f64: batch normalisation into convolutions, the large-kernel block into one convolution,
-//! attention's rows from per-head to q, k, v.
+//! Folding in f64: batch normalisation into convolutions, the large-kernel block into one
+//! convolution, attention's rows from per-head to q, k, v.
 
 use crate::{
     error::Error,
@@ -7,7 +7,8 @@ use crate::{
     torch::Checkpoint,
 };
 
-/// What YOLOv10 is built with; files that pickle modules say their own. torch's default is another, 1e-5.
+/// What YOLOv10 is built with; files that pickle modules say their own. torch's default is another,
+/// 1e-5.
 const BATCH_NORM_EPS: f64 = 1e-3;
 
 /// A convolution ready to be written.
@@ -131,7 +132,8 @@ impl Folded {
     }
 }
 
-/// PyTorch lays the rows of `qkv` out per head as q, k, v; here all heads' q come first, then k, then v.
+/// PyTorch lays the rows of `qkv` out per head as q, k, v; here all heads' q come first, then k,
+/// then v.
 fn attention_rows([outputs, inputs, ..]: [usize; 4], heads: usize) -> Vec<usize> {
     let value = inputs / heads;
     let key = (outputs / heads - value) / 2;

@@ -1,15 +1,16 @@
 //! What a file may ask for, checked before memory is taken.
 //!
-//! Peak memory stays below `input + 2 * growth(input) + 256 MiB`: what deflated entries unfold to, the
-//! result, and what the pickle machine builds (one value and one object per opcode at most).
+//! Peak memory stays below `input + 2 * growth(input) + 256 MiB`: what deflated entries unfold to,
+//! the result, and what the pickle machine builds (one value and one object per opcode at most).
 
 use crate::error::Error;
 
 /// Largest source file in bytes; training checkpoints of the largest variant have about 0.5 GB.
 pub(crate) const MAX_FILE: u64 = 4 << 30;
 
-/// Opcodes of a pickle. A stripped YOLOv10-N has 62,645; training checkpoints of X stay below 400,000.
-/// Stack, memo, marks and objects grow by at most one each per opcode, so this bounds them too.
+/// Opcodes of a pickle. A stripped YOLOv10-N has 62,645; training checkpoints of X stay below
+/// 400,000. Stack, memo, marks and objects grow by at most one each per opcode, so this bounds them
+/// too.
 pub(crate) const MAX_OPCODES: u64 = 1 << 20;
 
 /// Entries of modules visited; a hostile graph may reach one module along many paths.
@@ -31,8 +32,8 @@ pub(crate) const MAX_NAME: u64 = 256;
 /// Bytes of all metadata together, class names above all.
 pub(crate) const MAX_METADATA: u64 = 4 << 20;
 
-/// Bytes that a file of `length` bytes may unfold to: f16 to f32 doubles it, deflated weights a little
-/// more; constant tensors deflate well, hence the constant part.
+/// Bytes that a file of `length` bytes may unfold to: f16 to f32 doubles it, deflated weights a
+/// little more; constant tensors deflate well, hence the constant part.
 pub(crate) fn growth(length: usize) -> u64 {
     (length as u64).saturating_mul(16).saturating_add(16 << 20)
 }

@@ -1,6 +1,14 @@
-//! `weights-convert INPUT`: a checkpoint in, a converted file out. Exit code 0 when done, 2 on error.
+//! `weights-convert INPUT`: a checkpoint in, a converted file out. Exit code 0 when done, 2 on
+//! error.
 
-use std::{path::PathBuf, process::ExitCode, sync::mpsc, thread, time::Duration};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
@@ -31,18 +39,21 @@ enum Width {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(line) => {
-            #[expect(clippy::print_stdout, reason = "the result of a command-line program")]
-            {
-                println!("{line}");
-            }
-            ExitCode::SUCCESS
-        }
+    let done = run(&Arguments::parse()).and_then(|line| print_line(&line));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Writes the report to stdout; a reader that has gone away is no error.
+fn print_line(line: &str) -> Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
     }
 }
 
@@ -52,8 +63,7 @@ fn run(arguments: &Arguments) -> Result<String> {
         .output
         .clone()
         .unwrap_or_else(|| input.with_extension("safetensors"));
-    let same = |path: &PathBuf| path.canonicalize().ok();
-    if output == *input || (same(&output).is_some() && same(&output) == same(input)) {
+    if output == *input || is_same_file(&output, input) {
         bail!(
             "{} is the input itself: name another output with -o",
             output.display()
@@ -72,23 +82,29 @@ fn run(arguments: &Arguments) -> Result<String> {
     Ok(report(&converted, &output))
 }
 
+/// Whether two paths, links followed, are one existing file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Converts, and says so on stderr if it takes longer than a second.
-fn converted(input: &PathBuf, options: Options) -> Result<Converted> {
-    let (done, is_done) = mpsc::channel::<()>();
+fn converted(input: &Path, options: Options) -> Result<Converted> {
+    let (running, is_running) = mpsc::channel::<()>();
     thread::scope(|scope| {
         let worker = scope.spawn(move || {
             // Dropped at the end, which the receiver notices.
-            let _done = done;
+            let _running = running;
             convert(input, &options)
         });
-        if is_done.recv_timeout(Duration::from_secs(1)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let waited = is_running.recv_timeout(Duration::from_secs(1));
+        if waited == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("converting {} ...", input.display());
         }
         Ok(worker.join().expect("converting does not panic")?)
     })
 }
 
-fn report(converted: &Converted, output: &std::path::Path) -> String {
+fn report(converted: &Converted, output: &Path) -> String {
     let summary = &converted.summary;
     format!(
         "{}: YOLOv10 {}, {} classes, {} parameters, {} tensors, {}, {:.1} MB, from {}",

@@ -31,8 +31,8 @@ pub struct Summary {
     pub lineage: String,
     /// SHA-256 of the source file, hexadecimal.
     pub source_sha256: String,
-    /// Parameters as the reference counts them: the 16 fixed weights of the box distribution, which the
-    /// file leaves out, included.
+    /// Parameters as the reference counts them: the 16 fixed weights of the box distribution, which
+    /// the file leaves out, included.
     pub parameters: u64,
     /// Tensors in the file.
     pub tensors: usize,
@@ -90,7 +90,8 @@ fn class_names(source: &Checkpoint<'_>, classes: usize) -> Vec<String> {
 }
 
 impl Summary {
-    /// What a converted file says of itself; fails where its metadata is not what [`describe`] makes.
+    /// What a converted file says of itself; fails where its metadata is not what [`describe`]
+    /// makes.
     pub(crate) fn read(metadata: &safetensors::tensor::Metadata) -> Result<Self, Error> {
         let empty = HashMap::new();
         let entries = metadata.metadata().as_ref().unwrap_or(&empty);

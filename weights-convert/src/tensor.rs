@@ -109,8 +109,8 @@ impl<'a> Tensor<'a> {
             .collect())
     }
 
-    /// The view stays inside of its storage, and does not repeat elements: weights never do, and a stride
-    /// of zero would turn one stored number into any amount of memory.
+    /// The view stays inside of its storage, and does not repeat elements: weights never do, and a
+    /// stride of zero would turn one stored number into any amount of memory.
     fn check_view(&self, name: &str, elements: usize) -> Result<(), Error> {
         let outside = |reach: u64| Error::View {
             tensor: name.to_owned(),

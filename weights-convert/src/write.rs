@@ -1,7 +1,8 @@
 //! A converted file: its bytes, the same for the same source, and its way to disk.
 //!
-//! The safetensors crate writes metadata in the order of a hash map, which differs from run to run. The
-//! header is therefore written here, in the order of the network; the crate reads and checks it.
+//! The safetensors crate writes metadata in the order of a hash map, which differs from run to run.
+//! The header is therefore written here, in the order of the network; the crate reads and checks
+//! it.
 
 use std::{collections::BTreeMap, fs::File, io, io::Write, path::Path};
 
@@ -118,7 +119,8 @@ impl Writer {
     }
 }
 
-/// Writes a converted file beside `path` and renames it: `path` is the old file or the new one, never a part.
+/// Writes a converted file beside `path` and renames it: `path` is the old file or the new one,
+/// never a part.
 pub fn write(converted: &Converted, path: &Path) -> Result<(), Error> {
     replace(path, &converted.bytes).map_err(|source| Error::Write {
         path: path.to_owned(),

@@ -1,5 +1,6 @@
-//! The blocks of YOLOv10 as pairs of names: what PyTorch calls each convolution, and what the model does.
-//! The order is that of the model's fields. Widths and kernels are what the block feeds its convolutions.
+//! The blocks of YOLOv10 as pairs of names: what PyTorch calls each convolution, and what the model
+//! does. The order is that of the model's fields. Widths and kernels are what the block feeds its
+//! convolutions.
 
 use super::{
     convolution::{Activation, At, Filter},
@@ -121,7 +122,7 @@ impl Walk<'_> {
         let heads = (channels / CHANNELS_PER_HEAD).max(1);
         let key = channels / heads / 2;
         let qkv = at.child("qkv", "qkv");
-        if channels % heads != 0 {
+        if !channels.is_multiple_of(heads) {
             let (tensor, expected) = (
                 format!("{}.conv.weight", qkv.source),
                 format!("a multiple of {heads} heads"),
@@ -203,7 +204,7 @@ impl Walk<'_> {
 
     /// Half of a convolution's outputs: the part that a block works on.
     fn half(&mut self, at: &At, outputs: usize) -> usize {
-        if outputs % 2 != 0 {
+        if !outputs.is_multiple_of(2) {
             let tensor = format!("{}.conv.weight", at.source);
             self.object(Error::Channels {
                 tensor,

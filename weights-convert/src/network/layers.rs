@@ -1,5 +1,6 @@
-//! The table of YOLOv10's layers (arXiv:2405.14458; `model.0` to `model.23`): where each comes from, what
-//! it is, and what this project calls it. Widths are in no table: they are read from the tensors.
+//! The table of YOLOv10's layers (arXiv:2405.14458; `model.0` to `model.23`): where each comes
+//! from, what it is, and what this project calls it. Widths are in no table: they are read from the
+//! tensors.
 
 /// What a layer is, under the names of the reference's classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,8 +118,8 @@ pub(crate) const CHANNELS_PER_HEAD: usize = 64;
 /// The fixed weights 0 to 15 of the box distribution: checked, not written.
 pub(crate) const BOX_DISTRIBUTION: &str = "model.23.dfl.conv.weight";
 
-/// Tensors that are known and not needed, by prefix: the distribution, and what a head or a trainer may
-/// leave in a state dict.
+/// Tensors that are known and not needed, by prefix: the distribution, and what a head or a trainer
+/// may leave in a state dict.
 pub(crate) const LEFT_OUT: [&str; 6] = [
     BOX_DISTRIBUTION,
     "model.23.anchors",

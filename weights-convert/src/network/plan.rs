@@ -1,5 +1,6 @@
-//! The walk along the graph: every tensor is found, its shape compared with what the graph feeds it, and
-//! named as the model names it. Nothing is read yet; `fold` does that, one convolution at a time.
+//! The walk along the graph: every tensor is found, its shape compared with what the graph feeds
+//! it, and named as the model names it. Nothing is read yet; `fold` does that, one convolution at a
+//! time.
 
 use std::collections::BTreeSet;
 
@@ -265,7 +266,8 @@ impl Walk<'_> {
         let of_one_to_one = |name: &String| ONE_TO_ONE.iter().any(|head| name.starts_with(head));
         let has_one_to_many = ONE_TO_MANY.iter().all(|head| self.source.has(head));
         if has_one_to_many && unexpected.is_empty() && self.missing.iter().any(of_one_to_one) {
-            // Recent ultralytics fuses for non-maximum suppression by default, and drops the other head.
+            // Recent ultralytics fuses for non-maximum suppression by default, and drops the other
+            // head.
             return Err(Error::NoOneToOne {
                 head: ONE_TO_ONE[0].to_owned(),
             });

@@ -1,5 +1,5 @@
-//! Which of the six published networks a plan is. Repeats and bottleneck styles alone tell them apart; a
-//! network of other widths is called custom.
+//! Which of the six published networks a plan is. Repeats and bottleneck styles alone tell them
+//! apart; a network of other widths is called custom.
 
 use super::{
     blocks::Style::{self, Bottleneck, Cib, LargeKernelCib},
@@ -49,7 +49,8 @@ const fn row(
     }
 }
 
-/// arXiv:2405.14458, as the authors' configuration files have it; styles are those of layers 6, 8, 13, 19, 22.
+/// arXiv:2405.14458, as the authors' configuration files have it; styles are those of layers 6, 8,
+/// 13, 19, 22.
 const ROWS: [Row; 6] = [
     row(
         "n",
@@ -109,7 +110,8 @@ fn has_widths(row: &Row, plan: &Plan) -> bool {
             // Widths are multiples of 8, rounded up.
             let scaled =
                 (layer.channels.min(row.max_channels) * row.width_quarters).div_ceil(4 * 8) * 8;
-            // The authors' code leaves a layer unscaled when its channels happen to equal the class count.
+            // The authors' code leaves a layer unscaled when its channels happen to equal the class
+            // count.
             *width == scaled || (layer.channels == plan.classes && *width == layer.channels)
         })
 }

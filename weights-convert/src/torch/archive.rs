@@ -1,7 +1,7 @@
 //! The zip container of `torch.save`: `<stem>/data.pkl`, `<stem>/data/<key>`, `<stem>/byteorder`.
 //!
-//! Every entry that is needed is checked (size, CRC) when the archive is opened. Stored entries, the
-//! usual ones, are then slices of the file; deflated ones are unfolded within `limits::growth`.
+//! Every entry that is needed is checked (size, CRC) when the archive is opened. Stored entries,
+//! the usual ones, are then slices of the file; deflated ones are unfolded within `limits::growth`.
 
 use std::{
     borrow::Cow,
@@ -94,7 +94,8 @@ fn read<'a>(
     )?;
     *budget -= size;
     let is_stored = entry.compression() == CompressionMethod::Stored;
-    // The declared size bounds what is taken: an entry that unfolds to more is an error, not memory.
+    // The declared size bounds what is taken: an entry that unfolds to more is an error, not
+    // memory.
     let mut unfolded = Vec::with_capacity(if is_stored { 0 } else { size as usize });
     let mut content = entry.by_ref().take(size + 1);
     let read = if is_stored {

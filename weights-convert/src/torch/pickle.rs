@@ -1,7 +1,8 @@
 //! What a pickle describes, as data: a graph of inert objects in one arena.
 //!
-//! Nothing of the file is imported or called. A class is a name, a call is a record of its callable and
-//! arguments. Objects refer to each other by index, so cycles and deep nesting cost nothing to drop.
+//! Nothing of the file is imported or called. A class is a name, a call is a record of its callable
+//! and arguments. Objects refer to each other by index, so cycles and deep nesting cost nothing to
+//! drop.
 
 use super::machine;
 use crate::error::{Error, printable};
@@ -72,7 +73,8 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The entry `key` of a dictionary, or the attribute `key` of an object; `None` counts as absent.
+    /// The entry `key` of a dictionary, or the attribute `key` of an object; `None` counts as
+    /// absent.
     pub(crate) fn get(&self, value: Value<'a>, key: &str) -> Option<Value<'a>> {
         let entries = match self.node(value)? {
             Node::Dict(entries) => entries,

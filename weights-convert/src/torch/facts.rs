@@ -1,0 +1,74 @@
+//! What a checkpoint tells beside its weights: class names, image size, version, date, licence,
+//! epoch.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::pickle::{Pickle, Value};
+
+/// `names`: a dict by index, or a list in old files.
+pub(super) fn names<'a>(pickle: &Pickle<'a>, model: Value<'a>) -> BTreeMap<usize, String> {
+    let Some(names) = pickle.get(model, "names") else {
+        return BTreeMap::new();
+    };
+    let text = |value: Value<'a>| match value {
+        Value::Text(name) => Some(name.to_owned()),
+        // A data set may call its classes 0, 1, 2.
+        Value::Int(name) => Some(name.to_string()),
+        _ => None,
+    };
+    if let Some(list) = pickle.sequence(names) {
+        return list
+            .iter()
+            .enumerate()
+            .filter_map(|(index, name)| Some((index, text(*name)?)))
+            .collect();
+    }
+    let index = |key: Value<'a>| match key {
+        Value::Int(index) => usize::try_from(index).ok(),
+        _ => None,
+    };
+    let entries = pickle.entries(names).unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|(key, name)| Some((index(*key)?, text(*name)?)))
+        .collect()
+}
+
+/// What the top level tells about the training, in the words of the converted file's metadata.
+pub(super) fn origin<'a>(pickle: &Pickle<'a>) -> BTreeMap<&'static str, String> {
+    let mut origin = BTreeMap::new();
+    let size = pickle
+        .get(pickle.root, "train_args")
+        .and_then(|args| pickle.get(args, "imgsz"));
+    if let Some(size) = size.and_then(|size| image_size(pickle, size)) {
+        origin.insert("imgsz", size.to_string());
+    }
+    for (key, field) in [
+        ("source_version", "version"),
+        ("source_date", "date"),
+        ("source_license", "license"),
+    ] {
+        if let Some(Value::Text(text)) = pickle.get(pickle.root, field) {
+            origin.insert(key, text.to_owned());
+        }
+    }
+    if let Some(Value::Int(epoch)) = pickle.get(pickle.root, "epoch") {
+        origin.insert("source_epoch", epoch.to_string());
+    }
+    origin
+}
+
+/// A side in pixels, or height and width.
+fn image_size<'a>(pickle: &Pickle<'a>, size: Value<'a>) -> Option<Json> {
+    let side = |value: Value<'a>| match value {
+        Value::Int(side) => u32::try_from(side).ok().filter(|side| *side > 0),
+        _ => None,
+    };
+    match pickle.sequence(size) {
+        Some([square]) => side(*square).map(|side| json!(side)),
+        Some([height, width]) => Some(json!([side(*height)?, side(*width)?])),
+        _ => side(size).map(|side| json!(side)),
+    }
+}
