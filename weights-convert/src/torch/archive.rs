@@ -129,6 +129,7 @@ fn broken(entry: &str, error: &ZipError) -> Error {
         ZipError::InvalidArchive(_) if entry.is_empty() => {
             format!("truncated or damaged ({error})")
         }
+        ZipError::Io(error) => error.to_string(),
         _ => error.to_string(),
     };
     Error::Zip {
