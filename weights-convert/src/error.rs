@@ -284,3 +284,30 @@ impl fmt::Display for Names<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_the_file_stay_on_one_line_and_are_cut() {
+        assert_eq!(printable("a\nerror: b\x1b[31m"), "a\\nerror: b\\u{1b}[31m");
+        assert_eq!(
+            printable(&"x".repeat(101)),
+            format!("{}...", "x".repeat(100))
+        );
+    }
+
+    #[test]
+    fn ten_names_are_listed_five_of_each_kind() {
+        let names = |prefix: &str| (0..7).map(|index| format!("{prefix}{index}")).collect();
+        let error = Error::Names {
+            missing: names("a"),
+            unexpected: names("b"),
+        };
+        assert_eq!(
+            error.to_string(),
+            "not a YOLOv10: 7 missing (a0, a1, a2, a3, a4, ...); 7 unexpected (b0, b1, b2, b3, b4, ...)"
+        );
+    }
+}

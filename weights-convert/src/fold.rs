@@ -146,3 +146,54 @@ fn attention_rows([outputs, inputs, ..]: [usize; 4], heads: usize) -> Vec<usize>
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batch_norm_goes_into_weight_and_bias() {
+        let mut folded = Folded {
+            shape: [2, 1, 1, 2],
+            weight: vec![1.0, 2.0, 3.0, 4.0],
+            bias: vec![0.0, 1.0],
+        };
+        folded.apply(&BatchNorm {
+            scale: vec![2.0, 3.0],
+            shift: vec![0.5, 0.25],
+            mean: vec![1.0, 2.0],
+            variance: vec![3.0, 8.0],
+            eps: 1.0,
+        });
+        // Gains 2 / sqrt(3 + 1) and 3 / sqrt(8 + 1).
+        assert_eq!(folded.weight, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(folded.bias, [0.5 - 1.0, 0.25 + (1.0 - 2.0)]);
+    }
+
+    #[test]
+    fn a_small_kernel_lands_in_the_middle_of_a_large_one() {
+        let mut large = Folded {
+            shape: [1, 1, 7, 7],
+            weight: vec![0.0; 49],
+            bias: vec![1.0],
+        };
+        let small = Folded {
+            shape: [1, 1, 3, 3],
+            weight: (1..10).map(f64::from).collect(),
+            bias: vec![2.0],
+        };
+        large.add_centred(&small);
+        let rows: Vec<&[f64]> = large.weight.chunks(7).collect();
+        assert_eq!(rows[2], [0.0, 0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
+        assert_eq!(rows[3], [0.0, 0.0, 4.0, 5.0, 6.0, 0.0, 0.0]);
+        assert_eq!(rows[4], [0.0, 0.0, 7.0, 8.0, 9.0, 0.0, 0.0]);
+        assert_eq!(large.weight.iter().sum::<f64>(), 45.0);
+        assert_eq!(large.bias, [3.0]);
+    }
+
+    #[test]
+    fn rows_of_heads_become_rows_of_q_k_v() {
+        // Two heads of q: 1, k: 1, v: 2 rows, over 4 channels.
+        assert_eq!(attention_rows([8, 4, 1, 1], 2), [0, 4, 1, 5, 2, 3, 6, 7]);
+    }
+}

@@ -285,3 +285,187 @@ fn pairs<'a>(items: &[Value<'a>]) -> Result<Vec<(Value<'a>, Value<'a>)>, Reason>
     }
     Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The result of a pickle, written as Python would.
+    fn result(pickle: &[u8]) -> String {
+        let pickle = run(pickle).expect("a sound pickle");
+        shown(&pickle, pickle.root)
+    }
+
+    fn shown(pickle: &Pickle<'_>, value: Value<'_>) -> String {
+        let list = |items: &[Value<'_>]| {
+            items
+                .iter()
+                .map(|item| shown(pickle, *item))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match pickle.node(value) {
+            None => format!("{value:?}"),
+            Some(Node::Sequence(items)) => format!("[{}]", list(items)),
+            Some(Node::Dict(entries)) => {
+                let entry = |(key, value): &(_, _)| {
+                    format!("{}: {}", shown(pickle, *key), shown(pickle, *value))
+                };
+                format!(
+                    "{{{}}}",
+                    entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+                )
+            }
+            Some(Node::Global { module, name }) => format!("{module}.{name}"),
+            Some(Node::Object {
+                callable,
+                arguments,
+                state,
+            }) => {
+                format!(
+                    "{}({}) {}",
+                    shown(pickle, *callable),
+                    shown(pickle, *arguments),
+                    shown(pickle, *state)
+                )
+            }
+            Some(Node::Persistent(id)) => format!("storage {}", shown(pickle, *id)),
+        }
+    }
+
+    #[test]
+    fn every_opcode_gives_what_python_gives() {
+        // Checked against Python's `pickle.loads`, classes and storages aside.
+        let cases: [(&[u8], &str); 29] = [
+            (b"\x80\x02N.", "None"),
+            (b"\x88.", "Bool(true)"),
+            (b"\x89.", "Bool(false)"),
+            (b"K\xff.", "Int(255)"),
+            (b"M\x01\x02.", "Int(513)"),
+            (b"J\xfe\xff\xff\xff.", "Int(-2)"),
+            (b"\x8a\x00.", "Int(0)"),
+            (b"\x8a\x01\xff.", "Int(-1)"),
+            (b"\x8a\x09\0\0\0\0\0\0\0\0\x01.", "Bytes"),
+            (b"\x8b\x02\0\0\0\0\x80.", "Int(-32768)"),
+            (b"G\x3f\xf8\0\0\0\0\0\0.", "Float(1.5)"),
+            (b"X\x02\0\0\0\xc3\xa9.", "Text(\"\u{e9}\")"),
+            (b"\x8c\x01a.", "Text(\"a\")"),
+            (b"\x8d\x01\0\0\0\0\0\0\0a.", "Text(\"a\")"),
+            (b"U\x01aT\x01\0\0\0b\x86.", "[Text(\"a\"), Text(\"b\")]"),
+            (
+                b"C\x01aB\x01\0\0\0b\x96\x01\0\0\0\0\0\0\0c\x87.",
+                "[Bytes, Bytes, Bytes]",
+            ),
+            (b"(K\x01K\x02t.", "[Int(1), Int(2)]"),
+            (b"(K\x01l.", "[Int(1)]"),
+            (b"])\x85.", "[[]]"),
+            (b"]K\x01a(K\x02K\x03e.", "[Int(1), Int(2), Int(3)]"),
+            (b"\x8f(K\x01\x90(K\x02\x91\x86.", "[[Int(1)], [Int(2)]]"),
+            (b"}K\x01Ns(K\x02Nu.", "{Int(1): None, Int(2): None}"),
+            (b"(K\x01Nd.", "{Int(1): None}"),
+            (b"]q\x05K\x07ah\x05\x86.", "[[Int(7)], [Int(7)]]"),
+            (
+                b"\x80\x04\x95\0\0\0\0\0\0\0\0K\x03\x94r\0\x01\0\0j\0\x01\0\0h\0\x87.",
+                "[Int(3), Int(3), Int(3)]",
+            ),
+            (b"K\x01K\x022(N10.", "Int(2)"),
+            (b"ca\nB\n)\x81}K\x01Nsb.", "a.B([]) {Int(1): None}"),
+            (b"\x8c\x01a\x8c\x01B\x93)}\x92(K\x01e.", "a.B([]) None"),
+            (
+                b"ccollections\nOrderedDict\n)R(K\x01Nu}bK\x01Q\x86.",
+                "[{Int(1): None}, storage Int(1)]",
+            ),
+        ];
+        for (pickle, expected) in cases {
+            assert_eq!(result(pickle), expected, "{}", pickle.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_failing_opcode_is_named_with_its_offset() {
+        let cases: [(&[u8], &str); 24] = [
+            (b"", "truncated: the pickle ends at offset 0 without STOP"),
+            (b"N", "truncated: the pickle ends at offset 1 without STOP"),
+            (b".", "opcode 0x2e at offset 0: the stack is empty"),
+            (
+                b"\x80\x01N.",
+                "opcode 0x80 at offset 0: expected protocol 2 to 5, found 1",
+            ),
+            (
+                b"\x80",
+                "opcode 0x80 at offset 0: truncated: needs 1 bytes, 0 left",
+            ),
+            (
+                b"NI1\n.",
+                "opcode 0x49 at offset 1: unknown, or never written by torch",
+            ),
+            (
+                b"X\xff\xff\xff\xffab",
+                "opcode 0x58 at offset 0: truncated: needs 4294967295 bytes, 2 left",
+            ),
+            (
+                b"\x8c\x01\xff.",
+                "opcode 0x8c at offset 0: not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
+            ),
+            (
+                b"cos\nsystem",
+                "opcode 0x63 at offset 0: truncated: a name without end",
+            ),
+            (
+                b"K\x01K\x02\x93.",
+                "opcode 0x93 at offset 4: expected module and name as strings",
+            ),
+            (b"N0N(0.", "opcode 0x30 at offset 4: the stack is empty"),
+            (b"NN(R.", "opcode 0x52 at offset 3: the stack is empty"),
+            (b"2.", "opcode 0x32 at offset 0: the stack is empty"),
+            (b"t.", "opcode 0x74 at offset 0: no MARK on the stack"),
+            (
+                b"N\x86.",
+                "opcode 0x86 at offset 1: expected 2 values on the stack, found 1",
+            ),
+            (
+                b"(Nd.",
+                "opcode 0x64 at offset 2: expected keys and values in pairs, found 1 items",
+            ),
+            (
+                b"](Nu.",
+                "opcode 0x75 at offset 3: expected keys and values in pairs, found 1 items",
+            ),
+            (
+                b"]NNs.",
+                "opcode 0x73 at offset 3: expected a dict on the stack",
+            ),
+            (
+                b"}Na.",
+                "opcode 0x61 at offset 2: expected a list on the stack",
+            ),
+            (
+                b"NNa.",
+                "opcode 0x61 at offset 2: expected an object on the stack, found a plain value",
+            ),
+            (
+                b"N}b.",
+                "opcode 0x62 at offset 2: expected an object on the stack, found a plain value",
+            ),
+            (b"h\x07.", "opcode 0x68 at offset 0: no memo 7"),
+            (b"q\x07.", "opcode 0x71 at offset 0: the stack is empty"),
+            (b"Q.", "opcode 0x51 at offset 0: the stack is empty"),
+        ];
+        for (pickle, expected) in cases {
+            let error = run(pickle).err().expect("a broken pickle");
+            assert_eq!(error.to_string(), expected, "{}", pickle.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn objects_may_contain_themselves() {
+        let pickle = run(b"]q\x00h\x00a.").expect("a list that holds itself");
+        assert_eq!(pickle.sequence(pickle.root), Some(&[pickle.root][..]));
+    }
+
+    #[test]
+    fn nesting_costs_no_stack() {
+        let deep: Vec<u8> = [b")".to_vec(), b"\x85".repeat(500_000), b".".to_vec()].concat();
+        assert_eq!(run(&deep).expect("a deep tuple").nodes.len(), 500_001);
+    }
+}
