@@ -93,7 +93,7 @@ pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Err
         let file = SafeTensors::deserialize(&bytes).map_err(Error::Safetensors)?;
         return fold_all(&Checkpoint::from_safetensors(&file)?, &bytes, options);
     }
-    if bytes.windows(OLD_TORCH_MAGIC.len()).next() == Some(OLD_TORCH_MAGIC) {
+    if bytes.starts_with(OLD_TORCH_MAGIC) {
         return Err(Error::OldTorchFile);
     }
     let start = &bytes[..bytes.len().min(SHOWN_START)];

@@ -1,7 +1,7 @@
 //! What a file may ask for, checked before memory is taken.
 //!
-//! Peak memory stays below `input + 2 * growth(input) + 160 MiB`: what deflated entries unfold to, the
-//! result, and what the pickle machine builds (one value and one object per opcode at most).
+//! Peak memory stays below `input + 2 * growth(input) + 160 MiB`: what deflated entries unfold to,
+//! the result, and what the pickle machine builds (one value and one object per opcode at most).
 
 use crate::error::Error;
 

@@ -117,10 +117,10 @@ impl Summary {
             .values()
             .map(|info| info.shape.iter().product::<usize>() as u64)
             .sum();
-        let dtype = match tensors.values().next().map(|info| info.dtype) {
-            Some(safetensors::Dtype::F16) => DType::F16,
-            _ => DType::F32,
-        };
+        let is_half = tensors
+            .values()
+            .all(|info| info.dtype == safetensors::Dtype::F16);
+        let dtype = if is_half { DType::F16 } else { DType::F32 };
         Ok(Self {
             variant: text(entries, "variant", "a variant")?.to_owned(),
             classes,

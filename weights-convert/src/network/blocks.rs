@@ -134,24 +134,15 @@ impl Walk<'_> {
             });
         }
         let linear = |filter: Filter| filter.followed_by(Activation::Identity);
-        self.conv(
-            &qkv,
-            channels,
-            linear(Filter::dense(1).to(channels + 2 * heads * key)),
-        );
-        if let Some(convolution) = self.plan.convolutions.last_mut() {
-            convolution.attention_heads = Some(heads);
-        }
+        let to_qkv = linear(Filter::dense(1).to(channels + 2 * heads * key));
+        self.attention_conv(&qkv, channels, to_qkv, heads);
         self.conv(
             &at.child("pe", "position"),
             channels,
             linear(Filter::depthwise(3)),
         );
-        self.conv(
-            &at.child("proj", "project"),
-            channels,
-            linear(Filter::dense(1).to(channels)),
-        );
+        let project = linear(Filter::dense(1).to(channels));
+        self.conv(&at.child("proj", "project"), channels, project);
     }
 
     /// Boxes and classes at three scales; gives the class count.

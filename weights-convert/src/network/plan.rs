@@ -118,6 +118,17 @@ impl Walk<'_> {
         self.add(at, shape, vec![branch])
     }
 
+    /// The convolution to all heads' q, k and v.
+    pub(crate) fn attention_conv(&mut self, at: &At, inputs: usize, filter: Filter, heads: usize) {
+        let (branch, shape) = self.branch(&at.source, inputs, filter);
+        self.plan.convolutions.push(Convolution {
+            target: at.target.clone(),
+            shape,
+            branches: vec![branch],
+            attention_heads: Some(heads),
+        });
+    }
+
     /// A large-kernel depthwise block: 7x7 and 3x3 side by side, or already one 7x7.
     pub(crate) fn rep_vgg_dw(&mut self, at: &At, channels: usize) -> usize {
         const KERNELS: [usize; 2] = [7, 3];
@@ -201,16 +212,14 @@ impl Walk<'_> {
         self.compare(name, &[length], found);
     }
 
+    /// The shape of a tensor that the network needs.
     fn find(&mut self, name: &str) -> Option<Vec<usize>> {
-        let tensor = self.source.tensors.get(name);
-        match tensor {
-            Some(_) => self.used.insert(name.to_owned()),
-            None => {
-                self.missing.push(name.to_owned());
-                false
-            }
+        let Some(tensor) = self.source.tensors.get(name) else {
+            self.missing.push(name.to_owned());
+            return None;
         };
-        tensor.map(|tensor| tensor.shape().to_vec())
+        self.used.insert(name.to_owned());
+        Some(tensor.shape().to_vec())
     }
 
     fn compare(&mut self, name: &str, expected: &[usize], found: Option<Vec<usize>>) {

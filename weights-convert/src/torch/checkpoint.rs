@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, printable},
-    limits::{self, MAX_NAME},
+    limits::{self, MAX_DEPTH, MAX_NAME},
     tensor::{Element, Tensor},
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct Checkpoint<'a> {
 }
 
 /// What a pickled module says beside its tensors.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Module {
     /// The class without its package, `BatchNorm2d`.
     pub(crate) class: String,
@@ -133,51 +133,13 @@ impl<'a> Checkpoint<'a> {
         archive: &'a Archive<'_>,
         module: Value<'a>,
     ) -> Result<(), Error> {
-        // Wrappers (DataParallel, the Hugging Face mixin) hold the model as their only child.
-        let mut model = module;
-        let mut depth = 0;
-        let layers = loop {
-            let children = pickle.get(model, "_modules").and_then(|children| {
-                pickle
-                    .get(children, "model")
-                    .or_else(|| pickle.get(children, "module"))
-            });
-            let Some(child) = children else {
-                return Err(Error::NoWeights {
-                    found: pickle.describe(model),
-                });
-            };
-            if class(pickle, child) == "Sequential" {
-                break child;
-            }
-            depth += 1;
-            limits::check("depth of the modules", depth, limits::MAX_DEPTH)?;
-            model = child;
-        };
-        self.lineage = if class(pickle, model) == "YOLOv10DetectionModel" {
-            "thu-mig"
-        } else {
-            "ultralytics"
-        };
+        let (model, layers) = detection_model(pickle, module)?;
+        let is_thu_mig = class(pickle, model) == "YOLOv10DetectionModel";
+        self.lineage = if is_thu_mig { "thu-mig" } else { "ultralytics" };
         self.names = facts::names(pickle, model);
         let tree = module_tree::walk(pickle, layers, "model")?;
-        for (path, object) in &tree.modules {
-            let eps = match pickle.get(*object, "eps") {
-                Some(Value::Float(eps)) => Some(eps),
-                _ => None,
-            };
-            let shortcut = match pickle.get(*object, "add") {
-                Some(Value::Bool(add)) => Some(add),
-                _ => None,
-            };
-            self.modules.insert(
-                path.clone(),
-                Module {
-                    class: class(pickle, *object),
-                    eps,
-                    shortcut,
-                },
-            );
+        for (path, object) in tree.modules {
+            self.modules.insert(path, Module::read(pickle, object));
         }
         for (name, value) in &tree.tensors {
             self.insert(name, rebuild::tensor(pickle, archive, name, *value)?)?;
@@ -194,6 +156,50 @@ impl<'a> Checkpoint<'a> {
         self.tensors.insert(name, tensor);
         Ok(())
     }
+}
+
+impl Module {
+    fn read<'a>(pickle: &Pickle<'a>, object: Value<'a>) -> Self {
+        let eps = match pickle.get(object, "eps") {
+            Some(Value::Float(eps)) => Some(eps),
+            _ => None,
+        };
+        let shortcut = match pickle.get(object, "add") {
+            Some(Value::Bool(add)) => Some(add),
+            _ => None,
+        };
+        Self {
+            class: class(pickle, object),
+            eps,
+            shortcut,
+        }
+    }
+}
+
+/// The model and its layers; wrappers (`DataParallel`, the Hugging Face mixin) hold the model as a
+/// child.
+fn detection_model<'a>(
+    pickle: &Pickle<'a>,
+    module: Value<'a>,
+) -> Result<(Value<'a>, Value<'a>), Error> {
+    let mut model = module;
+    for depth in 1.. {
+        limits::check("depth of the modules", depth, MAX_DEPTH)?;
+        let children = pickle.get(model, "_modules");
+        let child = children.and_then(|children| {
+            pickle
+                .get(children, "model")
+                .or_else(|| pickle.get(children, "module"))
+        });
+        match child {
+            Some(layers) if class(pickle, layers) == "Sequential" => return Ok((model, layers)),
+            Some(wrapped) => model = wrapped,
+            None => break,
+        }
+    }
+    Err(Error::NoWeights {
+        found: pickle.describe(model),
+    })
 }
 
 /// `model.N...` whatever wraps the layers; names that are no layer's stay as they are.
@@ -240,7 +246,7 @@ fn weights<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Error> {
 }
 
 /// An object's class without its package; empty for other values.
-pub(crate) fn class(pickle: &Pickle<'_>, object: Value<'_>) -> String {
+fn class(pickle: &Pickle<'_>, object: Value<'_>) -> String {
     pickle
         .call(object)
         .map_or_else(String::new, |((_, name), _)| printable(name))

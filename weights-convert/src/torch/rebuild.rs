@@ -29,14 +29,60 @@ pub(crate) fn tensor<'a>(
         )) => *data,
         _ => value,
     };
-    let not_a_tensor = || Error::NotATensor {
-        tensor: printable(name),
-        found: pickle.describe(value),
+    let name = printable(name);
+    let Some(record) = record(pickle, value) else {
+        return Err(Error::NotATensor {
+            tensor: name,
+            found: pickle.describe(value),
+        });
     };
-    let Some((("torch._utils", "_rebuild_tensor_v2"), [storage, offset, shape, strides, ..])) =
-        pickle.call(value)
+    let Some(bytes) = archive.storage(record.key) else {
+        return Err(Error::StorageMissing {
+            tensor: name,
+            storage: printable(record.key),
+        });
+    };
+    let (element, width) = element(record.class);
+    let (expected, found) = (record.count.saturating_mul(width), bytes.len() as u64);
+    if width > 0 && expected != found {
+        return Err(Error::StorageSize {
+            tensor: name,
+            expected,
+            found,
+        });
+    }
+    Tensor::strided(element, bytes, record.offset, record.shape, record.strides)
+}
+
+/// The arguments of `_rebuild_tensor_v2`.
+struct Record<'a> {
+    /// Of the storage: class, key and number of elements.
+    class: &'a str,
+    key: &'a str,
+    count: u64,
+    offset: usize,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+fn record<'a>(pickle: &Pickle<'a>, value: Value<'a>) -> Option<Record<'a>> {
+    let (("torch._utils", "_rebuild_tensor_v2"), [storage, offset, shape, strides, ..]) =
+        pickle.call(value)?
     else {
-        return Err(not_a_tensor());
+        return None;
+    };
+    let Node::Persistent(id) = pickle.node(*storage)? else {
+        return None;
+    };
+    let [
+        Value::Text("storage"),
+        class,
+        Value::Text(key),
+        _device,
+        count,
+    ] = pickle.sequence(*id)?
+    else {
+        return None;
     };
     let sizes = |value: Value<'a>| {
         pickle
@@ -45,48 +91,17 @@ pub(crate) fn tensor<'a>(
             .map(|size| unsigned(*size))
             .collect::<Option<Vec<_>>>()
     };
-    let (Some(offset), Some(shape), Some(strides)) =
-        (unsigned(*offset), sizes(*shape), sizes(*strides))
-    else {
-        return Err(not_a_tensor());
-    };
-    if shape.len() != strides.len() {
-        return Err(not_a_tensor());
-    }
-    let Some(Node::Persistent(id)) = pickle.node(*storage) else {
-        return Err(not_a_tensor());
-    };
-    let Some(
-        [
-            Value::Text("storage"),
-            class,
-            Value::Text(key),
-            _device,
-            count,
-        ],
-    ) = pickle.sequence(*id)
-    else {
-        return Err(not_a_tensor());
-    };
-    let (Some((_, class)), Some(count)) = (pickle.global(*class), unsigned(*count)) else {
-        return Err(not_a_tensor());
-    };
-    let name = || printable(name);
-    let bytes = archive.storage(key).ok_or_else(|| Error::StorageMissing {
-        tensor: name(),
-        storage: printable(key),
-    })?;
-    let (element, width) = element(class);
-    if let Some(expected) = width.map(|width| (count as u64).saturating_mul(width))
-        && expected != bytes.len() as u64
-    {
-        return Err(Error::StorageSize {
-            tensor: name(),
-            expected,
-            found: bytes.len() as u64,
-        });
-    }
-    Tensor::strided(element, bytes, offset, shape, strides)
+    let (_, class) = pickle.global(*class)?;
+    let (shape, strides) = (sizes(*shape)?, sizes(*strides)?);
+    let count = unsigned(*count)? as u64;
+    (shape.len() == strides.len()).then_some(Record {
+        class,
+        key,
+        count,
+        offset: unsigned(*offset)?,
+        shape,
+        strides,
+    })
 }
 
 fn unsigned(value: Value<'_>) -> Option<usize> {
@@ -96,16 +111,16 @@ fn unsigned(value: Value<'_>) -> Option<usize> {
     }
 }
 
-/// The element type of a storage class, and its bytes where they are known.
-fn element(class: &str) -> (Element, Option<u64>) {
+/// The element type of a storage class, and its bytes; 0 where they do not matter.
+fn element(class: &str) -> (Element, u64) {
     match class {
-        "HalfStorage" => (Element::F16, Some(2)),
-        "BFloat16Storage" => (Element::BF16, Some(2)),
-        "FloatStorage" => (Element::F32, Some(4)),
-        "DoubleStorage" => (Element::F64, Some(8)),
+        "HalfStorage" => (Element::F16, 2),
+        "BFloat16Storage" => (Element::BF16, 2),
+        "FloatStorage" => (Element::F32, 4),
+        "DoubleStorage" => (Element::F64, 8),
         other => (
             Element::Other(other.trim_end_matches("Storage").to_owned()),
-            None,
+            0,
         ),
     }
 }
