@@ -106,4 +106,32 @@ impl<'a> MapView<'a> {
         let block = channel / self.block * self.block_stride + channel % self.block;
         self.data[self.offset + block + row * self.row_stride + column * self.column_stride]
     }
+    /// A map `[C, H, W]` whose elements lie one after another.
+    pub fn planar(data: &'a [f32], channels: usize, height: usize, width: usize) -> MapView<'a> {
+        MapView {
+            data,
+            channels,
+            height,
+            width,
+            block: 1,
+            block_stride: height * width,
+            row_stride: width,
+            column_stride: 1,
+            offset: 0,
+        }
+    }
+
+    /// The largest of the channels at a position.
+    pub fn max_over_channels(&self, row: usize, column: usize) -> f32 {
+        let position = self.offset + row * self.row_stride + column * self.column_stride;
+        let larger = |a: f32, b: f32| if b > a { b } else { a };
+        (0..self.channels)
+            .step_by(self.block)
+            .map(|first| {
+                let start = position + first / self.block * self.block_stride;
+                let lanes = &self.data[start..][..self.block.min(self.channels - first)];
+                lanes.iter().copied().fold(f32::NEG_INFINITY, larger)
+            })
+            .fold(f32::NEG_INFINITY, larger)
+    }
 }

@@ -166,3 +166,112 @@ fn logit(score: f32) -> f32 {
     let score = score.min(STEEPEST);
     (score / (1.0 - score)).ln() - MARGIN
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GRIDS: [(usize, usize); 3] = [(4, 6), (2, 3), (1, 2)];
+
+    /// Box and class maps of a 32x48 input, `[C, H, W]` each, with `classes` classes.
+    struct Maps {
+        boxes: [Vec<f32>; 3],
+        classes: [Vec<f32>; 3],
+        count: usize,
+    }
+
+    impl Maps {
+        /// Numbers of a linear congruence: equal logits are as good as impossible.
+        fn new(seed: u32, count: usize) -> Self {
+            let mut state = seed | 1;
+            let mut map = |channels: usize, (height, width): (usize, usize)| {
+                let mut next = || {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    f32::from((state >> 16) as u16) / 6553.6 - 5.0
+                };
+                (0..channels * height * width).map(|_| next()).collect()
+            };
+            Self { boxes: GRIDS.map(|grid| map(SIDES * REG_MAX, grid)), classes: GRIDS.map(|grid| map(count, grid)), count }
+        }
+
+        fn view(&self) -> RawMaps<MapView<'_>> {
+            let views = |maps: &'_ [Vec<f32>; 3], channels| {
+                std::array::from_fn(|scale| {
+                    let (height, width) = GRIDS[scale];
+                    MapView::planar(&maps[scale], channels, height, width)
+                })
+            };
+            RawMaps { boxes: views(&self.boxes, SIDES * REG_MAX), classes: views(&self.classes, self.count) }
+        }
+    }
+
+    /// The reference's way, step by step: all scores, the best anchors, the best of their classes, the threshold.
+    fn naive(maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<(usize, f32, Anchor)> {
+        let ranked = if selection.classes.is_some() { selection.max_detections.max(300) } else { selection.max_detections };
+        let mut anchors = Vec::new();
+        for (scale, (height, width)) in GRIDS.into_iter().enumerate() {
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                let scores: Vec<f32> = (0..maps.classes[scale].channels).map(|class| sigmoid(maps.classes[scale].get(class, y, x))).collect();
+                anchors.push((Anchor { scale: scale as u8, y: y as u16, x: x as u16 }, scores));
+            }
+        }
+        let best = |scores: &[f32]| scores.iter().copied().fold(0.0, f32::max);
+        anchors.sort_by(|(_, a), (_, b)| best(b).total_cmp(&best(a)));
+        anchors.truncate(ranked);
+        let mut all: Vec<(usize, f32, Anchor)> = anchors
+            .iter()
+            .flat_map(|(anchor, scores)| scores.iter().enumerate().map(|(class, score)| (class, *score, *anchor)))
+            .collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        all.truncate(ranked);
+        all.retain(|(class, score, _)| {
+            *score > selection.confidence && selection.classes.as_ref().is_none_or(|classes| classes.contains(class))
+        });
+        all.truncate(selection.max_detections);
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn ranking_on_logits_keeps_what_the_reference_keeps(
+            seed: u32, count in 1..9_usize, confidence in 0.0..1.0_f32, max_detections in 0..60_usize, one_class: bool,
+        ) {
+            let maps = Maps::new(seed, count);
+            let classes = one_class.then(|| vec![count / 2]);
+            let selection = Selection { confidence, max_detections, classes };
+            let found = Decoder::default().decode(&maps.view(), &selection);
+            let found: Vec<(usize, f32)> = found.iter().map(|detection| (detection.class, detection.score)).collect();
+            let expected: Vec<(usize, f32)> = naive(&maps.view(), &selection).iter().map(|(class, score, _)| (*class, *score)).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_box_is_its_anchors_centre_plus_the_expected_distances() {
+        const CERTAIN: f32 = 50.0;
+        let mut maps = Maps::new(1, 1);
+        for (scale, (height, width)) in GRIDS.into_iter().enumerate() {
+            maps.classes[scale].fill(-9.0);
+            maps.boxes[scale] = vec![0.0; SIDES * REG_MAX * height * width];
+        }
+        // P4, row 1, column 2: left 1, top 3, right 5, bottom the middle of nothing known.
+        let (height, width) = GRIDS[1];
+        let cell = width + 2;
+        maps.classes[1][cell] = 3.0;
+        for (side, bin) in [(0, 1), (1, 3), (2, 5)] {
+            maps.boxes[1][(side * REG_MAX + bin) * height * width + cell] = CERTAIN;
+        }
+        let found = Decoder::default().decode(&maps.view(), &Selection::default());
+        let rect = Rect { x1: (2.5 - 1.0) * 16.0, y1: (1.5 - 3.0) * 16.0, x2: (2.5 + 5.0) * 16.0, y2: (1.5 + 7.5) * 16.0 };
+        assert_eq!(found, [Detection { class: 0, score: sigmoid(3.0), rect }]);
+    }
+
+    #[test]
+    fn more_than_the_usual_300_are_kept_on_request() {
+        let maps = Maps::new(7, 40);
+        let selection = Selection { confidence: 0.0, max_detections: 1000, classes: None };
+        assert_eq!(Decoder::default().decode(&maps.view(), &selection).len(), 1000);
+    }
+}

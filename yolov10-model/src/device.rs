@@ -45,7 +45,12 @@ impl Device {
 
     #[cfg(feature = "wgpu")]
     fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
-        todo!()
+        use burn::tensor::{DeviceKind, DeviceType};
+        if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
+            let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) is one without a GPU";
+            return Err(Error::DeviceUnavailable { device: self.to_string(), reason: reason.into() });
+        }
+        Ok(burn::tensor::Device::wgpu(DeviceKind::DefaultDevice))
     }
 
     #[cfg(not(feature = "wgpu"))]

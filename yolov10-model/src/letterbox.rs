@@ -119,3 +119,52 @@ impl Letterbox {
         Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Coordinates pass two multiplications in f32: a few units in the last place of some thousand pixels.
+    const TOLERANCE: f32 = 2e-2;
+
+    proptest! {
+        #[test]
+        fn the_inverse_returns_the_same_box(
+            height in 1..5000_usize, width in 1..5000_usize, rows in 1..40_usize, columns in 1..40_usize, full: bool,
+            corners in prop::array::uniform4(0.0..1.0_f32),
+        ) {
+            let image = Size { height, width };
+            let largest = Size { height: rows * STRIDE, width: columns * STRIDE };
+            let fit = if full { Fit::Full } else { Fit::Minimal };
+            let letterbox = Letterbox::new(image, largest, fit).expect("the sizes are good");
+            prop_assert_eq!(letterbox.input, letterbox.input.to_stride());
+            prop_assert!(letterbox.top + letterbox.scaled.height <= letterbox.input.height);
+            prop_assert!(letterbox.left + letterbox.scaled.width <= letterbox.input.width);
+            let [x1, y1, x2, y2] = corners;
+            let (w, h) = (width as f32, height as f32);
+            let rect = Rect { x1: x1 * w, y1: y1 * h, x2: x2 * w, y2: y2 * h };
+            let back = letterbox.to_image(letterbox.to_input(rect));
+            for (found, expected) in [(back.x1, rect.x1), (back.y1, rect.y1), (back.x2, rect.x2), (back.y2, rect.y2)] {
+                prop_assert!((found - expected).abs() <= TOLERANCE, "found {}, expected {}", found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn boxes_are_cut_off_at_the_pictures_edges() {
+        let letterbox = Letterbox::new(Size { height: 100, width: 200 }, Size::square(64), Fit::Full).expect("the sizes are good");
+        let everything = Rect { x1: -50.0, y1: -50.0, x2: 90.0, y2: 90.0 };
+        let picture = Rect { x1: 0.0, y1: 0.0, x2: 200.0, y2: 100.0 };
+        assert_eq!(letterbox.to_image(everything), picture);
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_the_stride_are_refused() {
+        let error = Letterbox::new(Size::square(10), Size { height: 64, width: 100 }, Fit::Full).expect_err("100 is no multiple of 32");
+        assert_eq!(error.to_string(), "input size 64x100: height and width must be positive multiples of 32 pixels");
+        let error = Letterbox::new(Size { height: 0, width: 5 }, Size::square(64), Fit::Full).expect_err("there is nothing in it");
+        assert_eq!(error.to_string(), "a picture of 0x5 has no pixels");
+    }
+}

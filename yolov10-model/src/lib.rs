@@ -9,6 +9,8 @@
 
 mod backbone;
 mod blocks;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod decode;
 mod detection;
 mod detector;

@@ -9,6 +9,9 @@ use crate::weights::{Scope, Weights};
 use crate::error::Error;
 
 pub use crate::backbone::Backbone;
+pub use crate::decode::Decoder;
+pub use crate::engine::{NativeEngine, TensorEngine};
+pub use yolov10_cpu::MapView;
 pub use crate::blocks::{Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf};
 pub use crate::feature_map::FeatureMap;
 pub use crate::head::{Branch, Branches, Head, REG_MAX, RawMaps, SIDES};

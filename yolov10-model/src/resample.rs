@@ -119,3 +119,69 @@ fn horizontal_pass(row: &[u8], columns: &[Tap], passed: &mut Vec<i32>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letterbox::{Fit, Size};
+
+    /// Written by tests/opencv.py.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        image: [usize; 2],
+        largest: [usize; 2],
+        minimal: bool,
+        scaled: [usize; 2],
+        input: [usize; 2],
+        top: usize,
+        left: usize,
+        fnv1a: String,
+    }
+
+    fn size([height, width]: [usize; 2]) -> Size {
+        Size { height, width }
+    }
+
+    fn picture(size: Size) -> RgbImage {
+        let level = |index: u64| ((index * 2_654_435_761 % (1 << 32)) >> 13) as u8;
+        let levels = (0..(size.height * size.width * CHANNELS) as u64).map(level).collect();
+        RgbImage::from_raw(size.width as u32, size.height as u32, levels).expect("the levels fill the picture")
+    }
+
+    #[test]
+    fn letterboxes_equal_opencv_to_the_last_bit() {
+        let cases: Vec<Case> = serde_json::from_str(include_str!("../tests/opencv.json")).expect("opencv.py writes JSON");
+        let mut resampler = Resampler::default();
+        for case in cases {
+            let fit = if case.minimal { Fit::Minimal } else { Fit::Full };
+            let letterbox = Letterbox::new(size(case.image), size(case.largest), fit).expect("the sizes are good");
+            let expected = Letterbox {
+                image: size(case.image),
+                scaled: size(case.scaled),
+                input: size(case.input),
+                top: case.top,
+                left: case.left,
+            };
+            assert_eq!(letterbox, expected);
+            let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+            resampler.rows(&picture(letterbox.image), &letterbox, 0..letterbox.input.height, |_, row| {
+                for &level in row {
+                    hash = (hash ^ u64::from(level)).wrapping_mul(0x100_0000_01B3);
+                }
+            });
+            assert_eq!(format!("{hash:016x}"), case.fnv1a, "pixels of {} in {}", letterbox.image, letterbox.input);
+        }
+    }
+
+    #[test]
+    fn rows_may_be_asked_for_in_parts() {
+        let image = picture(Size { height: 90, width: 70 });
+        let letterbox = Letterbox::new(Size { height: 90, width: 70 }, Size::square(64), Fit::Full).expect("the sizes are good");
+        let rows = |range: Range<usize>| {
+            let mut rows = Vec::new();
+            Resampler::default().rows(&image, &letterbox, range, |_, row| rows.extend_from_slice(row));
+            rows
+        };
+        assert_eq!([rows(0..23), rows(23..64)].concat(), rows(0..64));
+    }
+}

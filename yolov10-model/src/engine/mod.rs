@@ -5,5 +5,5 @@ mod native;
 mod tensors;
 
 pub use inventory::{Inventory, Step};
-pub(crate) use native::NativeEngine;
-pub(crate) use tensors::TensorEngine;
+pub use native::NativeEngine;
+pub use tensors::TensorEngine;

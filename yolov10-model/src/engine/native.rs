@@ -65,11 +65,11 @@ impl FeatureMap for Value {
 }
 
 /// A plan, its packed weights, its arena and its threads.
-pub(crate) struct NativeEngine(pub(crate) Engine);
+pub struct NativeEngine(pub(crate) Engine);
 
 impl NativeEngine {
     /// Packs the weights; nothing of `weights` is kept.
-    pub(crate) fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
+    pub fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
         // The device is a formality: no parameter is ever made on it.
         let network = Network::new(weights, &Device::flex())?;
         let RawMaps { boxes, classes } = network.forward(Value::input(RGB));
@@ -85,7 +85,7 @@ impl NativeEngine {
     }
 
     /// One picture: `fill` writes the input, `read` sees the raw maps.
-    pub(crate) fn run<R>(
+    pub fn run<R>(
         &mut self,
         input: Size,
         fill: impl FnOnce(InputPlanes<'_>),

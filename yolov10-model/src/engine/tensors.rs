@@ -77,20 +77,24 @@ impl FeatureMap for Tensor<4> {
 }
 
 /// The network on one device.
-pub(crate) struct TensorEngine {
+pub struct TensorEngine {
     network: Network,
     device: Device,
 }
 
 impl TensorEngine {
-    pub(crate) fn new(weights: &Arc<Weights>, device: Device) -> Result<Self, Error> {
+    /// Reads the weights to `device`.
+    ///
+    /// # Errors
+    /// They are not a YOLOv10's.
+    pub fn new(weights: &Arc<Weights>, device: Device) -> Result<Self, Error> {
         let network = Network::new(weights, &device)?;
         network.read_parameters();
         Ok(Self { network, device })
     }
 
     /// One picture, planes `[3, H, W]` in 0..1 one after another; `read` sees the raw maps.
-    pub(crate) fn run<R>(&mut self, input: Size, planes: Vec<f32>, read: impl FnOnce(&RawMaps<MapView<'_>>) -> R) -> R {
+    pub fn run<R>(&mut self, input: Size, planes: Vec<f32>, read: impl FnOnce(&RawMaps<MapView<'_>>) -> R) -> R {
         let shape = [1, RGB, input.height, input.width];
         let image = Tensor::<4>::from_data(TensorData::new(planes, shape), &self.device);
         let RawMaps { boxes, classes } = self.network.forward(image);
