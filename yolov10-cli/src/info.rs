@@ -1,0 +1,175 @@
+//! `info`: what a weight file holds, and what running it costs.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use yolov10_model::{Inventory, Size, Step};
+
+use crate::demo;
+use crate::model::{self, InputSize};
+use crate::outcome::Outcome;
+
+/// The reference counts these fixed weights of the box distribution; they are no tensor here.
+const DISTRIBUTION_WEIGHTS: usize = 16;
+/// Input side where neither the caller nor the weights say.
+const DEFAULT_SIDE: usize = 640;
+
+/// Show what weights hold: variant, classes, parameters, FLOPs, layers, origin.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A weight file in any form; the built-in demo if left out.
+    weights: Option<PathBuf>,
+    /// Input size in pixels that FLOPs are counted for [default: what the weights were trained at, else 640].
+    #[arg(long, value_name = "PIXELS")]
+    imgsz: Option<InputSize>,
+    /// One row per layer.
+    #[arg(long)]
+    layers: bool,
+    /// One JSON object, the layers included.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Info<'a> {
+    weights: String,
+    variant: &'a str,
+    classes: &'a [String],
+    /// As the reference counts them.
+    parameters: usize,
+    flops: u64,
+    input: Size,
+    dtype: String,
+    /// What the checkpoint said about itself.
+    source: BTreeMap<&'a str, &'a str>,
+    layers: &'a [Step],
+}
+
+pub fn info(args: &Args) -> Result<Outcome> {
+    let path = args.weights.as_deref();
+    let name = path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| {
+        path.display().to_string()
+    });
+    let weights = model::load(path)?;
+    let trained = weights
+        .trained_size()
+        .map(|[height, width]| Size { height, width });
+    let asked = args.imgsz.map(|InputSize(size)| size);
+    let input = asked
+        .or(trained)
+        .unwrap_or(Size::square(DEFAULT_SIDE))
+        .to_stride();
+    let inventory = Inventory::new(&weights, input).with_context(|| name.clone())?;
+    let metadata = weights.metadata();
+    let info = Info {
+        weights: name,
+        variant: metadata.get("variant").map_or("custom", String::as_str),
+        classes: weights.class_names(),
+        parameters: inventory.parameters() + DISTRIBUTION_WEIGHTS,
+        flops: inventory.flops(),
+        input,
+        dtype: weights.stored_dtype(),
+        source: metadata
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value)))
+            .collect(),
+        layers: &inventory.steps,
+    };
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&info)?)?;
+    } else {
+        write_text(&mut out, &info, args.layers)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn write_text(out: &mut impl Write, info: &Info<'_>, layers: bool) -> io::Result<()> {
+    let classes: Vec<String> = info
+        .classes
+        .iter()
+        .zip(0..)
+        .map(|(name, class)| format!("{class} {name}"))
+        .collect();
+    writeln!(out, "weights         {}", info.weights)?;
+    writeln!(out, "variant         YOLOv10 {}", info.variant)?;
+    writeln!(
+        out,
+        "parameters      {}, as {}",
+        grouped(info.parameters),
+        info.dtype
+    )?;
+    writeln!(
+        out,
+        "cost            {:.2} GFLOPs at {}",
+        info.flops as f64 / 1e9,
+        info.input
+    )?;
+    writeln!(
+        out,
+        "layers          {}{}",
+        info.layers.len(),
+        if layers { "" } else { "; --layers lists them" }
+    )?;
+    for (key, value) in &info.source {
+        writeln!(out, "{:<16}{value}", format!("source {key}"))?;
+    }
+    writeln!(
+        out,
+        "classes         {}: {}",
+        classes.len(),
+        classes.join(", ")
+    )?;
+    if layers {
+        writeln!(
+            out,
+            "\n{:<44} {:>12} {:>10}  output [C, H, W]",
+            "layer", "parameters", "MFLOPs"
+        )?;
+        for Step {
+            path,
+            parameters,
+            flops,
+            output,
+        } in info.layers
+        {
+            writeln!(
+                out,
+                "{path:<44} {:>12} {:>10.1}  {output:?}",
+                grouped(*parameters),
+                *flops as f64 / 1e6
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// 2299264 as 2,299,264.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let is_start = |position: usize| position > 0 && (digits.len() - position).is_multiple_of(3);
+    digits
+        .char_indices()
+        .flat_map(|(position, digit)| is_start(position).then_some(',').into_iter().chain([digit]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (2_299_264, "2,299,264"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

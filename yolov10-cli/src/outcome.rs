@@ -1,0 +1,36 @@
+//! How a command ends, and the exit code that says it.
+
+use std::process::ExitCode;
+
+/// How a command ended without an error of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was asked for.
+    Done,
+    /// No object in any picture, and `--fail-empty` asked to be told.
+    NothingFound,
+    /// Some or all of it failed; what failed has been reported.
+    Failed,
+    /// Ctrl-C: what was in flight is done, the rest is not.
+    Interrupted,
+}
+
+/// The exit codes, for help and manual.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    nothing found in any picture, with --fail-empty
+  2    error: bad usage, or some or all pictures failed
+  130  interrupted by Ctrl-C; what was in flight is written";
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::NothingFound => 1,
+            Outcome::Failed => 2,
+            // 128 + SIGINT, as shells have it.
+            Outcome::Interrupted => 130,
+        })
+    }
+}

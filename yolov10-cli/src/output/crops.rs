@@ -1,0 +1,75 @@
+//! Crops: each object as a picture of its own, in a folder named after its class.
+
+use anyhow::Result;
+use image::{RgbImage, imageops};
+use yolov10_model::Detection;
+
+use super::{RunFolder, save_picture};
+
+/// A crop is larger than its box by this factor and so many pixels, as in the reference.
+const GAIN: f32 = 1.02;
+const MARGIN: f32 = 10.0;
+
+/// Writes `crops/CLASS/STEM-N.jpg` for every detection, N counting them from 1.
+pub fn save_crops(
+    folder: &RunFolder,
+    stem: &str,
+    picture: &RgbImage,
+    detections: &[Detection],
+    class_names: &[String],
+) -> Result<()> {
+    for (detection, number) in detections.iter().zip(1..) {
+        let class_folder = folder.subfolder(format!(
+            "crops/{}",
+            file_name(&class_names[detection.class])
+        ))?;
+        let crop = crop(picture, detection);
+        if crop.width() > 0 && crop.height() > 0 {
+            save_picture(&class_folder.join(format!("{stem}-{number}.jpg")), &crop)?;
+        }
+    }
+    Ok(())
+}
+
+fn crop(picture: &RgbImage, detection: &Detection) -> RgbImage {
+    let rect = detection.rect;
+    let side = |low: f32, high: f32, length: u32| {
+        let (middle, half) = ((low + high) / 2.0, ((high - low) * GAIN + MARGIN) / 2.0);
+        let inside = |edge: f32| edge.clamp(0.0, length as f32) as u32;
+        (inside(middle - half), inside(middle + half))
+    };
+    let (left, right) = side(rect.x1, rect.x2, picture.width());
+    let (top, bottom) = side(rect.y1, rect.y2, picture.height());
+    imageops::crop_imm(picture, left, top, right - left, bottom - top).to_image()
+}
+
+/// A class name as a file name: it comes from a weight file, and must not lead out of the folder.
+fn file_name(class_name: &str) -> String {
+    let is_harmful = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
+    let name: String = class_name
+        .chars()
+        .map(|c| if is_harmful(c) { '_' } else { c })
+        .collect();
+    match name.trim_matches([' ', '.']) {
+        "" => "_".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_name_never_leaves_its_folder() {
+        for (class_name, expected) in [
+            ("traffic light", "traffic light"),
+            ("../../etc", "_.._etc"),
+            ("..", "_"),
+            ("a/b\\c", "a_b_c"),
+            ("", "_"),
+        ] {
+            assert_eq!(file_name(class_name), expected);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! YOLO label files: `class x y width height [score]` a line, the box by its centre, relative to the picture.
+
+use std::fmt::Write;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use yolov10_model::{Detection, Size};
+
+use super::WholeFile;
+
+/// Significant digits, as the reference prints them (`%g`).
+const DIGITS: usize = 6;
+
+/// Whether a line ends with the score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scores {
+    /// It does.
+    Written,
+    /// It does not.
+    LeftOut,
+}
+
+/// Writes the label file of a picture of this size. Without detections there is none, and an older one goes.
+pub fn save_labels(
+    path: &Path,
+    detections: &[Detection],
+    size: Size,
+    scores: Scores,
+) -> Result<()> {
+    if detections.is_empty() {
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| path.display().to_string())
+            }
+            _ => Ok(()),
+        };
+    }
+    let text: String = detections
+        .iter()
+        .map(|detection| line(detection, size, scores))
+        .collect();
+    WholeFile::write(path, text.as_bytes())
+}
+
+fn line(detection: &Detection, size: Size, scores: Scores) -> String {
+    let rect = detection.rect;
+    let (width, height) = (size.width as f32, size.height as f32);
+    let mut line = detection.class.to_string();
+    let numbers = [
+        (rect.x1 + rect.x2) / 2.0 / width,
+        (rect.y1 + rect.y2) / 2.0 / height,
+        rect.width() / width,
+        rect.height() / height,
+    ];
+    let score = (scores == Scores::Written).then_some(detection.score);
+    for number in numbers.into_iter().chain(score) {
+        write!(line, " {}", significant(number)).expect("a string takes everything");
+    }
+    line.push('\n');
+    line
+}
+
+/// A number as C's `%g` prints it: six significant digits, no zeros at the end, an exponent where it is shorter.
+fn significant(number: f32) -> String {
+    let scientific = format!("{number:.*e}", DIGITS - 1);
+    let (mantissa, exponent) = scientific
+        .split_once('e')
+        .expect("the format has an exponent");
+    let exponent: i32 = exponent.parse().expect("an exponent is an integer");
+    let trimmed = |digits: &str| match digits.contains('.') {
+        true => digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+        false => digits.to_owned(),
+    };
+    if (-4..DIGITS as i32).contains(&exponent) {
+        let decimals = usize::try_from(DIGITS as i32 - 1 - exponent)
+            .expect("the exponent is less than the digits");
+        trimmed(&format!("{number:.decimals$}"))
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yolov10_model::Rect;
+
+    use super::*;
+
+    /// Expected values: `'%g' % numpy.float32(x)` of Python 3.11.
+    #[test]
+    fn numbers_have_the_digits_of_the_reference() {
+        for (number, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (0.5, "0.5"),
+            (0.123_456_79, "0.123457"),
+            (0.000_123_456, "0.000123456"),
+            (0.000_012_345_6, "1.23456e-05"),
+            (0.999_999_9, "1"),
+            (123_456.7, "123457"),
+            (1_234_567.0, "1.23457e+06"),
+        ] {
+            assert_eq!(significant(number), text);
+        }
+    }
+
+    #[test]
+    fn a_line_has_class_centre_size_and_score() {
+        let rect = Rect {
+            x1: 10.0,
+            y1: 20.0,
+            x2: 30.0,
+            y2: 60.0,
+        };
+        let detection = Detection {
+            class: 7,
+            score: 0.25,
+            rect,
+        };
+        let size = Size {
+            height: 200,
+            width: 100,
+        };
+        assert_eq!(
+            line(&detection, size, Scores::Written),
+            "7 0.2 0.2 0.2 0.2 0.25\n"
+        );
+        assert_eq!(
+            line(&detection, size, Scores::LeftOut),
+            "7 0.2 0.2 0.2 0.2\n"
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! What a run leaves on disk: annotated pictures, labels, crops, tables.
+
+mod crops;
+mod folder;
+mod labels;
+mod picture;
+mod tables;
+mod whole;
+
+pub use crops::save_crops;
+pub use folder::RunFolder;
+pub use labels::{Scores, save_labels};
+pub use picture::{extension_for, save_picture};
+pub use tables::{CocoResults, CsvTable};
+pub use whole::WholeFile;

@@ -1,0 +1,143 @@
+//! The options of `run`.
+
+use std::path::PathBuf;
+
+use crate::draw::{Label, Style};
+use crate::model::EngineArgs;
+use crate::output::Scores;
+
+/// Find objects in pictures.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Files, folders, "patterns*", .txt or .csv lists, or - for a picture or a list on stdin; the built-in picture if left out.
+    ///
+    /// Words like conf=0.5 are taken as --conf 0.5, and source=, model= as well.
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Search folders within folders.
+    #[arg(long)]
+    pub recursive: bool,
+    #[command(flatten)]
+    pub saving: SavingArgs,
+    #[command(flatten)]
+    pub drawing: DrawingArgs,
+    /// One JSON object per picture and line on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// No line per picture, no summary; errors alone.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Say what is loaded and which files are written, on stderr.
+    #[arg(long, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Exit code 1 if nothing is found in any picture.
+    #[arg(long)]
+    pub fail_empty: bool,
+}
+
+/// Which detections count.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Detections")]
+pub struct SelectionArgs {
+    /// Scores must be above this, 0 to 1.
+    #[arg(long, default_value_t = 0.25, value_parser = parse_confidence)]
+    pub conf: f32,
+    /// The best so many per picture.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_det: u32,
+    /// Only these classes, by number or name: 0,2 or person,"traffic light".
+    #[arg(long, value_name = "CLASS,..", value_delimiter = ',')]
+    pub classes: Vec<String>,
+}
+
+/// What is written.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Files")]
+pub struct SavingArgs {
+    /// Write annotated pictures (the default).
+    #[arg(long, overrides_with = "no_save")]
+    pub save: bool,
+    /// Write no annotated pictures.
+    #[arg(long)]
+    pub no_save: bool,
+    /// Write a YOLO label file per picture, labels/*.txt.
+    #[arg(long)]
+    pub save_txt: bool,
+    /// With the scores in the label files.
+    #[arg(long)]
+    pub save_conf: bool,
+    /// Write each object as a picture, crops/CLASS/*.jpg.
+    #[arg(long)]
+    pub save_crop: bool,
+    /// Write all detections to predictions.csv.
+    #[arg(long)]
+    pub save_csv: bool,
+    /// Write all detections to predictions.json, in the form of COCO results.
+    #[arg(long)]
+    pub save_json: bool,
+    /// Where the folders of runs are made.
+    #[arg(long, value_name = "FOLDER", default_value = "runs/detect")]
+    pub project: PathBuf,
+    /// The folder of this run; a number is added where it is taken.
+    #[arg(long, value_name = "FOLDER", default_value = "predict")]
+    pub name: String,
+    /// Write into the folder even if it is there.
+    #[arg(long)]
+    pub exist_ok: bool,
+}
+
+/// How annotated pictures look.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Annotated pictures")]
+pub struct DrawingArgs {
+    /// Width of lines in pixels [default: by the picture's size].
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub line_width: Option<u32>,
+    /// Draw boxes without names and scores.
+    #[arg(long)]
+    pub hide_labels: bool,
+    /// Draw names without scores.
+    #[arg(long)]
+    pub hide_conf: bool,
+}
+
+impl SavingArgs {
+    /// Whether there will be files.
+    pub fn writes_files(&self) -> bool {
+        !self.no_save || self.save_txt || self.save_crop || self.save_csv || self.save_json
+    }
+
+    pub fn scores(&self) -> Scores {
+        if self.save_conf {
+            Scores::Written
+        } else {
+            Scores::LeftOut
+        }
+    }
+}
+
+impl DrawingArgs {
+    pub fn style(&self) -> Style {
+        let label = match (self.hide_labels, self.hide_conf) {
+            (true, _) => Label::Nothing,
+            (false, true) => Label::Name,
+            (false, false) => Label::NameAndScore,
+        };
+        Style {
+            line_width: self.line_width,
+            label,
+        }
+    }
+}
+
+fn parse_confidence(text: &str) -> Result<f32, String> {
+    let confidence = text
+        .parse()
+        .ok()
+        .filter(|confidence| (0.0..=1.0).contains(confidence));
+    confidence.ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}

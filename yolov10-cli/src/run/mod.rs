@@ -1,0 +1,209 @@
+//! `run`: pictures in, detections out.
+//!
+//! ```text
+//! sources -> decode (lanes) -> detect -> write files (lanes) -> report, in the order of the sources
+//! ```
+
+mod args;
+mod files;
+mod pipeline;
+mod progress;
+mod report;
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use image::RgbImage;
+use yolov10_model::{Detector, Selection, Size};
+
+pub use args::Args;
+use args::SelectionArgs;
+use files::{Files, Tables};
+use pipeline::stage;
+use report::{Form, Reporter, Searched};
+
+use crate::interrupt::Interrupt;
+use crate::outcome::Outcome;
+use crate::source::{Content, Depth, Item, Source, expand, items};
+use crate::{demo, message};
+
+/// Threads of a stage beside the engine at most: each may hold three pictures.
+const MOST_LANES: usize = 4;
+
+/// Searches every source that `args` names.
+pub fn run(args: &Args) -> Result<Outcome> {
+    let interrupt = Interrupt::catch()?;
+    note_what_is_built_in(args);
+    let weights = args.engine.load_weights()?;
+    let class_names = weights.class_names().to_vec();
+    let selection = selection(&args.selection, &class_names)?;
+    let detector = args.engine.detector(weights, selection)?;
+    let sources = sources(args);
+    let form = match (args.json, args.quiet) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Quiet,
+        (false, false) => Form::Text,
+    };
+    let mut reporter = Reporter::new(form, &class_names, sources.len());
+    let files = Files::prepare(args, &class_names)?;
+    let mut tables = Tables::create(&files)?;
+    let search = Search {
+        detector,
+        sources,
+        interrupt: interrupt.clone(),
+    };
+    search.each(&files, |item| {
+        tables.add(&item)?;
+        reporter.report(&item)
+    })?;
+    tables.keep()?;
+    let tally = reporter.finish()?;
+    files.summarize(form)?;
+    Ok(match tally {
+        _ if interrupt.is_pressed() => Outcome::Interrupted,
+        tally if tally.failures > 0 => Outcome::Failed,
+        tally if tally.objects == 0 && args.fail_empty => Outcome::NothingFound,
+        _ => Outcome::Done,
+    })
+}
+
+struct Search {
+    detector: Detector,
+    sources: Vec<Source>,
+    interrupt: Interrupt,
+}
+
+impl Search {
+    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
+    fn each(
+        self,
+        files: &Files,
+        mut report: impl FnMut(Item<Searched>) -> Result<()>,
+    ) -> Result<()> {
+        let Self {
+            mut detector,
+            sources,
+            interrupt,
+        } = self;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let lanes = cores.div_ceil(2).min(MOST_LANES);
+        thread::scope(|scope| {
+            let decode = |item: Item<Content>| item.then(|_, content| content.decode());
+            let (mut to_decoders, decoded) = stage(scope, lanes, decode);
+            let write = |item: Item<(RgbImage, Searched)>| {
+                item.then(|about, (picture, searched)| files.write(about, picture, searched))
+            };
+            let (mut to_writers, written) = stage(scope, lanes, write);
+            scope.spawn(move || {
+                let wanted = items(sources).take_while(|_| !interrupt.is_pressed());
+                wanted
+                    .map(|item| to_decoders.deal(item))
+                    .find(Result::is_err)
+            });
+            scope.spawn(move || {
+                let searched =
+                    decoded.map(|item| item.then(|_, picture| detect(&mut detector, picture)));
+                searched
+                    .map(|item| to_writers.deal(item))
+                    .find(Result::is_err)
+            });
+            written
+                .map(&mut report)
+                .find(Result::is_err)
+                .unwrap_or(Ok(()))
+        })
+    }
+}
+
+fn detect(detector: &mut Detector, picture: RgbImage) -> Result<(RgbImage, Searched)> {
+    let size = Size {
+        height: picture.height() as usize,
+        width: picture.width() as usize,
+    };
+    let input = detector.letterbox(size)?.input;
+    let detections = detector.detect(&picture)?;
+    let speed = detector.speed();
+    Ok((
+        picture,
+        Searched {
+            size,
+            input,
+            detections,
+            speed,
+        },
+    ))
+}
+
+/// The sources named, or the built-in picture.
+fn sources(args: &Args) -> Vec<Source> {
+    if args.sources.is_empty() {
+        return vec![Source::Bytes {
+            name: demo::PICTURE_NAME,
+            bytes: demo::PICTURE.into(),
+        }];
+    }
+    expand(
+        &args.sources,
+        if args.recursive {
+            Depth::Everything
+        } else {
+            Depth::Folder
+        },
+    )
+}
+
+fn note_what_is_built_in(args: &Args) {
+    if args.quiet {
+        return;
+    }
+    if args.engine.weights.is_none() {
+        message::note(format_args!(
+            "no --weights: using the {}, which knows drawn street scenes and little else; \
+             pass real ones with --weights yolov10n.pt",
+            demo::WEIGHTS_NAME
+        ));
+    }
+    if args.sources.is_empty() {
+        message::note(format_args!(
+            "no SOURCE: searching the built-in picture {}; try: yolo10-burn run --weights yolov10n.pt picture.jpg",
+            demo::PICTURE_NAME
+        ));
+    }
+}
+
+fn selection(args: &SelectionArgs, class_names: &[String]) -> Result<Selection> {
+    let classes = args
+        .classes
+        .iter()
+        .map(|class| find_class(class, class_names))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Selection {
+        confidence: args.conf,
+        max_detections: args.max_det as usize,
+        classes: (!classes.is_empty()).then_some(classes),
+    })
+}
+
+/// The class of a number or a name.
+fn find_class(class: &str, class_names: &[String]) -> Result<usize> {
+    // Lists may come as Python prints them.
+    let class = class
+        .trim()
+        .trim_matches(['[', ']', '(', ')', '"', '\''])
+        .trim();
+    let by_number = class
+        .parse()
+        .ok()
+        .filter(|number| *number < class_names.len());
+    let by_name = || {
+        class_names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(class))
+    };
+    by_number.or_else(by_name).with_context(|| {
+        format!(
+            "class {class}: expected a number from 0 to {} or a name of the weights",
+            class_names.len() - 1
+        )
+    })
+}

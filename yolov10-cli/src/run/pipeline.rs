@@ -1,0 +1,122 @@
+//! Stages that work at the same time, and never on more pictures than their queues hold.
+//!
+//! A stage deals its input to its lanes in turn and collects their output in turn, so that the order of results is
+//! the order of the input without a buffer that could grow. When a receiver is dropped, everything before it stops.
+
+use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
+use std::thread::Scope;
+
+/// What may wait between two stages, per lane.
+const QUEUE: usize = 1;
+
+/// Where a stage's input goes.
+pub struct Dealer<T> {
+    lanes: Vec<SyncSender<T>>,
+    turn: usize,
+}
+
+/// Where a stage's output comes from.
+pub struct Collector<T> {
+    lanes: Vec<Receiver<T>>,
+    turn: usize,
+}
+
+/// Starts a stage: `lanes` threads that each apply `work` to what they are dealt.
+pub fn stage<'scope, I, O, W>(
+    scope: &'scope Scope<'scope, '_>,
+    lanes: usize,
+    work: W,
+) -> (Dealer<I>, Collector<O>)
+where
+    I: Send + 'scope,
+    O: Send + 'scope,
+    W: Fn(I) -> O + Clone + Send + 'scope,
+{
+    let (inputs, outputs) = (0..lanes)
+        .map(|_| {
+            let (input, inbox) = sync_channel(QUEUE);
+            let (outbox, output) = sync_channel(QUEUE);
+            let work = work.clone();
+            scope.spawn(move || {
+                inbox
+                    .into_iter()
+                    .map(work)
+                    .try_for_each(|result| outbox.send(result))
+            });
+            (input, output)
+        })
+        .unzip();
+    (
+        Dealer {
+            lanes: inputs,
+            turn: 0,
+        },
+        Collector {
+            lanes: outputs,
+            turn: 0,
+        },
+    )
+}
+
+impl<T> Dealer<T> {
+    /// Waits until the lane whose turn it is has room; fails when nobody wants the results any more.
+    pub fn deal(&mut self, item: T) -> Result<(), SendError<T>> {
+        self.lanes[self.turn].send(item)?;
+        self.turn = (self.turn + 1) % self.lanes.len();
+        Ok(())
+    }
+}
+
+impl<T> Iterator for Collector<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        // The lane whose turn it is would have got the next item: if it has ended, all have.
+        let item = self.lanes[self.turn].recv().ok()?;
+        self.turn = (self.turn + 1) % self.lanes.len();
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_input() {
+        let results: Vec<u64> = std::thread::scope(|scope| {
+            let slow_first = |number: u64| {
+                std::thread::sleep(Duration::from_millis(if number.is_multiple_of(3) {
+                    3
+                } else {
+                    0
+                }));
+                number
+            };
+            let (mut dealer, collector) = stage(scope, 4, slow_first);
+            scope.spawn(move || (0..30).try_for_each(|number| dealer.deal(number)));
+            collector.collect()
+        });
+        assert_eq!(results, (0..30).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_receiver_that_leaves_stops_an_endless_input() {
+        let dealt = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (mut dealer, collector) = stage(scope, 2, |number: usize| number);
+            let dealt = &dealt;
+            scope.spawn(
+                move || {
+                    while dealer.deal(dealt.fetch_add(1, Ordering::Relaxed)).is_ok() {}
+                },
+            );
+            assert_eq!(collector.take(5).sum::<usize>(), 10);
+        });
+        // Five taken; per lane one in each of two queues, one in work and one that failed.
+        assert!(dealt.into_inner() <= 5 + 2 * 4);
+    }
+}

@@ -1,0 +1,47 @@
+//! A bar on stderr for work that takes long, if a person is watching.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Work that is shorter than this shows no bar.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// The bar, once there is one.
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Progress {
+    /// Progress over so many sources; only a terminal gets to see it.
+    pub fn new(sources: usize) -> Self {
+        let bar = ProgressBar::hidden();
+        bar.set_length(sources as u64);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left");
+        bar.set_style(style.expect("the template is well formed"));
+        Self {
+            bar,
+            started: Instant::now(),
+        }
+    }
+
+    /// Everything up to source number `index` is done.
+    pub fn reached(&self, index: usize) {
+        if self.bar.is_hidden() && io::stderr().is_terminal() && self.started.elapsed() > SHORT {
+            self.bar
+                .set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(index as u64);
+    }
+
+    /// Writes lines while the bar is out of their way.
+    pub fn pause<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

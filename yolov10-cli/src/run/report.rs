@@ -1,0 +1,258 @@
+//! What a run says: a line per picture and a summary on stdout, or a JSON object per picture; failures on stderr.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+use yolov10_model::{Detection, Size, Speed};
+
+use super::progress::Progress;
+use crate::message;
+use crate::source::{About, Item};
+
+/// What came out for one picture.
+pub struct Searched {
+    /// The picture's size in pixels.
+    pub size: Size,
+    /// The network's input, in pixels.
+    pub input: Size,
+    /// What was found, best first.
+    pub detections: Vec<Detection>,
+    /// How long it took.
+    pub speed: Speed,
+}
+
+/// How results are said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A line per picture and a summary.
+    Text,
+    /// An object per picture.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+/// Says what came out, and counts.
+pub struct Reporter<'a> {
+    form: Form,
+    class_names: &'a [String],
+    sources: usize,
+    progress: Progress,
+    tally: Tally,
+}
+
+/// The sums over a run.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Pictures searched.
+    pub pictures: u32,
+    /// Pictures that failed.
+    pub failures: usize,
+    /// Objects found.
+    pub objects: usize,
+    /// The time of all pictures together.
+    speed: Speed,
+    /// The input of the last picture.
+    input: Option<Size>,
+}
+
+#[derive(Serialize)]
+struct PictureLine<'a> {
+    image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<usize>,
+    width: usize,
+    height: usize,
+    detections: Vec<Object<'a>>,
+    ms: Milliseconds,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    class: usize,
+    name: &'a str,
+    score: f32,
+    r#box: [f32; 4],
+}
+
+#[derive(Serialize)]
+struct Milliseconds {
+    preprocess: f64,
+    inference: f64,
+    postprocess: f64,
+}
+
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<usize>,
+    error: String,
+}
+
+impl<'a> Reporter<'a> {
+    /// A reporter of a run over so many sources.
+    pub fn new(form: Form, class_names: &'a [String], sources: usize) -> Self {
+        Self {
+            form,
+            class_names,
+            sources,
+            progress: Progress::new(sources),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Says what came of one picture.
+    pub fn report(&mut self, item: &Item<Searched>) -> Result<()> {
+        let about = &item.about;
+        let line = match &item.value {
+            Ok(searched) => {
+                self.tally.add(searched);
+                match self.form {
+                    Form::Text => Some(self.text_line(about, searched)),
+                    Form::Json => Some(serde_json::to_string(&self.picture_line(about, searched))?),
+                    Form::Quiet => None,
+                }
+            }
+            Err(error) => {
+                self.tally.failures += 1;
+                let place = about
+                    .frame
+                    .map_or(String::new(), |frame| format!(" (frame {})", frame.number));
+                let error = format!("{error:#}");
+                self.progress
+                    .pause(|| message::error(format_args!("{}{place}: {error}", about.name)));
+                let frame = about.frame.map(|frame| frame.number);
+                match self.form {
+                    Form::Json => Some(serde_json::to_string(&ErrorLine {
+                        image: &about.name,
+                        frame,
+                        error,
+                    })?),
+                    Form::Text | Form::Quiet => None,
+                }
+            }
+        };
+        if let Some(line) = line {
+            self.progress.pause(|| writeln!(io::stdout(), "{line}"))?;
+        }
+        self.progress.reached(about.index);
+        Ok(())
+    }
+
+    /// Ends the lines, and gives the sums.
+    pub fn finish(self) -> Result<Tally> {
+        self.progress.finish();
+        if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
+            let mean = |total: Duration| milliseconds(total / self.tally.pictures);
+            let Speed {
+                preprocess,
+                inference,
+                postprocess,
+            } = self.tally.speed;
+            writeln!(
+                io::stdout(),
+                "Speed: {:.1}ms preprocess, {:.1}ms inference, {:.1}ms postprocess per image at shape (1, 3, {}, {})",
+                mean(preprocess),
+                mean(inference),
+                mean(postprocess),
+                input.height,
+                input.width,
+            )?;
+        }
+        Ok(self.tally)
+    }
+
+    /// `image 1/4 bus.jpg: 640x480 4 persons, 1 bus, 23.4ms`, as ultralytics has it.
+    fn text_line(&self, about: &About, searched: &Searched) -> String {
+        let About { index, name, .. } = about;
+        let place = match about.frame {
+            None => format!("image {index}/{}", self.sources),
+            Some(frame) => {
+                let total = frame
+                    .total
+                    .map_or(String::new(), |total| format!("/{total}"));
+                format!(
+                    "video {index}/{} (frame {}{total})",
+                    self.sources, frame.number
+                )
+            }
+        };
+        let found = self.count(&searched.detections);
+        format!(
+            "{place} {name}: {} {found}, {:.1}ms",
+            searched.input,
+            milliseconds(searched.speed.inference)
+        )
+    }
+
+    /// `4 persons, 1 bus`, in the order of the classes.
+    fn count(&self, detections: &[Detection]) -> String {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for detection in detections {
+            *counts.entry(detection.class).or_default() += 1;
+        }
+        let mut text = String::new();
+        for (class, count) in counts {
+            let separator = if text.is_empty() { "" } else { ", " };
+            let plural = if count > 1 { "s" } else { "" };
+            write!(
+                text,
+                "{separator}{count} {}{plural}",
+                self.class_names[class]
+            )
+            .expect("a string takes everything");
+        }
+        if text.is_empty() {
+            "(no detections)".to_owned()
+        } else {
+            text
+        }
+    }
+
+    fn picture_line<'b>(&'b self, about: &'b About, searched: &Searched) -> PictureLine<'b> {
+        let object = |&Detection { class, score, rect }: &Detection| Object {
+            class,
+            name: &self.class_names[class],
+            score,
+            r#box: [rect.x1, rect.y1, rect.x2, rect.y2],
+        };
+        let Speed {
+            preprocess,
+            inference,
+            postprocess,
+        } = searched.speed;
+        PictureLine {
+            image: &about.name,
+            frame: about.frame.map(|frame| frame.number),
+            width: searched.size.width,
+            height: searched.size.height,
+            detections: searched.detections.iter().map(object).collect(),
+            ms: Milliseconds {
+                preprocess: milliseconds(preprocess),
+                inference: milliseconds(inference),
+                postprocess: milliseconds(postprocess),
+            },
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, searched: &Searched) {
+        self.pictures += 1;
+        self.objects += searched.detections.len();
+        self.input = Some(searched.input);
+        self.speed.preprocess += searched.speed.preprocess;
+        self.speed.inference += searched.speed.inference;
+        self.speed.postprocess += searched.speed.postprocess;
+    }
+}
+
+/// To the microsecond: what is behind is noise.
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
+}

@@ -1,0 +1,233 @@
+//! From words to sources: files, folders, patterns, lists, stdin.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use walkdir::WalkDir;
+
+use super::{PICTURE_EXTENSIONS, Source, read_all};
+
+/// Stands for stdin.
+const STDIN: &str = "-";
+/// File names that end so are lists of sources.
+const LIST_EXTENSIONS: [&str; 2] = ["csv", "txt"];
+/// Pictures that may have several frames.
+const ANIMATION_EXTENSIONS: [&str; 2] = ["gif", "webp"];
+/// The characters that make a word a pattern.
+const PATTERN: [char; 3] = ['*', '?', '['];
+
+/// How deep folders are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// The folder alone.
+    Folder,
+    /// Its folders, too.
+    Everything,
+}
+
+/// The sources that `words` name, in their order; a folder's and a pattern's in the order of their names.
+pub fn expand(words: &[PathBuf], depth: Depth) -> Vec<Source> {
+    let mut expansion = Expansion {
+        depth,
+        sources: Vec::new(),
+    };
+    for word in words {
+        expansion.add(word, ListsAre::Read);
+    }
+    expansion.sources
+}
+
+struct Expansion {
+    depth: Depth,
+    sources: Vec<Source>,
+}
+
+/// A list in a list could name itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ListsAre {
+    Read,
+    Refused,
+}
+
+impl Expansion {
+    /// Adds what `word` names; what can't be had is added as such.
+    fn add(&mut self, word: &Path, lists: ListsAre) {
+        if let Err(error) = self.try_add(word, lists) {
+            self.sources.push(Source::Broken {
+                name: word.display().to_string(),
+                error,
+            });
+        }
+    }
+
+    fn try_add(&mut self, word: &Path, lists: ListsAre) -> Result<()> {
+        if word == Path::new(STDIN) {
+            return self.add_stdin(lists);
+        }
+        if word.is_dir() {
+            return self.add_folder(word);
+        }
+        if word.exists() {
+            return match lists {
+                ListsAre::Read if has_extension(word, &LIST_EXTENSIONS) => self.add_list_file(word),
+                ListsAre::Refused if has_extension(word, &LIST_EXTENSIONS) => {
+                    bail!("a list within a list")
+                }
+                _ => {
+                    self.add_file(word.to_owned());
+                    Ok(())
+                }
+            };
+        }
+        match word.to_str() {
+            Some(pattern) if pattern.contains(PATTERN) => self.add_pattern(pattern),
+            _ => bail!("no such file or folder"),
+        }
+    }
+
+    fn add_file(&mut self, path: PathBuf) {
+        self.sources
+            .push(if has_extension(&path, &ANIMATION_EXTENSIONS) {
+                Source::Animation(path)
+            } else {
+                Source::Picture(path)
+            });
+    }
+
+    fn add_folder(&mut self, folder: &Path) -> Result<()> {
+        let depth = match self.depth {
+            Depth::Folder => 1,
+            Depth::Everything => usize::MAX,
+        };
+        let before = self.sources.len();
+        for entry in WalkDir::new(folder)
+            .max_depth(depth)
+            .follow_links(true)
+            .sort_by_file_name()
+        {
+            match entry {
+                Ok(entry)
+                    if entry.file_type().is_file()
+                        && has_extension(entry.path(), &PICTURE_EXTENSIONS) =>
+                {
+                    self.add_file(entry.into_path());
+                }
+                Ok(_) => (),
+                Err(error) => {
+                    let name = error.path().unwrap_or(folder).display().to_string();
+                    self.sources.push(Source::Broken {
+                        name,
+                        error: error.into(),
+                    });
+                }
+            }
+        }
+        if self.sources.len() == before {
+            bail!(
+                "no picture in this folder, expected files ending in {}",
+                PICTURE_EXTENSIONS.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    fn add_pattern(&mut self, pattern: &str) -> Result<()> {
+        let before = self.sources.len();
+        for path in glob::glob(pattern)? {
+            let path = path?;
+            if path.is_file() {
+                self.add_file(path);
+            }
+        }
+        if self.sources.len() == before {
+            bail!("no file matches this pattern");
+        }
+        Ok(())
+    }
+
+    fn add_list_file(&mut self, path: &Path) -> Result<()> {
+        let text = String::from_utf8(read_all(File::open(path)?)?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if has_extension(path, &["csv"]) {
+            self.add_table(&text, folder)
+        } else {
+            self.add_list(&text, folder)
+        }
+    }
+
+    /// One source a line; empty lines and those that start with # are passed over.
+    fn add_list(&mut self, text: &str, folder: &Path) -> Result<()> {
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let before = self.sources.len();
+        for line in lines {
+            self.add(&beside(folder, line), ListsAre::Refused);
+        }
+        if self.sources.len() == before {
+            bail!("the list is empty, expected a source a line");
+        }
+        Ok(())
+    }
+
+    /// The column headed image, path, file or source; the first one of a table without such a head.
+    fn add_table(&mut self, text: &str, folder: &Path) -> Result<()> {
+        const HEADS: [&str; 4] = ["image", "path", "file", "source"];
+        let mut rows = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let mut rows = rows.records().peekable();
+        let head = match rows.peek() {
+            Some(Ok(row)) => row
+                .iter()
+                .position(|cell| HEADS.contains(&cell.trim().to_lowercase().as_str())),
+            _ => None,
+        };
+        let mut list = String::new();
+        for row in rows.skip(usize::from(head.is_some())) {
+            list.push_str(row?.get(head.unwrap_or(0)).unwrap_or_default());
+            list.push('\n');
+        }
+        self.add_list(&list, folder)
+    }
+
+    /// A picture, or a list, whichever the first bytes look like.
+    fn add_stdin(&mut self, lists: ListsAre) -> Result<()> {
+        if lists == ListsAre::Refused {
+            bail!("stdin within a list");
+        }
+        let bytes = read_all(io::stdin().lock())?;
+        if image::guess_format(&bytes).is_ok() {
+            self.sources.push(Source::Bytes {
+                name: STDIN,
+                bytes: bytes.into(),
+            });
+            return Ok(());
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| anyhow!("neither a picture nor a list of sources"))?;
+        self.add_list(&text, Path::new("")).context("stdin")
+    }
+}
+
+/// A line of a list names something in the working directory, or else beside the list.
+fn beside(folder: &Path, line: &str) -> PathBuf {
+    let path = Path::new(line);
+    let there = folder.join(path);
+    if !path.exists() && there.exists() {
+        there
+    } else {
+        path.to_owned()
+    }
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_ascii_lowercase());
+    extension.is_some_and(|found| extensions.iter().any(|extension| found == *extension))
+}

@@ -1,0 +1,137 @@
+//! A folder to run the program in, and pictures to give it.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The drawn street scene that the program carries: 1280x896, in which the demo weights find a dozen things.
+const STREET: &[u8] = include_bytes!("../../../assets/street.jpg");
+
+/// A working directory of its own, gone at the end.
+pub struct Workplace(TempDir);
+
+/// What the program said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Workplace {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, and the folders on its way.
+    pub fn file(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it lies in the workplace")).expect("a folder");
+        fs::write(path, bytes).expect("a file");
+    }
+
+    /// The street scene under this name.
+    pub fn street(&self, name: &str) {
+        self.file(name, STREET);
+    }
+
+    /// An evenly grey picture, in which there is nothing.
+    pub fn grey(&self, name: &str) {
+        let picture = image::RgbImage::from_pixel(48, 32, image::Rgb([114; 3]));
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it lies in the workplace")).expect("a folder");
+        picture.save(path).expect("a picture");
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yolo10-burn"));
+        command
+            .args(words)
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, words: &[&str]) -> Said {
+        self.command(words)
+            .output()
+            .expect("the program starts")
+            .into()
+    }
+
+    /// All files below a folder, by their paths within it, sorted.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        let root = self.path(folder);
+        let mut found = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten() {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(relative(&path, &root));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect(name)
+    }
+}
+
+fn relative(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root)
+        .expect("it is below")
+        .display()
+        .to_string()
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+impl Said {
+    /// The objects of JSON lines.
+    pub fn json(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect()
+    }
+
+    /// stdout's lines with the milliseconds taken out: they differ from run to run.
+    pub fn timeless(&self) -> Vec<String> {
+        let untimed = |word: &str| {
+            if word.ends_with("ms") {
+                "_ms".to_owned()
+            } else {
+                word.to_owned()
+            }
+        };
+        self.stdout
+            .lines()
+            .map(|line| line.split(' ').map(untimed).collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+}
