@@ -1,0 +1,72 @@
+//! COCO result files: one object per detection, boxes in pixels of the picture.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bounds::Detection;
+use crate::coco::ImageId;
+use crate::error::Error;
+
+/// A detection as COCO's result files hold it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The picture.
+    pub image_id: ImageId,
+    /// The picture's file; COCO does not need it, people do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// The category, by COCO's number or the data set's.
+    pub category_id: u64,
+    /// Left, top, width, height in pixels of the picture.
+    pub bbox: [f64; 4],
+    /// Confidence, 0..1.
+    pub score: f64,
+}
+
+impl Prediction {
+    /// A detection in pixels of its picture, with the digits that ultralytics keeps.
+    pub fn new(image: &Path, image_id: ImageId, category_id: u64, detection: &Detection) -> Self {
+        Self {
+            image_id,
+            file_name: image
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned()),
+            category_id,
+            bbox: detection.bounds.to_xywh().map(|pixels| rounded(pixels, 3)),
+            score: rounded(f64::from(detection.score), 5),
+        }
+    }
+}
+
+/// The number nearest to what these decimals say; by text, because scaling first would round twice.
+fn rounded(value: f64, decimals: usize) -> f64 {
+    format!("{value:.decimals$}")
+        .parse()
+        .expect("a formatted number is a number")
+}
+
+/// Reads a result file.
+///
+/// # Errors
+/// The file can't be read or is no result file.
+pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, Error> {
+    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
+        path: path.to_owned(),
+        expected: "a COCO result file",
+        reason: error.to_string(),
+    })
+}
+
+/// Writes a result file.
+///
+/// # Errors
+/// The writer's own.
+pub fn write_predictions(writer: impl io::Write, predictions: &[Prediction]) -> io::Result<()> {
+    Ok(serde_json::to_writer(writer, predictions)?)
+}

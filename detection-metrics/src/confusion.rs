@@ -1,0 +1,58 @@
+//! The confusion matrix: what was taken for what, as `ultralytics val` counts it.
+
+use crate::bounds::{Detection, Label};
+use crate::matching::assign;
+
+/// A detection and a label belong together above this IoU, whatever their classes.
+const LEAST_IOU: f64 = 0.45;
+
+/// How often each class was taken for each class; the last row and column are the background.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ConfusionMatrix {
+    /// Detections count above this score.
+    pub above_score: f32,
+    /// `counts[predicted][true]`, `[classes + 1][classes + 1]`.
+    pub counts: Vec<Vec<u64>>,
+}
+
+impl ConfusionMatrix {
+    pub(crate) fn new(classes: usize, above_score: f32) -> Self {
+        Self {
+            above_score,
+            counts: vec![vec![0; classes + 1]; classes + 1],
+        }
+    }
+
+    /// The number of the row and column that stand for nothing at all.
+    pub fn background(&self) -> usize {
+        self.counts.len() - 1
+    }
+
+    /// Counts one picture; `detections` are best first.
+    pub(crate) fn add(
+        &mut self,
+        detections: &[Detection],
+        labels: &[Label],
+        overlaps: &[Vec<f64>],
+    ) {
+        let background = self.background();
+        let confident = detections
+            .iter()
+            .take_while(|detection| detection.score > self.above_score)
+            .count();
+        let overlaps = &overlaps[..confident];
+        let assigned = assign(overlaps, |detection, label| {
+            overlaps[detection][label] > LEAST_IOU
+        });
+        let mut found = vec![background; labels.len()];
+        for (detection, label) in detections.iter().zip(assigned) {
+            match label {
+                Some(label) => found[label] = detection.class,
+                None => self.counts[detection.class][background] += 1,
+            }
+        }
+        for (label, predicted) in labels.iter().zip(found) {
+            self.counts[predicted][label.class] += 1;
+        }
+    }
+}

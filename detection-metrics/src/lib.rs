@@ -1,0 +1,29 @@
+//! How good a detector is: boxes, classes and scores in, the figures of `ultralytics val` and of COCO out.
+//!
+//! It knows nothing of pixels or networks. A [`Dataset`] says what is in the pictures, [`rect_placements`] where
+//! `ultralytics val` lays them in the network's input; an [`Evaluator`] collects detections and labels picture by
+//! picture, [`coco::evaluate`] measures a file of predictions against a file of annotations.
+
+mod average_precision;
+mod bounds;
+mod confusion;
+mod dataset;
+mod error;
+mod evaluation;
+mod labels;
+mod matching;
+mod rect;
+mod yaml;
+
+pub mod coco;
+#[cfg(feature = "plots")]
+pub mod plots;
+
+pub use average_precision::{ClassCurves, Curve};
+pub use bounds::{Bounds, Detection, Label};
+pub use confusion::ConfusionMatrix;
+pub use dataset::{Dataset, Sample};
+pub use error::Error;
+pub use evaluation::{ClassEvaluation, Evaluation, Evaluator, Figures};
+pub use rect::{Placement, Size, rect_placements};
+pub use yaml::Split;

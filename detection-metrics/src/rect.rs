@@ -1,0 +1,127 @@
+//! Where `ultralytics val` lays each picture in the network's input ("rect").
+//!
+//! Pictures are sorted by shape and cut into batches; a batch's input is just large enough for its pictures and half
+//! a stride more. A picture's border, and with it the figures' third digit, thus depends on the batch size.
+//! The reference resizes twice, but the second time never has anything to do: the input always holds the first result.
+
+use crate::bounds::Bounds;
+
+/// The largest stride of the network, in pixels.
+const STRIDE: f64 = 32.0;
+/// Border beyond the pictures of a batch, in strides.
+const BORDER: f64 = 0.5;
+
+/// Height and width in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Size {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Size {
+    fn shape(self) -> f64 {
+        self.height as f64 / self.width as f64
+    }
+
+    fn longer(self) -> usize {
+        self.height.max(self.width)
+    }
+}
+
+/// Where one picture lies in the network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Placement {
+    /// Which picture, by its place among those given.
+    pub index: usize,
+    /// The picture as it came.
+    pub image: Size,
+    /// The picture inside the input.
+    pub scaled: Size,
+    /// The input.
+    pub input: Size,
+    /// Rows of border above the picture.
+    pub top: usize,
+    /// Columns of border left of the picture.
+    pub left: usize,
+}
+
+impl Placement {
+    /// A box in shares of the picture's sides, in pixels of the input.
+    pub fn to_input(&self, shares: Bounds) -> Bounds {
+        let x = |x: f64| x * self.scaled.width as f64 + self.left as f64;
+        let y = |y: f64| y * self.scaled.height as f64 + self.top as f64;
+        Bounds {
+            x1: x(shares.x1),
+            y1: y(shares.y1),
+            x2: x(shares.x2),
+            y2: y(shares.y2),
+        }
+    }
+
+    /// A box in pixels of the input, in pixels of the picture and cut off at its edges.
+    pub fn to_image(&self, input: Bounds) -> Bounds {
+        let gain = |scaled: usize, image: usize| scaled as f64 / image as f64;
+        let gain_x = gain(self.scaled.width, self.image.width);
+        let gain_y = gain(self.scaled.height, self.image.height);
+        let x = |x: f64| ((x - self.left as f64) / gain_x).clamp(0.0, self.image.width as f64);
+        let y = |y: f64| ((y - self.top as f64) / gain_y).clamp(0.0, self.image.height as f64);
+        Bounds {
+            x1: x(input.x1),
+            y1: y(input.y1),
+            x2: x(input.x2),
+            y2: y(input.y2),
+        }
+    }
+}
+
+/// Lays pictures of these sizes, none of them empty, in inputs whose longer side is about `side` pixels; in the order
+/// of the batches, from the widest picture to the tallest.
+pub fn rect_placements(images: &[Size], side: usize, batch: usize) -> Vec<Placement> {
+    let mut order: Vec<usize> = (0..images.len()).collect();
+    order.sort_by(|&a, &b| images[a].shape().total_cmp(&images[b].shape()));
+    order
+        .chunks(batch.max(1))
+        .flat_map(|members| {
+            let input =
+                input_of_batch(images[members[0]], images[members[members.len() - 1]], side);
+            members
+                .iter()
+                .map(move |&index| place(index, images[index], input, side))
+        })
+        .collect()
+}
+
+/// The input for pictures between the `widest` and the `tallest`.
+fn input_of_batch(widest: Size, tallest: Size, side: usize) -> Size {
+    let (height, width) = if tallest.shape() < 1.0 {
+        (tallest.shape(), 1.0)
+    } else if widest.shape() > 1.0 {
+        (1.0, 1.0 / widest.shape())
+    } else {
+        (1.0, 1.0)
+    };
+    let pixels = |share: f64| ((share * side as f64 / STRIDE + BORDER).ceil() * STRIDE) as usize;
+    Size {
+        height: pixels(height),
+        width: pixels(width),
+    }
+}
+
+fn place(index: usize, image: Size, input: Size, side: usize) -> Placement {
+    let gain = side as f64 / image.longer() as f64;
+    let scale = |length: usize| ((length as f64 * gain).ceil() as usize).min(side);
+    let scaled = Size {
+        height: scale(image.height),
+        width: scale(image.width),
+    };
+    Placement {
+        index,
+        image,
+        scaled,
+        input,
+        top: (input.height - scaled.height) / 2,
+        left: (input.width - scaled.width) / 2,
+    }
+}
