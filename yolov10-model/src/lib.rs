@@ -37,3 +37,5 @@ pub use error::Error;
 pub use letterbox::{Fit, Letterbox, Size};
 pub use picture::{decode_picture, open_picture};
 pub use weights::Weights;
+/// The native CPU engine, for its options.
+pub use yolov10_cpu as cpu;
