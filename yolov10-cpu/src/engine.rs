@@ -77,16 +77,17 @@ impl Engine {
         options: &Options,
         weights: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
     ) -> Result<Engine, E> {
-        let isa = options.isa.unwrap_or_else(Isa::detect).checked()?;
+        let isa = options.isa.unwrap_or_else(Isa::detect);
+        let kernels = Kernels::of(isa)?;
         let graph = Graph::new(outputs, options.exact)?;
         let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
-        let (pages, packed) = weights::pack(&graph.weights, memory_limit, weights)?;
+        let (pages, packed) = weights::pack(&graph.weights, memory_limit, kernels, weights)?;
         let region = Region {
             plan: None,
             tasks: Vec::new(),
             weights: pages,
             arena: Pages::new(0)?,
-            kernels: Kernels::of(isa),
+            kernels,
         };
         Ok(Engine {
             views: Vec::with_capacity(graph.outputs.len()),
@@ -169,7 +170,10 @@ impl Engine {
         let known = self.plans.iter().position(|plan| plan.size == size);
         let plan = match known {
             Some(index) => self.plans.remove(index),
-            None => Arc::new(Plan::new(&self.graph, &self.packed, size)?),
+            None => {
+                let threads = self.team.threads();
+                Arc::new(Plan::new(&self.graph, &self.packed, size, threads)?)
+            }
         };
         let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
         let bytes = (plan.arena + self.team.threads() * plan.scratch) * size_of::<f32>();

@@ -106,6 +106,7 @@ impl<'a> MapView<'a> {
         let block = channel / self.block * self.block_stride + channel % self.block;
         self.data[self.offset + block + row * self.row_stride + column * self.column_stride]
     }
+
     /// A map `[C, H, W]` whose elements lie one after another.
     pub fn planar(data: &'a [f32], channels: usize, height: usize, width: usize) -> MapView<'a> {
         MapView {

@@ -5,6 +5,8 @@
 //! AVX-512, AVX2, NEON and plain Rust from one binary. It knows convolutions, pools, attention and
 //! upsampling; which network they form, what an image is and where weights come from is its caller's business.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test panics to fail"))]
+
 mod arena;
 mod cores;
 mod engine;

@@ -50,9 +50,23 @@ impl Phase {
     }
 }
 
+/// Tasks of a step for each thread, at least, where its map allows: threads are never equally fast.
+const TASKS_PER_THREAD: usize = 2;
+
 impl Plan {
-    /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width).
-    pub fn new(graph: &Graph, packed: &[Packed], size: [usize; 2]) -> Result<Plan, Error> {
+    /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), cut
+    /// into work for so many threads. The cut changes no result.
+    pub fn new(
+        graph: &Graph,
+        packed: &[Packed],
+        size: [usize; 2],
+        threads: usize,
+    ) -> Result<Plan, Error> {
+        let min_tasks = if threads == 1 {
+            1
+        } else {
+            TASKS_PER_THREAD * threads
+        };
         let sizes = graph.sizes(size)?;
         let heads = |id: Id, views: &[View], packed: usize| {
             let Node {
@@ -112,9 +126,9 @@ impl Plan {
                     };
                     match spec.form {
                         Form::Direct | Form::Planar => {
-                            Step::Direct(Direct::new(operands, extra == Extra::Start))
+                            Step::Direct(Direct::new(operands, extra == Extra::Start, min_tasks))
                         }
-                        Form::Winograd => Step::Winograd(Winograd::new(operands)),
+                        Form::Winograd => Step::Winograd(Winograd::new(operands, min_tasks)),
                         Form::Depthwise => Step::Depthwise(Depthwise::new(operands)),
                     }
                 }

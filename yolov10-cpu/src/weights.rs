@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::Error;
-use crate::kernels::{PATCH, POINTS};
+use crate::kernels::{Kernels, POINTS};
 use crate::layout::LANES;
 use crate::pages::Pages;
 use crate::value::Conv;
@@ -89,6 +89,7 @@ impl WeightSpec {
 pub(crate) fn pack<E: From<Error>>(
     specs: &[WeightSpec],
     limit: usize,
+    kernels: &Kernels,
     mut source: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
 ) -> Result<(Pages, Vec<Packed>), E> {
     let mut placed: Vec<Packed> = Vec::with_capacity(specs.len());
@@ -145,7 +146,7 @@ pub(crate) fn pack<E: From<Error>>(
         let bias = &mut rest[..conv.channels_out];
         source(key, weight, bias)?;
         for &user in users {
-            specs[user].pack(weight, bias, placed[user], pages.floats_mut());
+            specs[user].pack(weight, bias, placed[user], pages.floats_mut(), kernels);
         }
     }
     Ok((pages, placed))
@@ -164,7 +165,14 @@ impl Conv {
 
 impl WeightSpec {
     /// Packs `weight` (OIHW) and `bias`; what is not written stays zero: lanes beyond the channels.
-    fn pack(&self, weight: &[f32], bias: &[f32], place: Packed, pages: &mut [f32]) {
+    fn pack(
+        &self,
+        weight: &[f32],
+        bias: &[f32],
+        place: Packed,
+        pages: &mut [f32],
+        kernels: &Kernels,
+    ) {
         if self.bias {
             pages[place.bias..][..bias.len()].copy_from_slice(bias);
         }
@@ -172,102 +180,74 @@ impl WeightSpec {
         match self.form {
             Form::Depthwise => self.pack_depthwise(weight, packed),
             Form::Planar | Form::Direct => self.pack_taps(weight, packed),
-            Form::Winograd => self.pack_winograd(weight, packed),
+            Form::Winograd => self.pack_winograd(weight, packed, kernels),
         }
     }
 
     fn pack_depthwise(&self, weight: &[f32], packed: &mut [f32]) {
         let taps = self.taps();
-        for (channel, taps_of_channel) in weight.chunks_exact(taps).enumerate() {
-            for (tap, &value) in taps_of_channel.iter().enumerate() {
-                packed[(channel / LANES * taps + tap) * LANES + channel % LANES] = value;
+        for (block, packed) in packed.chunks_exact_mut(LANES * taps).enumerate() {
+            for (tap, row) in packed.chunks_exact_mut(LANES).enumerate() {
+                self.gather(weight, block * LANES, tap, row);
             }
         }
-    }
-
-    /// Calls `write` with each group's packed weights, its width, and its output channels.
-    fn groups<'a>(
-        &self,
-        packed: &'a mut [f32],
-    ) -> impl Iterator<Item = (&'a mut [f32], usize, Range<usize>)> {
-        let (taps, channels_out) = (self.taps(), self.conv.channels_out);
-        packed
-            .chunks_mut(GROUP * taps)
-            .enumerate()
-            .map(move |(index, group)| {
-                let width = group.len() / taps;
-                (
-                    group,
-                    width,
-                    index * GROUP..channels_out.min((index + 1) * GROUP),
-                )
-            })
     }
 
     fn pack_taps(&self, weight: &[f32], packed: &mut [f32]) {
         let area = self.conv.kernel * self.conv.kernel;
         let lanes = if self.form == Form::Direct { LANES } else { 1 };
-        for (group, width, outputs) in self.groups(packed) {
-            for (column, output) in outputs.enumerate() {
-                let source = &weight[output * self.conv.channels_in * area..]
-                    [..self.conv.channels_in * area];
-                let channels = source
-                    .chunks_exact(area)
-                    .skip(self.channels.start)
-                    .take(self.channels.len());
-                for (channel, taps) in channels.enumerate() {
-                    let block = channel / lanes * area * lanes + channel % lanes;
-                    for (tap, &value) in taps.iter().enumerate() {
-                        group[(block + tap * lanes) * width + column] = value;
-                    }
+        for (group, width, first) in self.groups(packed) {
+            for channel in 0..self.channels.len() {
+                let block = channel / lanes * area * lanes + channel % lanes;
+                let source = (self.channels.start + channel) * area;
+                for tap in 0..area {
+                    let row = &mut group[(block + tap * lanes) * width..][..width];
+                    self.gather(weight, first, source + tap, row);
                 }
             }
         }
     }
 
-    fn pack_winograd(&self, weight: &[f32], packed: &mut [f32]) {
+    fn pack_winograd(&self, weight: &[f32], packed: &mut [f32], kernels: &Kernels) {
         const AREA: usize = 9;
         let depth = self.depth();
-        for (group, width, outputs) in self.groups(packed) {
-            for (column, output) in outputs.enumerate() {
-                let source = &weight[output * self.conv.channels_in * AREA..]
-                    [..self.conv.channels_in * AREA];
-                let kernels = source
-                    .chunks_exact(AREA)
-                    .skip(self.channels.start)
-                    .take(self.channels.len());
-                for (channel, kernel) in kernels.enumerate() {
-                    for (point, value) in transform_kernel(kernel).into_iter().enumerate() {
-                        group[(point * depth + channel) * width + column] = value;
+        let mut taps = [[0.0; LANES]; AREA];
+        for (group, width, first) in self.groups(packed) {
+            for channel in 0..self.channels.len() {
+                let source = (self.channels.start + channel) * AREA;
+                for column in (0..width).step_by(LANES) {
+                    for (tap, row) in taps.iter_mut().enumerate() {
+                        self.gather(weight, first + column, source + tap, row);
+                    }
+                    let points = kernels.transform_kernels(&taps);
+                    for (point, row) in points.iter().enumerate() {
+                        let start = (point * depth + channel) * width + column;
+                        group[start..][..LANES].copy_from_slice(row);
                     }
                 }
             }
         }
     }
-}
 
-/// Winograd's G for F(4x4, 3x3): `G g G^T` is the kernel at the 36 points.
-const KERNEL_TRANSFORM: [[f64; 3]; PATCH] = [
-    [1.0 / 4.0, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-    [0.0, 0.0, 1.0],
-];
+    /// The groups of a packed weight, with their width and first output channel.
+    fn groups<'a>(
+        &self,
+        packed: &'a mut [f32],
+    ) -> impl Iterator<Item = (&'a mut [f32], usize, usize)> {
+        let taps = self.taps();
+        let groups = packed.chunks_mut(GROUP * taps).enumerate();
+        groups.map(move |(index, group)| {
+            let width = group.len() / taps;
+            (group, width, index * GROUP)
+        })
+    }
 
-/// In f64: rounded once, the transformed weights add no error of their own.
-fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
-    let mut rows = [[0.0; 3]; PATCH];
-    for (row, factors) in rows.iter_mut().zip(KERNEL_TRANSFORM) {
-        for (column, value) in row.iter_mut().enumerate() {
-            *value = (0..3)
-                .map(|tap| factors[tap] * f64::from(kernel[tap * 3 + column]))
-                .sum();
+    /// The same element of neighbouring output channels, from `first` on; `row` stays zero beyond the last.
+    fn gather(&self, weight: &[f32], first: usize, element: usize, row: &mut [f32]) {
+        let stride = weight.len() / self.conv.channels_out;
+        let outputs = weight.chunks_exact(stride).skip(first);
+        for (value, output) in row.iter_mut().zip(outputs) {
+            *value = output[element];
         }
     }
-    std::array::from_fn(|point| {
-        let (row, factors) = (rows[point / PATCH], KERNEL_TRANSFORM[point % PATCH]);
-        (0..3).map(|tap| row[tap] * factors[tap]).sum::<f64>() as f32
-    })
 }

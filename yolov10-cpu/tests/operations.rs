@@ -1,4 +1,5 @@
 //! Every operation on every instruction set that this machine has, against naive loops in f64.
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 mod twin;
 

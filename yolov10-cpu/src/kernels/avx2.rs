@@ -11,6 +11,7 @@ pub(crate) struct Avx2([__m256; 2]);
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn scale(value: __m256, exponent: __m256) -> __m256 {
+    let exponent = _mm256_max_ps(exponent, _mm256_set1_ps(-126.0));
     let biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent), _mm256_set1_epi32(127));
     _mm256_mul_ps(value, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased)))
 }

@@ -29,7 +29,7 @@ pub(crate) trait Lanes: Copy {
     fn neg_mul_add(self, factor: Self, term: Self) -> Self;
     /// To the nearest integer, for magnitudes below 2^22.
     fn round(self) -> Self;
-    /// `self * 2^exponent` for integers in -126..=127.
+    /// `self * 2^exponent` for integers up to 127; below -126 the result may be as if for -126.
     fn scale(self, exponent: Self) -> Self;
     /// `1 / self` to about 2e-7 relative, for 1 and above.
     fn reciprocal(self) -> Self;
@@ -54,7 +54,7 @@ const EXP2: [f32; 6] = [
     1.0,
 ];
 
-/// `2^x` for |x| of at most 126.
+/// `2^x` for x up to 127; what would be a denormal is zero or about 1e-38.
 #[inline(always)]
 fn exp2<V: Lanes>(x: V) -> V {
     // SAFETY: `x` proves the set.
@@ -69,26 +69,24 @@ fn exp2<V: Lanes>(x: V) -> V {
     power.scale(whole)
 }
 
-/// `e^x` for x of at most 0; what would be a denormal becomes about 1e-38.
+/// `e^x` for x of at most 0.
 #[inline(always)]
 pub(crate) fn exp<V: Lanes>(x: V) -> V {
     // SAFETY: `x` proves the set.
-    let [log2e, lowest] = unsafe { [V::splat(std::f32::consts::LOG2_E), V::splat(-126.0)] };
-    exp2(x.mul(log2e).max(lowest))
+    exp2(x.mul(unsafe { V::splat(std::f32::consts::LOG2_E) }))
 }
 
 /// `x * sigmoid(x)`.
 #[inline(always)]
 pub(crate) fn silu<V: Lanes>(x: V) -> V {
     // SAFETY: `x` proves the set.
-    let [minus_log2e, lowest, highest, one] = unsafe {
+    let [minus_log2e, highest, one] = unsafe {
         [
             V::splat(-std::f32::consts::LOG2_E),
-            V::splat(-126.0),
             V::splat(126.0),
             V::splat(1.0),
         ]
     };
-    let exponential = exp2(x.mul(minus_log2e).max(lowest).min(highest));
+    let exponential = exp2(x.mul(minus_log2e).min(highest));
     x.mul(exponential.add(one).reciprocal())
 }

@@ -25,15 +25,17 @@ mod neon;
 pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
 pub(crate) use tile::{Finish, Start, Tile, TileKernel};
+use winograd::KernelTransform;
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PATCH, POINTS};
 
-use crate::Isa;
+use crate::{Error, Isa};
 
 /// The kernels of one instruction set.
 pub(crate) struct Kernels {
     /// For each distance between input pixels: see [`Kernels::tiles`].
     tiles: [Tiles; 4],
     depthwise: [DepthwiseForms; 8],
+    kernel_transform: KernelTransform,
     pub input_transform: InputTransform,
     pub output_transform: OutputTransform,
     pub sum: Sum,
@@ -71,9 +73,9 @@ pub(crate) struct DepthwiseForms {
 pub(crate) const DEPTHWISE_KERNELS: [usize; 4] = [1, 3, 5, 7];
 
 impl Kernels {
-    /// The table of a set that the machine has.
-    pub fn of(isa: Isa) -> &'static Kernels {
-        match isa {
+    /// The table of a set, if the machine has it.
+    pub fn of(isa: Isa) -> Result<&'static Kernels, Error> {
+        Ok(match isa.checked()? {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &AVX512,
             #[cfg(target_arch = "x86_64")]
@@ -81,7 +83,13 @@ impl Kernels {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => &NEON,
             _ => &PORTABLE,
-        }
+        })
+    }
+
+    /// 3x3 kernels of 16 output channels at the 36 points of Winograd's transform.
+    pub fn transform_kernels(&self, taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS] {
+        // SAFETY: `of` gave this table out, so the machine has its set.
+        unsafe { (self.kernel_transform)(taps) }
     }
 
     /// Microkernels for input pixels `block * stride` floats apart: block 1 or 16, stride 1 or 2.
@@ -112,6 +120,11 @@ macro_rules! kernels {
             unsafe fn depthwise<const PIXELS: usize, const KERNEL: usize, const STRIDE: usize>(arguments: &Depthwise) {
                 // SAFETY: as above.
                 unsafe { super::depthwise::depthwise::<$lanes, PIXELS, KERNEL, STRIDE>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn kernel_transform(taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS] {
+                winograd::transform_kernels(taps)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -167,6 +180,7 @@ macro_rules! kernels {
                     depthwise_forms::<7, 1>(),
                     depthwise_forms::<7, 2>(),
                 ],
+                kernel_transform,
                 input_transform,
                 output_transform,
                 sum,

@@ -11,6 +11,7 @@ pub(crate) struct Neon([float32x4_t; 4]);
 #[inline]
 #[target_feature(enable = "neon")]
 fn scale(value: float32x4_t, exponent: float32x4_t) -> float32x4_t {
+    let exponent = vmaxq_f32(exponent, vdupq_n_f32(-126.0));
     let biased = vaddq_s32(vcvtq_s32_f32(exponent), vdupq_n_s32(127));
     vmulq_f32(value, vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased)))
 }

@@ -85,6 +85,7 @@ impl Lanes for Portable {
     #[inline(always)]
     fn scale(self, exponent: Self) -> Self {
         self.zip(exponent, |value, exponent| {
+            let exponent = if exponent > -126.0 { exponent } else { -126.0 };
             let bits = (exponent + ROUNDER).to_bits() << 23;
             value * f32::from_bits(bits.wrapping_add(EXPONENT_BIAS))
         })

@@ -51,6 +51,10 @@ impl Finish {
         residual_stride: 0,
     };
 
+    fn is_nothing(&self) -> bool {
+        !self.silu && self.residual.is_null()
+    }
+
     /// # Safety
     /// `residual`, if any, has 16 floats at `offset`.
     #[inline(always)]
@@ -108,9 +112,21 @@ macro_rules! define_tile {
                         weights = weights.add(tile.weight_stride);
                     }
                 }
-                let sums = [$([$low, $high]),*];
-                for (pixel, sums) in sums.into_iter().enumerate().take(PIXELS) {
-                    for (block, sum) in sums.into_iter().enumerate().take(BLOCKS) {
+                if tile.finish.is_nothing() {
+                    $(if PIXELS > $pixel {
+                        $low.store(tile.output.add($pixel * 16));
+                        if BLOCKS == 2 { $high.store(tile.output.add(tile.output_stride + $pixel * 16)); }
+                    })*
+                    return;
+                }
+                // Rolled on purpose: unrolled it would be ten times as long as the loop above.
+                let mut sums = [[zero; BLOCKS]; PIXELS];
+                $(if PIXELS > $pixel {
+                    sums[$pixel][0] = $low;
+                    if BLOCKS == 2 { sums[$pixel][1] = $high; }
+                })*
+                for (pixel, sums) in sums.iter().enumerate() {
+                    for (block, &sum) in sums.iter().enumerate() {
                         let value = tile.finish.apply(sum, block * tile.finish.residual_stride + pixel * 16);
                         value.store(tile.output.add(block * tile.output_stride + pixel * 16));
                     }

@@ -64,6 +64,25 @@ fn outputs<V: Lanes>(m: [V; PATCH]) -> [V; OUTPUT] {
     ]
 }
 
+/// Values `stride` floats apart.
+///
+/// # Safety
+/// They are there, and the machine has `V`'s set.
+#[inline(always)]
+unsafe fn load<V: Lanes>(first: *const f32, stride: usize) -> [V; PATCH] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        [
+            V::load(first),
+            V::load(first.add(stride)),
+            V::load(first.add(2 * stride)),
+            V::load(first.add(3 * stride)),
+            V::load(first.add(4 * stride)),
+            V::load(first.add(5 * stride)),
+        ]
+    }
+}
+
 /// # Safety
 /// As [`InputTransform`]: a whole patch is readable, 36 points are writable; the machine has `V`'s set.
 #[inline(always)]
@@ -75,14 +94,16 @@ pub(super) unsafe fn transform_input<V: Lanes>(
 ) {
     // SAFETY: the caller's promise covers every load and store.
     unsafe {
-        let mut columns = [[V::splat(0.0); PATCH]; PATCH];
-        for (column, points) in columns.iter_mut().enumerate() {
-            *points = input_points(std::array::from_fn(|row| {
-                V::load(patch.add(row * row_stride + column * 16))
-            }));
-        }
+        let [a, b, c, d, e, f] = [
+            input_points::<V>(load(patch, row_stride)),
+            input_points(load(patch.add(16), row_stride)),
+            input_points(load(patch.add(32), row_stride)),
+            input_points(load(patch.add(48), row_stride)),
+            input_points(load(patch.add(64), row_stride)),
+            input_points(load(patch.add(80), row_stride)),
+        ];
         for row in 0..PATCH {
-            let transformed = input_points(std::array::from_fn(|column| columns[column][row]));
+            let transformed = input_points([a[row], b[row], c[row], d[row], e[row], f[row]]);
             for (column, value) in transformed.into_iter().enumerate() {
                 value.store(points.add((row * PATCH + column) * point_stride));
             }
@@ -94,26 +115,70 @@ pub(super) unsafe fn transform_input<V: Lanes>(
 /// All that `inverse` points to is there, and the machine has `V`'s set.
 #[inline(always)]
 pub(super) unsafe fn transform_output<V: Lanes>(inverse: &Inverse) {
+    let Inverse {
+        points,
+        point_stride,
+        finish,
+        ..
+    } = *inverse;
     // SAFETY: the caller's promise covers every load and store.
     unsafe {
-        let mut columns = [[V::splat(0.0); OUTPUT]; PATCH];
-        for (column, outputs_of_column) in columns.iter_mut().enumerate() {
-            *outputs_of_column = outputs(std::array::from_fn(|row| {
-                V::load(
-                    inverse
-                        .points
-                        .add((row * PATCH + column) * inverse.point_stride),
-                )
-            }));
-        }
+        let row_stride = PATCH * point_stride;
+        let [a, b, c, d, e, f] = [
+            outputs::<V>(load(points, row_stride)),
+            outputs(load(points.add(point_stride), row_stride)),
+            outputs(load(points.add(2 * point_stride), row_stride)),
+            outputs(load(points.add(3 * point_stride), row_stride)),
+            outputs(load(points.add(4 * point_stride), row_stride)),
+            outputs(load(points.add(5 * point_stride), row_stride)),
+        ];
         let bias = V::load(inverse.bias);
         for row in 0..OUTPUT {
-            let sums = outputs(std::array::from_fn(|column| columns[column][row]));
+            let sums = outputs([a[row], b[row], c[row], d[row], e[row], f[row]]);
             for (column, sum) in sums.into_iter().enumerate() {
-                let offset = row * inverse.finish.residual_stride + column * 16;
-                let value = inverse.finish.apply(sum.add(bias), offset);
+                let offset = row * finish.residual_stride + column * 16;
+                let value = finish.apply(sum.add(bias), offset);
                 value.store(inverse.output.add(row * inverse.output_row + column * 16));
             }
         }
     }
+}
+
+/// 3x3 kernels of 16 output channels, tap by tap, at the 36 points.
+pub(crate) type KernelTransform = unsafe fn(taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS];
+
+/// G: the kernel at the points is `G g G^T`.
+const KERNEL_POINTS: [[f64; 3]; PATCH] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// In f64: rounded once, the transformed kernels add no error of their own.
+#[inline(always)]
+pub(super) fn transform_kernels(taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS] {
+    let mut rows = [[[0.0; 16]; 3]; PATCH];
+    for (row, factors) in rows.iter_mut().zip(KERNEL_POINTS) {
+        for (column, lanes) in row.iter_mut().enumerate() {
+            let [top, middle, bottom] = [&taps[column], &taps[3 + column], &taps[6 + column]];
+            for (lane, value) in lanes.iter_mut().enumerate() {
+                *value = factors[0] * f64::from(top[lane])
+                    + factors[1] * f64::from(middle[lane])
+                    + factors[2] * f64::from(bottom[lane]);
+            }
+        }
+    }
+    let mut points = [[0.0; 16]; POINTS];
+    for (point, lanes) in points.iter_mut().enumerate() {
+        let ([left, middle, right], factors) = (&rows[point / PATCH], KERNEL_POINTS[point % PATCH]);
+        for (lane, value) in lanes.iter_mut().enumerate() {
+            let sum =
+                factors[0] * left[lane] + factors[1] * middle[lane] + factors[2] * right[lane];
+            *value = sum as f32;
+        }
+    }
+    points
 }

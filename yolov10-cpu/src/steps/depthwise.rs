@@ -36,14 +36,15 @@ impl Depthwise {
         let (block, rows) = self.grid.task(task);
         let forms = memory.kernels.depthwise(kernel, stride);
         let padding = kernel / 2 * (input.row_stride + input.block);
+        let (function, pixels) = if output.width >= RUN {
+            (forms.run, RUN)
+        } else {
+            (forms.single, 1)
+        };
         for row in rows {
-            let mut column = 0;
-            while column < output.width {
-                let (function, pixels) = if column + RUN <= output.width {
-                    (forms.run, RUN)
-                } else {
-                    (forms.single, 1)
-                };
+            for start in (0..output.width).step_by(pixels) {
+                // The last run is moved back over the one before: it writes the same again.
+                let column = start.min(output.width - pixels);
                 let window = input.at(block, row * stride, column * stride) - padding;
                 let arguments = kernels::Depthwise {
                     input: memory.arena.wrapping_add(window),
@@ -57,7 +58,6 @@ impl Depthwise {
                 };
                 // SAFETY: the views lie in the arena and the input's border is as wide as the padding.
                 unsafe { function(&arguments) }
-                column += pixels;
             }
         }
     }

@@ -9,8 +9,6 @@ use crate::weights::{GROUP, Packed};
 const PASS: usize = 256;
 /// Bytes of input and output that a task may touch, to stay in a second-level cache of 512 KB.
 const TASK_BYTES: usize = 400 << 10;
-/// A step has at least so many tasks where its map allows, for the threads to share evenly.
-const MIN_TASKS: usize = 4;
 /// Below so many operations a task is not worth taking.
 const MIN_TASK_FLOPS: usize = 2_000_000;
 
@@ -40,7 +38,7 @@ pub(crate) struct Operands {
 }
 
 impl Direct {
-    pub fn new(operands: Operands, accumulate: bool) -> Direct {
+    pub fn new(operands: Operands, accumulate: bool, min_tasks: usize) -> Direct {
         let Operands {
             input,
             output,
@@ -67,15 +65,15 @@ impl Direct {
             * (stride * input.width * input.blocks().min(PASS / LANES) * input.block
                 + output.width * output.blocks() * LANES);
         let rows = (TASK_BYTES / row_bytes)
-            .clamp(1, output.height.div_ceil(MIN_TASKS))
+            .clamp(1, output.height.div_ceil(min_tasks))
             .max(
                 MIN_TASK_FLOPS
                     .div_ceil(row_flops)
                     .min(output.height.div_ceil(2)),
             );
         let row_parts = output.height.div_ceil(rows);
-        let group_parts = if row_parts < MIN_TASKS {
-            MIN_TASKS.div_ceil(row_parts).min(groups)
+        let group_parts = if row_parts < min_tasks {
+            min_tasks.div_ceil(row_parts).min(groups)
         } else {
             1
         };

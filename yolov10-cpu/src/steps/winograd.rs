@@ -7,12 +7,11 @@ use crate::kernels::{Finish, Inverse, OUTPUT, PATCH, POINTS, Start, Tile};
 use crate::layout::{LANES, View, split};
 use crate::weights::Packed;
 
-/// Floats of transformed input that a task may hold: half of a second-level cache of 1 MB.
-const POINTS_FLOATS: usize = 128 << 10;
+/// Floats of transformed input that a task may hold: with the sums half of a second-level cache of 1 MB.
+const POINTS_FLOATS: usize = 64 << 10;
 /// Tiles of a task, at least and at most, and how many fill the widest kernel.
 const TILES: std::ops::RangeInclusive<usize> = 8..=56;
 const FULL_TILE: usize = 14;
-const MIN_TASKS: usize = 4;
 
 /// The bias is added after the inverse transform.
 static ZEROS: [f32; 2 * LANES] = [0.0; 2 * LANES];
@@ -31,7 +30,7 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    pub fn new(operands: Operands) -> Winograd {
+    pub fn new(operands: Operands, min_tasks: usize) -> Winograd {
         let Operands {
             input,
             output,
@@ -40,21 +39,13 @@ impl Winograd {
             ..
         } = operands;
         let total = output.height.div_ceil(OUTPUT) * output.width.div_ceil(OUTPUT);
-        let mut most =
+        let most =
             (POINTS_FLOATS / (POINTS * input.blocks() * LANES)).clamp(*TILES.start(), *TILES.end());
-        if most > FULL_TILE {
-            most -= most % FULL_TILE;
-        }
-        let tile_parts = total
-            .div_ceil(most)
-            .max(if total >= 2 * FULL_TILE { 2 } else { 1 });
+        // More tasks by fewer tiles, down to one full kernel; then by groups, which transform anew.
+        let tile_parts = total.div_ceil(most).max(min_tasks.min(total / FULL_TILE));
         let tiles = total.div_ceil(tile_parts);
         let groups = output.blocks().div_ceil(2);
-        let group_parts = if tile_parts < MIN_TASKS {
-            (MIN_TASKS / tile_parts).min(groups)
-        } else {
-            1
-        };
+        let group_parts = (min_tasks / tile_parts).clamp(1, groups);
         let taps = (0..input.blocks())
             .map(|block| u32::try_from(block * tiles * LANES).expect("a task fits a cache"));
         Winograd {

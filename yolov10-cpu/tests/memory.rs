@@ -1,0 +1,197 @@
+//! What the engine holds, and that it gives it back. Alone in its process: the resident set is everybody's.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, MapView, Options, Value};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Tests share the resident set and the count of allocations: one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Stacks of threads, the allocator's own pages: what may remain.
+const RESIDUE: usize = 1 << 20;
+const SIZE: [usize; 2] = [320, 320];
+
+fn resident() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// About 9 MB of weights and as much workspace.
+fn engine(options: &Options) -> Result<Engine, Error> {
+    let conv = |key, channels_in, channels_out, kernel, stride| Conv {
+        key,
+        channels_in,
+        channels_out,
+        kernel,
+        stride,
+        groups: 1,
+        activation: Activation::Silu,
+    };
+    let stem = Value::input(3).conv(conv(1, 3, 64, 3, 2));
+    let wide = stem
+        .conv(conv(2, 64, 256, 3, 2))
+        .conv(conv(3, 256, 256, 3, 1));
+    let output = Value::concat(&[wide.clone(), wide.max_pool(5)]).conv(conv(4, 512, 16, 1, 1));
+    Engine::new(
+        &[output, wide],
+        options,
+        |key, weight: &mut [f32], bias: &mut [f32]| {
+            weight.fill(0.01 / key as f32);
+            bias.fill(0.1);
+            Ok(())
+        },
+    )
+}
+
+fn fill(mut planes: InputPlanes<'_>) {
+    for channel in 0..planes.channels() {
+        for row in 0..planes.height() {
+            planes
+                .row_mut(channel, row)
+                .fill((channel + row) as f32 / 400.0);
+        }
+    }
+}
+
+fn checksum(outputs: &[MapView<'_>]) -> u32 {
+    let bits = outputs
+        .iter()
+        .flat_map(|map| (0..map.width).map(|x| map.get(7, 3, x).to_bits()));
+    bits.fold(0, |sum, bits| sum.rotate_left(1) ^ bits)
+}
+
+fn run(engine: &mut Engine, [height, width]: [usize; 2]) -> u32 {
+    engine.run(height, width, fill, checksum).unwrap()
+}
+
+#[test]
+fn dropping_returns_the_pages_again_and_again() {
+    let _alone = ALONE.lock().unwrap();
+    run(&mut engine(&Options::default()).unwrap(), SIZE);
+    let before = resident();
+    for round in 0..4 {
+        let mut engine = engine(&Options::default()).unwrap();
+        run(&mut engine, SIZE);
+        let held = engine.memory();
+        assert!(
+            held.weights > 8 << 20 && held.workspace > 4 << 20,
+            "{held:?}"
+        );
+        assert!(
+            resident() > before + held.weights + held.workspace / 2,
+            "round {round}: not resident"
+        );
+        drop(engine);
+        let after = resident();
+        assert!(
+            after < before + RESIDUE,
+            "round {round}: {before} bytes before, {after} after"
+        );
+    }
+}
+
+#[test]
+fn a_steady_state_run_allocates_nothing() {
+    let _alone = ALONE.lock().unwrap();
+    let mut engine = engine(&Options::default()).unwrap();
+    let sizes = [SIZE, [64, 96]];
+    for size in sizes {
+        run(&mut engine, size);
+    }
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        for size in sizes {
+            run(&mut engine, size);
+        }
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before);
+}
+
+#[test]
+fn trimming_returns_the_workspace_and_the_next_run_gives_the_same_bits() {
+    let _alone = ALONE.lock().unwrap();
+    let mut engine = engine(&Options::default()).unwrap();
+    let expected = run(&mut engine, SIZE);
+    let (held, resident_before) = (engine.memory(), resident());
+    let freed = engine.trim();
+    assert_eq!(freed, held.workspace);
+    let trimmed = engine.memory();
+    assert_eq!(
+        (trimmed.weights, trimmed.workspace, trimmed.plans),
+        (held.weights, 0, 0)
+    );
+    assert!(resident() + freed / 2 < resident_before, "the pages stayed");
+    assert_eq!(run(&mut engine, SIZE), expected);
+}
+
+#[test]
+fn the_workspace_is_that_of_the_largest_size() {
+    let _alone = ALONE.lock().unwrap();
+    let mut engine = engine(&Options::default()).unwrap();
+    run(&mut engine, [64, 64]);
+    let small = engine.memory().workspace;
+    run(&mut engine, SIZE);
+    let large = engine.memory().workspace;
+    run(&mut engine, [64, 64]);
+    assert!(small < large);
+    assert_eq!(engine.memory().workspace, large);
+}
+
+#[test]
+fn a_limit_is_kept_and_named_and_the_engine_stays_usable() {
+    let _alone = ALONE.lock().unwrap();
+    let mut unlimited = engine(&Options::default()).unwrap();
+    let expected = run(&mut unlimited, [64, 64]);
+    let held = unlimited.memory();
+    let limit = held.weights + held.workspace;
+    let limited = |memory_limit| {
+        engine(&Options {
+            memory_limit: Some(memory_limit),
+            ..Options::default()
+        })
+    };
+
+    let mut engine = limited(limit).unwrap();
+    let error = engine.run(SIZE[0], SIZE[1], fill, checksum).unwrap_err();
+    assert!(
+        matches!(error, Error::MemoryLimit { requested, limit: named } if requested > limit && named == limit)
+    );
+    assert_eq!(run(&mut engine, [64, 64]), expected);
+
+    let refused = limited(held.weights - 1).err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "memory: {} bytes needed, {} allowed",
+            held.weights,
+            held.weights - 1
+        )
+    );
+}
