@@ -117,8 +117,21 @@ impl Detector {
     /// # Errors
     /// The picture has no pixels, or the device fails.
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
-        let size = Size { height: image.height() as usize, width: image.width() as usize };
-        let letterbox = self.letterbox(size)?;
+        let letterbox = self.letterbox(size_of(image))?;
+        let found = self.detect_in_input(image, &letterbox)?;
+        Ok(found.into_iter().map(|found| Detection { rect: letterbox.to_image(found.rect), ..found }).collect())
+    }
+
+    /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
+    /// For a geometry other than [`Detector::letterbox`], as validation has it.
+    ///
+    /// # Errors
+    /// The input is not a multiple of 32, or the device fails.
+    ///
+    /// # Panics
+    /// The letterbox is one of another picture size.
+    pub fn detect_in_input(&mut self, image: &RgbImage, letterbox: &Letterbox) -> Result<Vec<Detection>, Error> {
+        assert_eq!(letterbox.image, size_of(image), "a letterbox is for pictures of one size");
         let started = Instant::now();
         let Self { resampler, decoder, selection, .. } = self;
         let mut preprocessed = Duration::ZERO;
@@ -126,7 +139,7 @@ impl Detector {
             Engine::Native(engine) => engine.run(
                 letterbox.input,
                 |planes| {
-                    fill_planes(resampler, image, &letterbox, planes);
+                    fill_planes(resampler, image, letterbox, planes);
                     preprocessed = started.elapsed();
                 },
                 |maps| {
@@ -135,7 +148,7 @@ impl Detector {
                 },
             )?,
             Engine::Tensors(engine) => {
-                let planes = contiguous_planes(resampler, image, &letterbox);
+                let planes = contiguous_planes(resampler, image, letterbox);
                 preprocessed = started.elapsed();
                 engine.run(letterbox.input, planes, |maps| {
                     let inferred = started.elapsed();
@@ -143,10 +156,6 @@ impl Detector {
                 })
             }
         };
-        let detections = detections
-            .into_iter()
-            .map(|found| Detection { rect: letterbox.to_image(found.rect), ..found })
-            .collect();
         self.speed = Speed {
             preprocess: preprocessed,
             inference: inferred - preprocessed,
@@ -154,6 +163,10 @@ impl Detector {
         };
         Ok(detections)
     }
+}
+
+fn size_of(image: &RgbImage) -> Size {
+    Size { height: image.height() as usize, width: image.width() as usize }
 }
 
 /// Letterboxes `image` into the engine's own input planes, RGB in 0..1.
