@@ -17,6 +17,10 @@ pub(crate) const MAX_OPCODES: u64 = 1 << 20;
 /// YOLOv10-X has about 4,000.
 pub(crate) const MAX_VISITED: u64 = 1 << 16;
 
+/// Attributes of a module; real ones have about 40. Each is looked at, and a hostile graph may give
+/// many modules the same ones.
+pub(crate) const MAX_ATTRIBUTES: u64 = 1 << 10;
+
 /// Modules inside modules; YOLOv10 needs 8.
 pub(crate) const MAX_DEPTH: u64 = 32;
 

@@ -1,6 +1,9 @@
 //! The string map of a converted file: how it is made, and how it is read back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use serde_json::{Value as Json, json};
 
@@ -54,12 +57,11 @@ pub(crate) fn describe(
         .map_or("SiLU", |module| module.class.as_str());
     let mut metadata = source.origin.clone();
     let class_names = class_names(source, plan.classes);
-    let bytes = class_names
-        .iter()
-        .chain(metadata.values())
-        .map(|text| text.len() as u64)
-        .sum();
-    limits::check("metadata, bytes", bytes, MAX_METADATA)?;
+    let lengths = class_names.iter().map(|name| name.len());
+    let bytes = lengths
+        .chain(metadata.values().map(String::len))
+        .sum::<usize>() as u64;
+    limits::check("bytes of metadata", bytes, MAX_METADATA)?;
     metadata.extend([
         ("format", FORMAT.to_owned()),
         ("format_version", FORMAT_VERSION.to_owned()),
@@ -75,16 +77,13 @@ pub(crate) fn describe(
 }
 
 /// The checkpoint's names; COCO's where it has none and 80 classes, else `class0` and so on.
-fn class_names(source: &Checkpoint<'_>, classes: usize) -> Vec<String> {
+fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, str>> {
     if source.names.is_empty() && classes == coco::NAMES.len() {
-        return coco::NAMES.map(str::to_owned).to_vec();
+        return coco::NAMES.map(Cow::Borrowed).to_vec();
     }
-    let name = |class| {
-        source
-            .names
-            .get(&class)
-            .cloned()
-            .unwrap_or_else(|| format!("class{class}"))
+    let name = |class| match source.names.get(&class) {
+        Some(name) => Cow::Borrowed(&**name),
+        None => Cow::Owned(format!("class{class}")),
     };
     (0..classes).map(name).collect()
 }

@@ -336,6 +336,12 @@ fn another_activation_or_shortcut_is_another_network() {
         message,
         "not a YOLOv10: model.5.cv2.act is SiLU, expected Identity"
     );
+    let message =
+        message_after(|model| model.at("model.9.cv1.act").class = "torch.nn.ReLU".to_owned());
+    assert_eq!(
+        message,
+        "not a YOLOv10: model.9.cv1.act is ReLU, expected SiLU or Identity"
+    );
     let message = message_after(|model| {
         model.at("model.13.m.0").attributes = vec![("add".to_owned(), Py::Bool(true))];
     });
@@ -564,13 +570,23 @@ fn more_than_a_checkpoint_can_need_is_refused() {
         message_of(long_axis),
         "length of a tensor's axis: limit 16777216, found 1099511627776"
     );
+    let attributes = (0..1025).map(|index| (Py::Int(index), Py::None)).collect();
+    let layers = Py::Object(
+        "torch.nn.Sequential".to_owned(),
+        Box::new(Py::Dict(attributes)),
+    );
+    let model = dict([("_modules", dict([("model", layers)]))]);
+    assert_eq!(
+        message_of(Py::Object("a.Model".to_owned(), Box::new(model))),
+        "attributes of a module: limit 1024, found 1025"
+    );
     let names = Py::List(vec![text(&"x".repeat(5 << 20))]);
     let file = torch_file(&forms::stripped(
         tiny("n").attribute("names", names).pickle(Stored::F32),
     ));
     let message = message(file);
     assert!(
-        message.starts_with("metadata, bytes: limit 4194304, found 52429"),
+        message.starts_with("bytes of metadata: limit 4194304, found 52429"),
         "{message}"
     );
 }

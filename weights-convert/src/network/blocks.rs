@@ -93,7 +93,7 @@ impl Walk<'_> {
     pub(crate) fn sppf(&mut self, at: &At, inputs: usize) -> usize {
         /// The reduced map and its three poolings.
         const MAPS: usize = 4;
-        let reduce = Filter::dense(1).followed_by(Activation::Any);
+        let reduce = Filter::dense(1).followed_by(Activation::SiluOrIdentity);
         let hidden = self.conv(&at.child("cv1", "reduce"), inputs, reduce);
         self.check_shortcut(at, false);
         self.plan.regular &= inputs == 2 * hidden;

@@ -51,8 +51,19 @@ pub(crate) struct Filter {
 pub(crate) enum Activation {
     Silu,
     Identity,
-    /// Either, as `SPPF.cv1` has it.
-    Any,
+    /// Either, as some releases left it in `SPPF.cv1`.
+    SiluOrIdentity,
+}
+
+impl Activation {
+    /// The classes that are this activation.
+    pub(super) fn classes(self) -> &'static [&'static str] {
+        match self {
+            Activation::Silu => &["SiLU"],
+            Activation::Identity => &["Identity"],
+            Activation::SiluOrIdentity => &["SiLU", "Identity"],
+        }
+    }
 }
 
 impl Filter {

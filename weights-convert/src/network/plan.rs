@@ -237,16 +237,11 @@ impl Walk<'_> {
 
     /// The network would compute something else with another activation.
     fn check_activation(&mut self, path: &str, expected: Activation) {
-        let expected = match expected {
-            Activation::Silu => "SiLU",
-            Activation::Identity => "Identity",
-            Activation::Any => return,
-        };
         let module = format!("{path}.act");
         if let Some(found) = self.source.modules.get(&module)
-            && found.class != expected
+            && !expected.classes().contains(&found.class.as_str())
         {
-            let (expected, found) = (expected.to_owned(), found.class.clone());
+            let (expected, found) = (expected.classes().join(" or "), found.class.clone());
             self.object(Error::Module {
                 module,
                 expected,

@@ -5,7 +5,7 @@
 //! give the same table of tensors by PyTorch name, wrappers (`module.`, `_orig_mod.`, `model.`)
 //! removed.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
 use safetensors::SafeTensors;
 
@@ -30,7 +30,7 @@ pub(crate) struct Checkpoint<'a> {
     /// Who wrote the file: `ultralytics`, `thu-mig`, `state-dict` or `safetensors`.
     pub(crate) lineage: &'static str,
     /// Class names by index.
-    pub(crate) names: BTreeMap<usize, String>,
+    pub(crate) names: BTreeMap<usize, Cow<'a, str>>,
     /// `imgsz`, `source_version` and the like, where the checkpoint has them.
     pub(crate) origin: BTreeMap<&'static str, String>,
 }

@@ -1,21 +1,22 @@
 //! What a checkpoint tells beside its weights: class names, image size, version, date, licence,
 //! epoch.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Value as Json, json};
 
 use super::pickle::{Pickle, Value};
 
-/// `names`: a dict by index, or a list in old files.
-pub(super) fn names<'a>(pickle: &Pickle<'a>, model: Value<'a>) -> BTreeMap<usize, String> {
+/// `names`: a dict by index, or a list in old files. They stay where they are, because one long
+/// string may be the name of very many classes.
+pub(super) fn names<'a>(pickle: &Pickle<'a>, model: Value<'a>) -> BTreeMap<usize, Cow<'a, str>> {
     let Some(names) = pickle.get(model, "names") else {
         return BTreeMap::new();
     };
     let text = |value: Value<'a>| match value {
-        Value::Text(name) => Some(name.to_owned()),
+        Value::Text(name) => Some(Cow::Borrowed(name)),
         // A data set may call its classes 0, 1, 2.
-        Value::Int(name) => Some(name.to_string()),
+        Value::Int(name) => Some(Cow::Owned(name.to_string())),
         _ => None,
     };
     if let Some(list) = pickle.sequence(names) {

@@ -3,7 +3,7 @@
 use super::pickle::{Pickle, Value};
 use crate::{
     error::{Error, printable},
-    limits::{self, MAX_DEPTH, MAX_NAME, MAX_VISITED},
+    limits::{self, MAX_ATTRIBUTES, MAX_DEPTH, MAX_NAME, MAX_VISITED},
 };
 
 /// Paths and objects below a module, the module itself first.
@@ -28,6 +28,8 @@ pub(crate) fn walk<'a>(
     while let Some((path, module, depth)) = pending.pop() {
         limits::check("depth of the modules", depth, MAX_DEPTH)?;
         limits::check("bytes of a module's path", path.len() as u64, MAX_NAME)?;
+        let attributes = pickle.fields(module).len() as u64;
+        limits::check("attributes of a module", attributes, MAX_ATTRIBUTES)?;
         for table in ["_parameters", "_buffers", "_modules"] {
             let held = pickle.get(module, table);
             let entries = held

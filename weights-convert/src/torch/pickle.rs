@@ -73,17 +73,19 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The entry `key` of a dictionary, or the attribute `key` of an object; `None` counts as
-    /// absent.
-    pub(crate) fn get(&self, value: Value<'a>, key: &str) -> Option<Value<'a>> {
-        let entries = match self.node(value)? {
-            Node::Dict(entries) => entries,
-            Node::Object { state, .. } => self.entries(*state)?,
-            _ => return None,
+    /// The entries of a dictionary, or the attributes of an object.
+    pub(crate) fn fields(&self, value: Value<'a>) -> &[(Value<'a>, Value<'a>)] {
+        let fields = match self.node(value) {
+            Some(Node::Object { state, .. }) => self.entries(*state),
+            _ => self.entries(value),
         };
-        let (_, found) = entries
-            .iter()
-            .rfind(|(name, _)| *name == Value::Text(key))?;
+        fields.unwrap_or_default()
+    }
+
+    /// The entry or attribute `key`; `None` counts as absent.
+    pub(crate) fn get(&self, value: Value<'a>, key: &str) -> Option<Value<'a>> {
+        let mut fields = self.fields(value).iter();
+        let (_, found) = fields.rfind(|(name, _)| *name == Value::Text(key))?;
         (*found != Value::None).then_some(*found)
     }
 
