@@ -1,10 +1,20 @@
 //! YOLOv10 checkpoints of PyTorch to the safetensors files of yolo10-burn, without Python.
 //!
-//! [`convert`] reads `.pt` files (whole modules of both lineages, training checkpoints, fused
+//! [`convert()`] reads `.pt` files (whole modules of both lineages, training checkpoints, fused
 //! models, bare state dicts) or safetensors with PyTorch's names, folds batch normalisation in f64,
 //! and names every tensor as the model names its fields. A file is data here: nothing of it is
 //! executed, and what it asks for is checked before memory is taken. All knowledge of PyTorch is in
 //! this crate.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use weights_convert::{Options, convert, write};
+//!
+//! let converted = convert(Path::new("yolov10n.pt"), &Options::default())?;
+//! println!("YOLOv10 {}", converted.summary.variant);
+//! write(&converted, Path::new("yolov10n.safetensors"))?;
+//! # Ok::<(), weights_convert::Error>(())
+//! ```
 
 mod coco;
 mod convert;

@@ -4,7 +4,11 @@
 //! The header is therefore written here, in the order of the network; the crate reads and checks
 //! it.
 
-use std::{collections::BTreeMap, fs::File, io, io::Write, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
 
 use half::f16;
 use safetensors::{Dtype, tensor::TensorInfo};
@@ -145,6 +149,6 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path).map_err(|error| error.error)?;
     // The rename itself is durable once the folder is.
     #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
+    std::fs::File::open(folder)?.sync_all()?;
     Ok(())
 }
