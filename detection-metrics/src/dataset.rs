@@ -19,6 +19,8 @@ const PICTURES: [&str; 11] = [
 pub struct Dataset {
     /// What the class numbers mean.
     pub class_names: Vec<String>,
+    /// What result files call the classes; `None` for a class that the annotations know nothing of.
+    pub category_ids: Vec<Option<u64>>,
     /// The pictures, by path.
     pub samples: Vec<Sample>,
     /// The pictures left out because of their labels, and why.
@@ -38,9 +40,14 @@ pub struct Sample {
 
 impl Dataset {
     /// Finds the labels of `images`.
-    pub(crate) fn with_labels_of(images: Vec<PathBuf>, class_names: Vec<String>) -> Self {
+    pub(crate) fn with_labels_of(
+        images: Vec<PathBuf>,
+        class_names: Vec<String>,
+        category_ids: Vec<Option<u64>>,
+    ) -> Self {
         let mut dataset = Self {
             class_names,
+            category_ids,
             samples: Vec::new(),
             skipped: Vec::new(),
         };

@@ -1,6 +1,6 @@
 //! How good a detector is: boxes, classes and scores in, the figures of `ultralytics val` and of COCO out.
 //!
-//! It knows nothing of pixels or networks. A [`Dataset`] says what is in the pictures, [`rect_placements`] where
+//! It knows nothing of pixels or networks. A [`Dataset`] says what is in the pictures, [`placements`] where
 //! `ultralytics val` lays them in the network's input; an [`Evaluator`] collects detections and labels picture by
 //! picture, [`coco::evaluate`] measures a file of predictions against a file of annotations.
 
@@ -12,7 +12,7 @@ mod error;
 mod evaluation;
 mod labels;
 mod matching;
-mod rect;
+mod placement;
 mod yaml;
 
 pub mod coco;
@@ -25,5 +25,5 @@ pub use confusion::ConfusionMatrix;
 pub use dataset::{Dataset, Sample};
 pub use error::Error;
 pub use evaluation::{ClassEvaluation, Evaluation, Evaluator, Figures};
-pub use rect::{Placement, Size, rect_placements};
+pub use placement::{Layout, Placement, Size, placements};
 pub use yaml::Split;

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::coco::CATEGORY_IDS;
 use crate::dataset::{Dataset, pictures};
 use crate::error::Error;
+
+/// How ultralytics knows COCO from other data sets of 80 classes.
+const COCO_LISTS: [&str; 2] = ["val2017.txt", "test-dev2017.txt"];
 
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +120,25 @@ impl Dataset {
                 expected,
                 found,
             })?;
-        Ok(Self::with_labels_of(pictures(&entries)?, class_names))
+        let category_ids = category_ids(&entries, class_names.len());
+        Ok(Self::with_labels_of(
+            pictures(&entries)?,
+            class_names,
+            category_ids,
+        ))
+    }
+}
+
+/// COCO's own lists have COCO's own numbers; the classes of other data sets count from 1.
+fn category_ids(entries: &[PathBuf], classes: usize) -> Vec<Option<u64>> {
+    let is_coco = |entry: &PathBuf| {
+        let in_coco = entry.to_string_lossy().contains("coco");
+        in_coco && COCO_LISTS.iter().any(|list| entry.ends_with(list))
+    };
+    if classes == CATEGORY_IDS.len() && entries.iter().all(is_coco) {
+        CATEGORY_IDS.map(Some).to_vec()
+    } else {
+        (1..=classes as u64).map(Some).collect()
     }
 }
 

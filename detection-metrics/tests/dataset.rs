@@ -83,6 +83,18 @@ fn a_list_names_pictures_relative_to_itself() {
 }
 
 #[test]
+fn classes_count_from_1_in_result_files_except_in_cocos_own_lists() {
+    for (list, first_and_last) in [("coco/val2017.txt", [1, 90]), ("mine/val2017.txt", [1, 80])] {
+        let folder = folder(&[
+            ("data.yaml", &format!("val: {list}\nnc: 80\n")),
+            (list, "images/1.jpg\n"),
+        ]);
+        let ids = open(&folder).unwrap().category_ids;
+        assert_eq!([ids[0], ids[79]], first_and_last.map(Some));
+    }
+}
+
+#[test]
 fn a_class_is_called_what_the_file_says_even_if_yaml_has_a_meaning_for_it() {
     let folder = folder(&[
         (

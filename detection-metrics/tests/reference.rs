@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use detection_metrics::coco::{Annotations, ImageId, Prediction, Summary, evaluate};
 use detection_metrics::{
-    Bounds, Curve, Detection, Evaluation, Evaluator, Label, Size, rect_placements,
+    Bounds, Curve, Detection, Evaluation, Evaluator, Label, Layout, Size, placements,
 };
 use serde::Deserialize;
 
@@ -298,9 +298,9 @@ fn pictures_lie_in_the_input_as_in_ultralytics_val() {
             .iter()
             .map(|&[height, width]| Size { height, width })
             .collect();
-        let placements = rect_placements(&sizes, SIDE, rect.batch);
-        assert_eq!(placements.len(), rect.placements.len());
-        for (found, expected) in placements.into_iter().zip(&rect.placements) {
+        let found = placements(&sizes, SIDE, Layout::Rect { batch: rect.batch });
+        assert_eq!(found.len(), rect.placements.len());
+        for (found, expected) in found.into_iter().zip(&rect.placements) {
             let what = format!("picture {} in batches of {}", expected.index, rect.batch);
             let place = (
                 found.index,

@@ -218,6 +218,7 @@ impl Dataset {
         let samples = annotations.images.iter().map(sample).collect();
         Self {
             class_names: class_names.to_vec(),
+            category_ids: ids,
             samples,
             skipped: Vec::new(),
         }

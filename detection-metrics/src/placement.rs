@@ -1,13 +1,13 @@
-//! Where `ultralytics val` lays each picture in the network's input ("rect").
+//! Where `ultralytics val` lays each picture in the network's input.
 //!
-//! Pictures are sorted by shape and cut into batches; a batch's input is just large enough for its pictures and half
+//! By default ("rect") pictures are sorted by shape and cut into batches; a batch's input is just large enough for its pictures and half
 //! a stride more. A picture's border, and with it the figures' third digit, thus depends on the batch size.
 //! The reference resizes twice, but the second time never has anything to do: the input always holds the first result.
 
 use crate::bounds::Bounds;
 
 /// The largest stride of the network, in pixels.
-const STRIDE: f64 = 32.0;
+const STRIDE: usize = 32;
 /// Border beyond the pictures of a batch, in strides.
 const BORDER: f64 = 0.5;
 
@@ -76,21 +76,49 @@ impl Placement {
     }
 }
 
+/// How the input of a picture is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Just large enough for the pictures of a batch, which are alike.
+    Rect {
+        /// Pictures in a batch.
+        batch: usize,
+    },
+    /// The same square for all.
+    Square,
+}
+
 /// Lays pictures of these sizes, none of them empty, in inputs whose longer side is about `side` pixels; in the order
-/// of the batches, from the widest picture to the tallest.
-pub fn rect_placements(images: &[Size], side: usize, batch: usize) -> Vec<Placement> {
+/// in which they are looked at, for rect from the widest picture to the tallest.
+pub fn placements(images: &[Size], side: usize, layout: Layout) -> Vec<Placement> {
     let mut order: Vec<usize> = (0..images.len()).collect();
-    order.sort_by(|&a, &b| images[a].shape().total_cmp(&images[b].shape()));
-    order
-        .chunks(batch.max(1))
-        .flat_map(|members| {
-            let input =
-                input_of_batch(images[members[0]], images[members[members.len() - 1]], side);
-            members
-                .iter()
-                .map(move |&index| place(index, images[index], input, side))
-        })
-        .collect()
+    let batch = match layout {
+        Layout::Rect { batch } => {
+            order.sort_by(|&a, &b| images[a].shape().total_cmp(&images[b].shape()));
+            batch.max(1)
+        }
+        Layout::Square => 1,
+    };
+    let place_batch = |members: &[usize]| -> Vec<Placement> {
+        let input = match layout {
+            Layout::Rect { .. } => {
+                let [widest, tallest] = [members[0], members[members.len() - 1]];
+                input_of_batch(images[widest], images[tallest], side)
+            }
+            Layout::Square => {
+                let side = side.next_multiple_of(STRIDE);
+                Size {
+                    height: side,
+                    width: side,
+                }
+            }
+        };
+        members
+            .iter()
+            .map(|&index| place(index, images[index], input, side))
+            .collect()
+    };
+    order.chunks(batch).flat_map(place_batch).collect()
 }
 
 /// The input for pictures between the `widest` and the `tallest`.
@@ -102,7 +130,8 @@ fn input_of_batch(widest: Size, tallest: Size, side: usize) -> Size {
     } else {
         (1.0, 1.0)
     };
-    let pixels = |share: f64| ((share * side as f64 / STRIDE + BORDER).ceil() * STRIDE) as usize;
+    let strides = |share: f64| (share * side as f64 / STRIDE as f64 + BORDER).ceil() as usize;
+    let pixels = |share: f64| strides(share) * STRIDE;
     Size {
         height: pixels(height),
         width: pixels(width),
