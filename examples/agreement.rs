@@ -1,0 +1,91 @@
+//! How far the detections agree with the PyTorch reference's.
+//!
+//! `cargo run --release --example agreement -- WEIGHTS IMAGES EXPECTED.json MIN_SCORE`
+//!
+//! EXPECTED is what a `reference.py` wrote: per picture name its detections. A detection of the reference with a
+//! score above MIN_SCORE is found again if one of the same class has IoU > 0.99 and a score within 0.002; one of
+//! ours with a score above MIN_SCORE (and 0.002 more, so that a score on the edge does not count) that matches none
+//! of the reference's is an extra. Prints every disagreement and the sums; exit code 1 if there is any.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use yolov10_model::{Detection, Detector, Options, Rect, Selection, Weights, open_picture};
+
+const IOU: f32 = 0.99;
+const SCORE_TOLERANCE: f32 = 0.002;
+/// Lowest score that the reference's files hold.
+const RECORDED: f32 = 0.005;
+
+#[derive(Deserialize)]
+struct Reference {
+    images: BTreeMap<String, Picture>,
+}
+
+#[derive(Deserialize)]
+struct Picture {
+    detections: Vec<Expected>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Expected {
+    #[serde(rename = "box")]
+    corners: [f32; 4],
+    score: f32,
+    class: usize,
+}
+
+impl Expected {
+    fn matches(&self, found: &Detection) -> bool {
+        let [x1, y1, x2, y2] = self.corners;
+        self.class == found.class
+            && Rect { x1, y1, x2, y2 }.iou(&found.rect) > IOU
+            && (self.score - found.score).abs() <= SCORE_TOLERANCE
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [weights, images, expected, min_score] = arguments.as_slice() else {
+        eprintln!("usage: agreement WEIGHTS IMAGES EXPECTED.json MIN_SCORE");
+        return ExitCode::from(2);
+    };
+    let min_score: f32 = min_score.parse().expect("MIN_SCORE is a number");
+    let options = weights_convert::Options::default();
+    let converted = weights_convert::convert(Path::new(weights), &options).expect("WEIGHTS is a checkpoint");
+    let weights = Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted"));
+    let selection = Selection { confidence: RECORDED, ..Selection::default() };
+    let mut detector = Detector::new(&weights, &Options { selection, ..Options::default() }).expect("it is a YOLOv10");
+    let json = std::fs::read(expected).expect("EXPECTED can be read");
+    let reference: Reference = serde_json::from_slice(&json).expect("EXPECTED is a reference file");
+
+    let (mut expected, mut missed, mut extra) = (0, 0, 0);
+    for (name, picture) in &reference.images {
+        let Some(path) = find(Path::new(images), name) else { continue };
+        let found = detector.detect(&open_picture(&path).expect("IMAGES are pictures")).expect("the CPU is there");
+        for wanted in picture.detections.iter().filter(|wanted| wanted.score > min_score) {
+            expected += 1;
+            if !found.iter().any(|found| wanted.matches(found)) {
+                missed += 1;
+                println!("{name}: missed class {} score {} at {:?}", wanted.class, wanted.score, wanted.corners);
+            }
+        }
+        for found in found.iter().filter(|found| found.score > min_score + SCORE_TOLERANCE) {
+            if !picture.detections.iter().any(|wanted| wanted.matches(found)) {
+                extra += 1;
+                println!("{name}: extra class {} score {} at {:?}", found.class, found.score, found.rect);
+            }
+        }
+    }
+    println!("{expected} expected, {missed} missed, {extra} extra");
+    ExitCode::from(u8::from(missed + extra > 0))
+}
+
+/// The picture of this name, or of this stem with another extension.
+fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
+    let path = folder.join(name);
+    [path.with_extension("png"), path].into_iter().find(|path| path.exists())
+}
