@@ -15,6 +15,10 @@ use crate::value::Conv;
 /// Output channels of a group.
 pub(crate) const GROUP: usize = 2 * LANES;
 
+/// Rows of zeros after each of Winograd's points: 36 points a power of two apart would share a few sets of every
+/// cache.
+pub(crate) const POINT_PADDING: usize = 1;
+
 /// What a convolution of the graph needs from a weight: all of it, or some of its input channels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WeightSpec {
@@ -32,7 +36,7 @@ pub(crate) enum Form {
     Direct,
     /// `[group][input][row][column][32 outputs]`: the input lies in planes.
     Planar,
-    /// `[group][36 points][input][32 outputs]`.
+    /// `[group][36 points][input + POINT_PADDING][32 outputs]`.
     Winograd,
     /// `[block][row][column][16]`.
     Depthwise,
@@ -75,7 +79,7 @@ impl WeightSpec {
     /// Floats of one output channel.
     fn taps(&self) -> usize {
         match self.form {
-            Form::Winograd => POINTS * self.depth(),
+            Form::Winograd => POINTS * (self.depth() + POINT_PADDING),
             _ => self.conv.kernel * self.conv.kernel * self.depth(),
         }
     }
@@ -187,67 +191,84 @@ impl WeightSpec {
     fn pack_depthwise(&self, weight: &[f32], packed: &mut [f32]) {
         let taps = self.taps();
         for (block, packed) in packed.chunks_exact_mut(LANES * taps).enumerate() {
-            for (tap, row) in packed.chunks_exact_mut(LANES).enumerate() {
-                self.gather(weight, block * LANES, tap, row);
-            }
+            self.transpose(weight, block * LANES, 0..taps, |first, rows| {
+                packed[first * LANES..][..rows.len() * LANES].copy_from_slice(rows.as_flattened());
+            });
         }
     }
 
     fn pack_taps(&self, weight: &[f32], packed: &mut [f32]) {
         let area = self.conv.kernel * self.conv.kernel;
         let lanes = if self.form == Form::Direct { LANES } else { 1 };
-        for (group, width, first) in self.groups(packed) {
-            for channel in 0..self.channels.len() {
-                let block = channel / lanes * area * lanes + channel % lanes;
-                let source = (self.channels.start + channel) * area;
-                for tap in 0..area {
-                    let row = &mut group[(block + tap * lanes) * width..][..width];
-                    self.gather(weight, first, source + tap, row);
+        let row_of = |element: usize| {
+            let (channel, tap) = (element / area, element % area);
+            (channel / lanes * area + tap) * lanes + channel % lanes
+        };
+        self.for_each_block(packed, |packed, width, first_output| {
+            self.transpose(weight, first_output, self.elements(), |first, rows| {
+                for (index, row) in rows.iter().enumerate() {
+                    packed[row_of(first + index) * width..][..LANES].copy_from_slice(row);
                 }
-            }
-        }
+            });
+        });
     }
 
     fn pack_winograd(&self, weight: &[f32], packed: &mut [f32], kernels: &Kernels) {
-        const AREA: usize = 9;
-        let depth = self.depth();
-        let mut taps = [[0.0; LANES]; AREA];
-        for (group, width, first) in self.groups(packed) {
-            for channel in 0..self.channels.len() {
-                let source = (self.channels.start + channel) * AREA;
-                for column in (0..width).step_by(LANES) {
-                    for (tap, row) in taps.iter_mut().enumerate() {
-                        self.gather(weight, first + column, source + tap, row);
-                    }
-                    let points = kernels.transform_kernels(&taps);
-                    for (point, row) in points.iter().enumerate() {
-                        let start = (point * depth + channel) * width + column;
-                        group[start..][..LANES].copy_from_slice(row);
-                    }
+        let point_rows = self.depth() + POINT_PADDING;
+        self.for_each_block(packed, |packed, width, first_output| {
+            self.transpose(weight, first_output, self.elements(), |first, rows| {
+                for (index, taps) in rows.as_chunks::<KERNEL_3X3>().0.iter().enumerate() {
+                    let channel = first / KERNEL_3X3 + index;
+                    let points = &mut packed[channel * width..];
+                    kernels.transform_kernel(taps, points, point_rows * width);
                 }
+            });
+        });
+    }
+
+    /// Where the input channels lie in the weight of an output channel.
+    fn elements(&self) -> Range<usize> {
+        let area = self.conv.kernel * self.conv.kernel;
+        self.channels.start * area..self.channels.end * area
+    }
+
+    /// Calls `pack` for every block of output channels: with where its rows begin, the distance between rows
+    /// and its first output channel.
+    fn for_each_block(&self, packed: &mut [f32], mut pack: impl FnMut(&mut [f32], usize, usize)) {
+        let taps = self.taps();
+        for (index, group) in packed.chunks_mut(GROUP * taps).enumerate() {
+            let width = group.len() / taps;
+            for column in (0..width).step_by(LANES) {
+                pack(&mut group[column..], width, index * GROUP + column);
             }
         }
     }
 
-    /// The groups of a packed weight, with their width and first output channel.
-    fn groups<'a>(
+    /// Turns 16 output channels of `weight` from `first_output` on into rows of 16, some elements at a time, and
+    /// hands them on with the number of the first. Lanes beyond the last channel are zero.
+    fn transpose(
         &self,
-        packed: &'a mut [f32],
-    ) -> impl Iterator<Item = (&'a mut [f32], usize, usize)> {
-        let taps = self.taps();
-        let groups = packed.chunks_mut(GROUP * taps).enumerate();
-        groups.map(move |(index, group)| {
-            let width = group.len() / taps;
-            (group, width, index * GROUP)
-        })
-    }
-
-    /// The same element of neighbouring output channels, from `first` on; `row` stays zero beyond the last.
-    fn gather(&self, weight: &[f32], first: usize, element: usize, row: &mut [f32]) {
+        weight: &[f32],
+        first_output: usize,
+        elements: Range<usize>,
+        mut write: impl FnMut(usize, &[[f32; LANES]]),
+    ) {
         let stride = weight.len() / self.conv.channels_out;
-        let outputs = weight.chunks_exact(stride).skip(first);
-        for (value, output) in row.iter_mut().zip(outputs) {
-            *value = output[element];
+        let mut rows = [[0.0; LANES]; CHUNK];
+        for start in elements.clone().step_by(CHUNK) {
+            let chunk = start..elements.end.min(start + CHUNK);
+            let outputs = weight.chunks_exact(stride).skip(first_output).take(LANES);
+            for (lane, output) in outputs.enumerate() {
+                for (row, &value) in rows.iter_mut().zip(&output[chunk.clone()]) {
+                    row[lane] = value;
+                }
+            }
+            write(start - elements.start, &rows[..chunk.len()]);
         }
     }
 }
+
+const KERNEL_3X3: usize = 9;
+/// Elements transposed at once: whole 3x3 kernels, and a few cache lines of each output channel, whose addresses
+/// often differ by a power of two and would push each other out of the cache.
+const CHUNK: usize = 8 * KERNEL_3X3;

@@ -86,10 +86,14 @@ impl Kernels {
         })
     }
 
-    /// 3x3 kernels of 16 output channels at the 36 points of Winograd's transform.
-    pub fn transform_kernels(&self, taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS] {
-        // SAFETY: `of` gave this table out, so the machine has its set.
-        unsafe { (self.kernel_transform)(taps) }
+    /// Writes the 3x3 kernels of 16 output channels at the 36 points of Winograd's transform, `stride` floats apart.
+    pub fn transform_kernel(&self, taps: &[[f32; 16]; 9], points: &mut [f32], stride: usize) {
+        assert!(
+            points.len() >= (POINTS - 1) * stride + 16,
+            "room for {POINTS} points"
+        );
+        // SAFETY: there is room, and `of` gave this table out, so the machine has its set.
+        unsafe { (self.kernel_transform)(taps, points.as_mut_ptr(), stride) }
     }
 
     /// Microkernels for input pixels `block * stride` floats apart: block 1 or 16, stride 1 or 2.
@@ -123,8 +127,9 @@ macro_rules! kernels {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn kernel_transform(taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS] {
-                winograd::transform_kernels(taps)
+            unsafe fn kernel_transform(taps: &[[f32; 16]; 9], points: *mut f32, stride: usize) {
+                // SAFETY: as above.
+                unsafe { winograd::transform_kernel::<$lanes>(taps, points, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?

@@ -144,41 +144,56 @@ pub(super) unsafe fn transform_output<V: Lanes>(inverse: &Inverse) {
     }
 }
 
-/// 3x3 kernels of 16 output channels, tap by tap, at the 36 points.
-pub(crate) type KernelTransform = unsafe fn(taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS];
+/// Reads the 3x3 kernels of 16 output channels tap by tap, writes their 36 points `point_stride` floats apart.
+pub(crate) type KernelTransform =
+    unsafe fn(taps: &[[f32; 16]; 9], points: *mut f32, point_stride: usize);
 
-/// G: the kernel at the points is `G g G^T`.
-const KERNEL_POINTS: [[f64; 3]; PATCH] = [
-    [1.0 / 4.0, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-    [0.0, 0.0, 1.0],
-];
-
-/// In f64: rounded once, the transformed kernels add no error of their own.
+/// `G g` for three values.
 #[inline(always)]
-pub(super) fn transform_kernels(taps: &[[f32; 16]; 9]) -> [[f32; 16]; POINTS] {
-    let mut rows = [[[0.0; 16]; 3]; PATCH];
-    for (row, factors) in rows.iter_mut().zip(KERNEL_POINTS) {
-        for (column, lanes) in row.iter_mut().enumerate() {
-            let [top, middle, bottom] = [&taps[column], &taps[3 + column], &taps[6 + column]];
-            for (lane, value) in lanes.iter_mut().enumerate() {
-                *value = factors[0] * f64::from(top[lane])
-                    + factors[1] * f64::from(middle[lane])
-                    + factors[2] * f64::from(bottom[lane]);
+fn kernel_points<V: Lanes>([first, middle, last]: [V; 3]) -> [V; PATCH] {
+    // SAFETY: `first` proves the set.
+    let [quarter, sixth, twelfth, twentyfourth, zero] = unsafe {
+        [
+            V::splat(0.25),
+            V::splat(1.0 / 6.0),
+            V::splat(1.0 / 12.0),
+            V::splat(1.0 / 24.0),
+            V::splat(0.0),
+        ]
+    };
+    let outer = first.add(last);
+    let weighted = sixth.mul_add(last, twentyfourth.mul(first));
+    [
+        quarter.mul(first),
+        sixth.neg_mul_add(outer.add(middle), zero),
+        sixth.neg_mul_add(outer.sub(middle), zero),
+        twelfth.mul_add(middle, weighted),
+        twelfth.neg_mul_add(middle, weighted),
+        last,
+    ]
+}
+
+/// # Safety
+/// 36 points are writable; the machine has `V`'s set.
+#[inline(always)]
+pub(super) unsafe fn transform_kernel<V: Lanes>(
+    taps: &[[f32; 16]; 9],
+    points: *mut f32,
+    point_stride: usize,
+) {
+    // SAFETY: the caller's promise covers every load and store.
+    unsafe {
+        let column = |column: usize| [0, 3, 6].map(|row| V::load(taps[row + column].as_ptr()));
+        let [left, middle, right] = [
+            kernel_points(column(0)),
+            kernel_points(column(1)),
+            kernel_points(column(2)),
+        ];
+        for row in 0..PATCH {
+            let transformed = kernel_points([left[row], middle[row], right[row]]);
+            for (column, value) in transformed.into_iter().enumerate() {
+                value.store(points.add((row * PATCH + column) * point_stride));
             }
         }
     }
-    let mut points = [[0.0; 16]; POINTS];
-    for (point, lanes) in points.iter_mut().enumerate() {
-        let ([left, middle, right], factors) = (&rows[point / PATCH], KERNEL_POINTS[point % PATCH]);
-        for (lane, value) in lanes.iter_mut().enumerate() {
-            let sum =
-                factors[0] * left[lane] + factors[1] * middle[lane] + factors[2] * right[lane];
-            *value = sum as f32;
-        }
-    }
-    points
 }

@@ -5,7 +5,7 @@ use super::direct::Operands;
 use super::{Epilogue, Memory};
 use crate::kernels::{Finish, Inverse, OUTPUT, PATCH, POINTS, Start, Tile};
 use crate::layout::{LANES, View, split};
-use crate::weights::Packed;
+use crate::weights::{POINT_PADDING, Packed};
 
 /// Floats of transformed input that a task may hold: with the sums half of a second-level cache of 1 MB.
 const POINTS_FLOATS: usize = 64 << 10;
@@ -159,7 +159,7 @@ impl Winograd {
         for point in 0..POINTS {
             let panel = self.packed.weights
                 + group * self.packed.group_stride
-                + point * depth * blocks * LANES;
+                + point * (depth + POINT_PADDING) * blocks * LANES;
             for block in (0..blocks).step_by(at_once) {
                 for part in 0..parts {
                     let columns = split(tiles, parts, part);
