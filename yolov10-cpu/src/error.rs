@@ -63,6 +63,12 @@ pub enum Error {
         /// The sets it has, best first.
         available: String,
     },
+    /// This machine, or the instruction set asked for, has no products in bf16.
+    #[error("precision bf16: expected avx512 with bf16 products, found {isa}")]
+    Bf16 {
+        /// The set asked for or detected.
+        isa: Isa,
+    },
     /// A name that is no instruction set.
     #[error("instruction set {0:?}: expected avx512, avx2, neon or portable")]
     IsaName(String),

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use crate::Error;
 use crate::value::{Activation, Conv, Operation, Value};
 use crate::weights::{Form, WeightSpec};
+use crate::{Error, Precision};
 
 /// Which node: an index into [`Graph::nodes`], smaller than those of the nodes that read it.
 pub(crate) type Id = usize;
@@ -64,7 +64,7 @@ pub(crate) enum Extra {
 
 impl Graph {
     /// Reads the description. `exact` keeps convolutions as sums of products: no Winograd.
-    pub fn new(outputs: &[Value], exact: bool) -> Result<Graph, Error> {
+    pub fn new(outputs: &[Value], exact: bool, precision: Precision) -> Result<Graph, Error> {
         let mut graph = lower(outputs)?;
         graph.block_input();
         graph.sort();
@@ -72,7 +72,7 @@ impl Graph {
         graph.sort();
         graph.commute_upsampling();
         graph.sort();
-        graph.choose_forms(exact);
+        graph.choose_forms(exact, precision);
         Ok(graph)
     }
 
@@ -286,7 +286,7 @@ impl Graph {
     }
 
     /// The algorithm of each convolution. It fixes how weights are packed, so no image size may matter.
-    fn choose_forms(&mut self, exact: bool) {
+    fn choose_forms(&mut self, exact: bool, precision: Precision) {
         for node in &self.nodes {
             let Op::Conv { weights, extra, .. } = node.op else {
                 continue;
@@ -304,6 +304,8 @@ impl Graph {
                 && spec.channels.len() >= WINOGRAD_CHANNELS
             {
                 Form::Winograd
+            } else if precision == Precision::Bf16 {
+                Form::Pairs
             } else {
                 Form::Direct
             };

@@ -5,6 +5,8 @@
 
 /// Channels that lie side by side.
 pub(crate) const LANES: usize = 16;
+/// The same channels as pairs of bf16, each as wide as a float.
+pub(crate) const PAIRS: usize = LANES / 2;
 
 /// How far block planes are kept from a multiple of a page, where all of them would fall into the same
 /// few sets of the first-level cache. In pixels of 64 bytes.

@@ -24,7 +24,7 @@ mod team;
 mod value;
 mod weights;
 
-pub use engine::{Engine, Memory, Options};
+pub use engine::{Engine, Memory, Options, Precision};
 pub use error::Error;
 pub use image::{InputPlanes, MapView};
 pub use isa::Isa;

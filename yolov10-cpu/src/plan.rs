@@ -5,7 +5,7 @@ use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::layout::View;
 use crate::place::{Placement, place};
 use crate::steps::{
-    Attend, Border, Depthwise, Direct, Epilogue, Gather, Heads, MaxPool, Memory, Operands,
+    Attend, Border, Depthwise, Direct, Epilogue, Factors, Gather, Heads, MaxPool, Memory, Operands,
     PackHeads, Part, Step, Sum, Upsample, Winograd,
 };
 use crate::value::Activation;
@@ -125,8 +125,13 @@ impl Plan {
                         stride: spec.conv.stride,
                     };
                     match spec.form {
-                        Form::Direct | Form::Planar => {
-                            Step::Direct(Direct::new(operands, extra == Extra::Start, min_tasks))
+                        Form::Direct | Form::Planar | Form::Pairs => {
+                            let factors = match spec.form {
+                                Form::Pairs => Factors::Bf16Pairs,
+                                _ => Factors::Floats,
+                            };
+                            let accumulate = extra == Extra::Start;
+                            Step::Direct(Direct::new(operands, factors, accumulate, min_tasks))
                         }
                         Form::Winograd => Step::Winograd(Winograd::new(operands, min_tasks)),
                         Form::Depthwise => Step::Depthwise(Depthwise::new(operands)),

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::kernels::{Kernels, POINTS};
-use crate::layout::LANES;
+use crate::layout::{LANES, PAIRS};
 use crate::pages::Pages;
 use crate::value::Conv;
 
@@ -34,6 +34,8 @@ pub(crate) struct WeightSpec {
 pub(crate) enum Form {
     /// `[group][input block][row][column][16 inputs][32 outputs]`.
     Direct,
+    /// As `Direct`, with 8 pairs of inputs in bf16 for the 16.
+    Pairs,
     /// `[group][input][row][column][32 outputs]`: the input lies in planes.
     Planar,
     /// `[group][36 points][input + POINT_PADDING][32 outputs]`.
@@ -71,6 +73,7 @@ impl WeightSpec {
     fn depth(&self) -> usize {
         match self.form {
             Form::Direct | Form::Winograd => self.channels.len().next_multiple_of(LANES),
+            Form::Pairs => self.channels.len().next_multiple_of(LANES) / 2,
             Form::Planar => self.channels.len(),
             Form::Depthwise => 1,
         }
@@ -184,6 +187,7 @@ impl WeightSpec {
         match self.form {
             Form::Depthwise => self.pack_depthwise(weight, packed),
             Form::Planar | Form::Direct => self.pack_taps(weight, packed),
+            Form::Pairs => self.pack_pairs(weight, packed),
             Form::Winograd => self.pack_winograd(weight, packed, kernels),
         }
     }
@@ -208,6 +212,22 @@ impl WeightSpec {
             self.transpose(weight, first_output, self.elements(), |first, rows| {
                 for (index, row) in rows.iter().enumerate() {
                     packed[row_of(first + index) * width..][..LANES].copy_from_slice(row);
+                }
+            });
+        });
+    }
+
+    fn pack_pairs(&self, weight: &[f32], packed: &mut [f32]) {
+        let area = self.conv.kernel * self.conv.kernel;
+        self.for_each_block(packed, |packed, width, first_output| {
+            self.transpose(weight, first_output, self.elements(), |first, rows| {
+                for (index, row) in rows.iter().enumerate() {
+                    let (channel, tap) = ((first + index) / area, (first + index) % area);
+                    let pair = (channel / LANES * area + tap) * PAIRS + channel % LANES / 2;
+                    let half = channel % 2 * 16;
+                    for (packed, &value) in packed[pair * width..].iter_mut().zip(row) {
+                        *packed = f32::from_bits(packed.to_bits() | bf16_bits(value) << half);
+                    }
                 }
             });
         });
@@ -272,3 +292,9 @@ const KERNEL_3X3: usize = 9;
 /// Elements transposed at once: whole 3x3 kernels, and a few cache lines of each output channel, whose addresses
 /// often differ by a power of two and would push each other out of the cache.
 const CHUNK: usize = 8 * KERNEL_3X3;
+
+/// The nearest bf16, ties to even: the upper half of the float's bits.
+fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16
+}

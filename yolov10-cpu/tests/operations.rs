@@ -3,8 +3,8 @@
 
 mod twin;
 
-use twin::{Twin, assert_agrees};
-use yolov10_cpu::{Activation, Conv, Isa, Options};
+use twin::{Twin, assert_agrees, weights};
+use yolov10_cpu::{Activation, Conv, Engine, Error, Isa, Options, Precision, Value};
 
 /// Sums of a few hundred products of numbers around 1, in f32.
 const DIRECT: f64 = 1e-5;
@@ -235,4 +235,57 @@ fn a_1x1_convolution_of_an_upsampled_map_is_the_same_before_it() {
 fn long_sums_are_split_into_passes() {
     let size = [3, 17];
     assert_everywhere(size, &[features(300, size).conv(dense(300, 40, 1, 1))]);
+}
+
+/// Both factors are rounded to 8 bits: 2^-9 each of sums of products around 1, at the far end of their spread.
+const BF16: f64 = 3e-2;
+
+#[test]
+fn bf16_products_are_as_near_as_their_rounding() {
+    let options = Options {
+        precision: Precision::Bf16,
+        exact: true,
+        ..Options::default()
+    };
+    if matches!(
+        Engine::new(&[Value::input(1)], &options, weights),
+        Err(Error::Bf16 { .. })
+    ) {
+        return; // Nothing to test on this machine.
+    }
+    for (channels_in, channels_out) in [(7, 8), (16, 16), (33, 48), (100, 70), (600, 40)] {
+        for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1)] {
+            let size = [9, 37];
+            let conv =
+                features(channels_in, size).conv(dense(channels_in, channels_out, kernel, stride));
+            assert_agrees(&[conv], size, &options, BF16);
+        }
+    }
+    let size = [8, 12];
+    let high = features(40, size);
+    let low = high.conv(Conv {
+        key: 2,
+        ..dense(40, 24, 3, 2)
+    });
+    let joined = Twin::concat(&[low.upsample(), high]).conv(Conv {
+        key: 3,
+        ..dense(64, 36, 1, 1)
+    });
+    assert_agrees(&[joined], size, &options, 2.0 * BF16);
+}
+
+#[test]
+fn bf16_is_refused_where_it_is_not_to_be_had() {
+    let options = Options {
+        precision: Precision::Bf16,
+        isa: Some(Isa::Portable),
+        ..Options::default()
+    };
+    let error = Engine::new(&[Value::input(1)], &options, weights)
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "precision bf16: expected avx512 with bf16 products, found portable"
+    );
 }

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::lanes::Lanes;
 
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(__m512);
+pub(crate) struct Avx512(pub(super) __m512);
 
 impl Lanes for Avx512 {
     #[inline(always)]

@@ -19,16 +19,20 @@ mod winograd;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
 pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
+use tile::FloatProduct;
 pub(crate) use tile::{Finish, Start, Tile, TileKernel};
 use winograd::KernelTransform;
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PATCH, POINTS};
 
-use crate::{Error, Isa};
+use crate::layout::PAIRS;
+use crate::{Error, Isa, Precision};
 
 /// The kernels of one instruction set.
 pub(crate) struct Kernels {
@@ -62,6 +66,29 @@ impl Tiles {
     }
 }
 
+/// What a machine with products in bf16 has besides.
+struct PairKernels {
+    /// For stride 1 and 2.
+    tiles: [Tiles; 2],
+    /// Rounds `pixels` pixels of 16 floats to pairs.
+    to_pairs: unsafe fn(input: *const f32, output: *mut f32, pixels: usize),
+}
+
+/// Their table, if the machine has them.
+#[cfg(target_arch = "x86_64")]
+fn pair_kernels() -> Option<&'static PairKernels> {
+    bf16::kernels()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn pair_kernels() -> Option<&'static PairKernels> {
+    None
+}
+
+fn pairs() -> &'static PairKernels {
+    pair_kernels().expect("a plan has pairs only where the machine multiplies them")
+}
+
 /// A depthwise kernel for [`RUN`] pixels and for one.
 #[derive(Clone, Copy)]
 pub(crate) struct DepthwiseForms {
@@ -73,8 +100,11 @@ pub(crate) struct DepthwiseForms {
 pub(crate) const DEPTHWISE_KERNELS: [usize; 4] = [1, 3, 5, 7];
 
 impl Kernels {
-    /// The table of a set, if the machine has it.
-    pub fn of(isa: Isa) -> Result<&'static Kernels, Error> {
+    /// The table of a set, if the machine has it and, for bf16, its products.
+    pub fn of(isa: Isa, precision: Precision) -> Result<&'static Kernels, Error> {
+        if precision == Precision::Bf16 && (isa != Isa::Avx512 || pair_kernels().is_none()) {
+            return Err(Error::Bf16 { isa });
+        }
         Ok(match isa.checked()? {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &AVX512,
@@ -96,9 +126,22 @@ impl Kernels {
         unsafe { (self.kernel_transform)(taps, points.as_mut_ptr(), stride) }
     }
 
-    /// Microkernels for input pixels `block * stride` floats apart: block 1 or 16, stride 1 or 2.
+    /// Microkernels for input pixels `block * stride` floats apart: stride 1 or 2, and block 1 (planes),
+    /// 16 (blocks of channels) or 8 (such blocks in pairs of bf16).
     pub fn tiles(&self, block: usize, stride: usize) -> &Tiles {
+        if block == PAIRS {
+            return &pairs().tiles[stride - 1];
+        }
         &self.tiles[usize::from(block > 1) * 2 + stride - 1]
+    }
+
+    /// Rounds `pixels` pixels of 16 channels to pairs of bf16.
+    ///
+    /// # Safety
+    /// 16 readable floats a pixel at `input`, 8 writable ones at `output`.
+    pub unsafe fn to_pairs(&self, input: *const f32, output: *mut f32, pixels: usize) {
+        // SAFETY: the caller's promise; the table is given out only where the machine has the set.
+        unsafe { (pairs().to_pairs)(input, output, pixels) }
     }
 
     /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2.
@@ -117,7 +160,7 @@ macro_rules! kernels {
             $(#[target_feature(enable = $feature)])?
             unsafe fn tile<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(arguments: &Tile) {
                 // SAFETY: the caller's promise; the table is used only where the set was detected.
-                unsafe { super::tile::tile::<$lanes, PIXELS, BLOCKS, STEP>(arguments) }
+                unsafe { super::tile::tile::<$lanes, FloatProduct, PIXELS, BLOCKS, STEP>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?

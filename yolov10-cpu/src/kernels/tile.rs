@@ -68,6 +68,21 @@ impl Finish {
     }
 }
 
+/// One step of the sums: of floats, or of pairs of bf16 in their place.
+pub(super) trait Product<V> {
+    /// `sum + value * weights`.
+    fn add_to(sum: V, value: V, weights: V) -> V;
+}
+
+pub(super) struct FloatProduct;
+
+impl<V: Lanes> Product<V> for FloatProduct {
+    #[inline(always)]
+    fn add_to(sum: V, value: V, weights: V) -> V {
+        value.mul_add(weights, sum)
+    }
+}
+
 pub(crate) type TileKernel = unsafe fn(&Tile);
 
 // A macro, because every accumulator must be a variable of its own: of an array of ten or more LLVM keeps
@@ -79,7 +94,15 @@ macro_rules! define_tile {
         /// # Safety
         /// All that `tile` points to is there, and the machine has `V`'s instruction set.
         #[inline(always)]
-        pub(super) unsafe fn tile<V: Lanes, const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(tile: &Tile) {
+        pub(super) unsafe fn tile<
+            V: Lanes,
+            P: Product<V>,
+            const PIXELS: usize,
+            const BLOCKS: usize,
+            const STEP: usize,
+        >(
+            tile: &Tile,
+        ) {
             // SAFETY: the caller's promise covers every load, store and splat.
             unsafe {
                 let zero = V::splat(0.0);
@@ -105,8 +128,8 @@ macro_rules! define_tile {
                         let high = if BLOCKS == 2 { V::load(weights.add(16)) } else { low };
                         $(if PIXELS > $pixel {
                             let value = V::splat(*input.add($pixel * STEP));
-                            $low = value.mul_add(low, $low);
-                            if BLOCKS == 2 { $high = value.mul_add(high, $high); }
+                            $low = P::add_to($low, value, low);
+                            if BLOCKS == 2 { $high = P::add_to($high, value, high); }
                         })*
                         input = input.add(1);
                         weights = weights.add(tile.weight_stride);

@@ -1,11 +1,12 @@
-//! Dense convolution as a product: taps times channels against groups of output channels, with no copy of the input.
+//! Dense convolution as a product: taps times channels against groups of output channels. The input is read where
+//! it lies; for bf16 a task first turns what it reads into pairs of channels.
 
 use super::{Epilogue, Memory};
-use crate::kernels::{Start, Tile};
-use crate::layout::{LANES, View, split};
-use crate::weights::{GROUP, Packed};
+use crate::kernels::{Finish, Start, Tile};
+use crate::layout::{LANES, PAIRS, View, split};
+use crate::weights::Packed;
 
-/// Products of a pass: so many rows of a weight group (32 KB) stay in the first-level cache.
+/// Rows of a weight group that a pass reads: so many (32 KB) stay in the first-level cache.
 const PASS: usize = 256;
 /// Bytes of input and output that a task may touch, to stay in a second-level cache of 512 KB.
 const TASK_BYTES: usize = 400 << 10;
@@ -13,14 +14,11 @@ const TASK_BYTES: usize = 400 << 10;
 const MIN_TASK_FLOPS: usize = 2_000_000;
 
 pub(crate) struct Direct {
-    input: View,
-    output: View,
-    epilogue: Epilogue,
-    packed: Packed,
+    operands: Operands,
     /// The output holds sums to start from.
     accumulate: bool,
-    kernel: usize,
-    stride: usize,
+    /// For bf16: the rows that a task reads, in its scratch.
+    pairs: Option<View>,
     taps: Vec<u32>,
     row_parts: usize,
     group_parts: usize,
@@ -37,54 +35,70 @@ pub(crate) struct Operands {
     pub stride: usize,
 }
 
+/// What the products are of.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Factors {
+    Floats,
+    /// Pairs of channels in bf16, summed up in f32.
+    Bf16Pairs,
+}
+
 impl Direct {
-    pub fn new(operands: Operands, accumulate: bool, min_tasks: usize) -> Direct {
+    pub fn new(operands: Operands, factors: Factors, accumulate: bool, min_tasks: usize) -> Direct {
         let Operands {
             input,
             output,
-            epilogue,
-            packed,
             kernel,
             stride,
+            ..
         } = operands;
+        let depth = input.blocks() * input.block * kernel * kernel;
+        let groups = output.blocks().div_ceil(2);
+        let row_flops = 2 * depth * output.width * output.blocks() * LANES;
+        let input_channels = match factors {
+            Factors::Floats => (input.blocks() * input.block).min(PASS),
+            Factors::Bf16Pairs => input.blocks() * PAIRS,
+        };
+        let output_channels = output.blocks() * LANES;
+        let row_floats = stride * input.width * input_channels + output.width * output_channels;
+        let fewest_rows = MIN_TASK_FLOPS
+            .div_ceil(row_flops)
+            .min(output.height.div_ceil(2));
+        let rows = (TASK_BYTES / size_of::<f32>() / row_floats)
+            .clamp(1, output.height.div_ceil(min_tasks))
+            .max(fewest_rows);
+        let row_parts = output.height.div_ceil(rows);
+        let group_parts = min_tasks.div_ceil(row_parts).min(groups);
+
+        let pairs = (factors == Factors::Bf16Pairs).then(|| {
+            let rows = (output.height.div_ceil(row_parts) - 1) * stride + kernel;
+            let row_stride = (input.width + kernel - 1) * PAIRS;
+            let block_stride = rows * row_stride;
+            View {
+                offset: 0,
+                height: rows,
+                block: PAIRS,
+                block_stride,
+                row_stride,
+                border: 0,
+                ..input
+            }
+        });
+        let source = pairs.unwrap_or(input);
         let window = (0..kernel * kernel)
-            .map(|tap| tap / kernel * input.row_stride + tap % kernel * input.block);
-        let taps: Vec<u32> = (0..input.blocks())
+            .map(|tap| tap / kernel * source.row_stride + tap % kernel * source.block);
+        let taps = (0..input.blocks())
             .flat_map(|block| {
                 window
                     .clone()
-                    .map(move |offset| block * input.block_stride + offset)
+                    .map(move |offset| block * source.block_stride + offset)
             })
             .map(|offset| u32::try_from(offset).expect("a map has less than 2^32 floats"))
             .collect();
-
-        let depth = taps.len() * input.block;
-        let groups = output.blocks().div_ceil(2);
-        let row_flops = 2 * depth * output.width * output.blocks() * LANES;
-        let row_bytes = 4
-            * (stride * input.width * input.blocks().min(PASS / LANES) * input.block
-                + output.width * output.blocks() * LANES);
-        let rows = (TASK_BYTES / row_bytes)
-            .clamp(1, output.height.div_ceil(min_tasks))
-            .max(
-                MIN_TASK_FLOPS
-                    .div_ceil(row_flops)
-                    .min(output.height.div_ceil(2)),
-            );
-        let row_parts = output.height.div_ceil(rows);
-        let group_parts = if row_parts < min_tasks {
-            min_tasks.div_ceil(row_parts).min(groups)
-        } else {
-            1
-        };
         Direct {
-            input,
-            output,
-            epilogue,
-            packed,
+            operands,
             accumulate,
-            kernel,
-            stride,
+            pairs,
             taps,
             row_parts,
             group_parts,
@@ -95,82 +109,135 @@ impl Direct {
         self.row_parts * self.group_parts
     }
 
+    /// A task's input in pairs.
+    pub fn scratch(&self) -> usize {
+        self.pairs
+            .map_or(0, |pairs| self.operands.input.blocks() * pairs.block_stride)
+    }
+
     /// # Safety
     /// As [`Step::run`](super::Step::run).
     pub unsafe fn run(&self, task: usize, memory: &Memory) {
-        let Direct {
+        let Operands {
             input,
             output,
-            packed,
+            kernel,
+            stride,
             ..
-        } = self;
+        } = self.operands;
         let rows = split(output.height, self.row_parts, task % self.row_parts);
-        let groups = split(
-            output.blocks().div_ceil(2),
-            self.group_parts,
-            task / self.row_parts,
-        );
-        let depth = input.block;
-        let passes = (self.taps.len() * depth).div_ceil(PASS);
-        let tiles = memory.kernels.tiles(input.block, self.stride);
-        let padding = self.kernel / 2 * (input.row_stride + input.block);
+        let all_groups = output.blocks().div_ceil(2);
+        let groups = split(all_groups, self.group_parts, task / self.row_parts);
+        let padding = kernel / 2 * (input.row_stride + input.block);
+        let corner = input.at(0, rows.start * stride, 0) - padding;
+        // SAFETY: the border is as wide as the padding.
+        let (source, first) = unsafe {
+            match self.pairs {
+                None => (input, memory.arena.add(corner)),
+                Some(pairs) => {
+                    self.convert(&pairs, corner, (rows.len() - 1) * stride + kernel, memory);
+                    (pairs, memory.scratch)
+                }
+            }
+        };
+        let passes = (self.taps.len() * source.block).div_ceil(PASS);
         for pass in 0..passes {
             let taps = split(self.taps.len(), passes, pass);
             for group in groups.clone() {
-                let blocks = (output.blocks() - 2 * group).min(2);
-                let weight_stride = blocks * LANES;
-                let at_once = if tiles.double.is_empty() { 1 } else { blocks };
-                let kernels = tiles.of(at_once);
-                let parts = output.width.div_ceil(kernels.len());
-                for block in (0..blocks).step_by(at_once) {
-                    let weights = packed.weights
-                        + group * packed.group_stride
-                        + taps.start * depth * weight_stride
-                        + block * LANES;
-                    let block = 2 * group + block;
-                    for row in rows.clone() {
-                        for part in 0..parts {
-                            let columns = split(output.width, parts, part);
-                            let first = input.at(0, row * self.stride, columns.start * self.stride)
-                                - padding;
-                            let last_pass = pass + 1 == passes;
-                            let start = if pass == 0 && !self.accumulate {
-                                Start::Bias(
-                                    memory.weights.wrapping_add(packed.bias + block * LANES),
-                                )
-                            } else {
-                                Start::Output
-                            };
-                            let finish = if last_pass {
-                                self.epilogue.at(memory, block, row, columns.start)
-                            } else {
-                                crate::kernels::Finish::NOTHING
-                            };
-                            let tile = Tile {
-                                input: memory.arena.wrapping_add(first),
-                                taps: self.taps[taps.clone()].as_ptr(),
-                                tap_count: taps.len(),
-                                depth,
-                                weights: memory.weights.wrapping_add(weights),
-                                weight_stride,
-                                start,
-                                output: memory.arena.wrapping_add(output.at(
-                                    block,
-                                    row,
-                                    columns.start,
-                                )),
-                                output_stride: output.block_stride,
-                                finish,
-                            };
-                            // SAFETY: the views lie in the arena, the input's border is as wide as the
-                            // padding, and the weights were packed for these taps and groups.
-                            unsafe { kernels[columns.len() - 1](&tile) }
-                        }
-                    }
+                for (index, row) in rows.clone().enumerate() {
+                    let input = first.wrapping_add(index * stride * source.row_stride);
+                    // SAFETY: the row's window lies in `source`.
+                    unsafe { self.row(row, group, taps.clone(), input, source.block, memory) }
+                }
+            }
+        }
+    }
+
+    /// One row of one group of output channels, as far as some of the taps contribute.
+    ///
+    /// # Safety
+    /// `input` is the top left of the row's first window, in columns `block` floats wide.
+    unsafe fn row(
+        &self,
+        row: usize,
+        group: usize,
+        taps: std::ops::Range<usize>,
+        input: *const f32,
+        block: usize,
+        memory: &Memory,
+    ) {
+        let Operands {
+            output,
+            epilogue,
+            packed,
+            stride,
+            ..
+        } = self.operands;
+        let blocks = (output.blocks() - 2 * group).min(2);
+        let weight_stride = blocks * LANES;
+        let weights =
+            packed.weights + group * packed.group_stride + taps.start * block * weight_stride;
+        let tiles = memory.kernels.tiles(block, stride);
+        let at_once = if tiles.double.is_empty() { 1 } else { blocks };
+        let kernels = tiles.of(at_once);
+        let parts = output.width.div_ceil(kernels.len());
+        for (first, part) in (0..blocks)
+            .step_by(at_once)
+            .flat_map(|first| (0..parts).map(move |part| (first, part)))
+        {
+            let columns = split(output.width, parts, part);
+            let output_block = 2 * group + first;
+            let tile = Tile {
+                input: input.wrapping_add(columns.start * stride * block),
+                taps: self.taps[taps.clone()].as_ptr(),
+                tap_count: taps.len(),
+                depth: block,
+                weights: memory.weights.wrapping_add(weights + first * LANES),
+                weight_stride,
+                start: if taps.start == 0 && !self.accumulate {
+                    Start::Bias(
+                        memory
+                            .weights
+                            .wrapping_add(packed.bias + output_block * LANES),
+                    )
+                } else {
+                    Start::Output
+                },
+                output: memory
+                    .arena
+                    .wrapping_add(output.at(output_block, row, columns.start)),
+                output_stride: output.block_stride,
+                finish: if taps.end == self.taps.len() {
+                    epilogue.at(memory, output_block, row, columns.start)
+                } else {
+                    Finish::NOTHING
+                },
+            };
+            // SAFETY: the views lie in the arena, and the weights were packed for these taps and groups.
+            unsafe { kernels[columns.len() - 1](&tile) }
+        }
+    }
+
+    /// Turns `rows` rows of the input from `corner` on into pairs.
+    ///
+    /// # Safety
+    /// As [`Step::run`](super::Step::run); the rows lie within the input's border.
+    unsafe fn convert(&self, pairs: &View, corner: usize, rows: usize, memory: &Memory) {
+        let Operands { input, kernel, .. } = self.operands;
+        let pixels = input.width + kernel - 1;
+        for block in 0..input.blocks() {
+            for row in 0..rows {
+                let source = corner + block * input.block_stride + row * input.row_stride;
+                let target = block * pairs.block_stride + row * pairs.row_stride;
+                // SAFETY: the caller's promise; the scratch has `scratch()` floats.
+                unsafe {
+                    memory.kernels.to_pairs(
+                        memory.arena.add(source),
+                        memory.scratch.add(target),
+                        pixels,
+                    );
                 }
             }
         }
     }
 }
-
-const _: () = assert!(GROUP == 2 * LANES, "a group is two blocks");

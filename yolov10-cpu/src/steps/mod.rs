@@ -16,7 +16,7 @@ use std::ops::Range;
 pub(crate) use attention::{Attend, Heads, PackHeads};
 pub(crate) use border::Border;
 pub(crate) use depthwise::Depthwise;
-pub(crate) use direct::{Direct, Operands};
+pub(crate) use direct::{Direct, Factors, Operands};
 pub(crate) use gather::{Gather, Part};
 pub(crate) use maps::{MaxPool, Sum, Upsample};
 pub(crate) use winograd::Winograd;
@@ -66,6 +66,7 @@ impl Step {
     /// Floats of scratch that each thread needs.
     pub fn scratch(&self) -> usize {
         match self {
+            Step::Direct(step) => step.scratch(),
             Step::Winograd(step) => step.scratch(),
             Step::MaxPool(step) => step.scratch(),
             Step::Attend(step) => step.scratch(),
