@@ -1,13 +1,13 @@
-//! The command line: its commands, and the options that several of them share.
+//! The command line: its commands.
 
 use clap::{Parser, Subcommand};
 
 use crate::outcome::EXIT_CODES;
-use crate::{convert, info, run};
+use crate::{bench, convert, doctor, info, manual, run, val, version};
 
 /// YOLOv10 object detection: one native program, from the original .pt and a picture to boxes.
 #[derive(Parser)]
-#[command(name = "yolo10-burn", version, after_help = EXIT_CODES)]
+#[command(name = "yolo10-burn", version, long_version = version::long(), after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -19,4 +19,10 @@ pub enum Command {
     Run(Box<run::Args>),
     Convert(convert::Args),
     Info(info::Args),
+    #[command(after_help = EXIT_CODES)]
+    Val(Box<val::Args>),
+    Bench(bench::Args),
+    Doctor(doctor::Args),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }

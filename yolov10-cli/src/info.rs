@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use yolov10_model::{Inventory, Size, Step};
 
-use crate::demo;
-use crate::model::{self, InputSize};
+use crate::engine_args::InputSize;
+use crate::model;
 use crate::outcome::Outcome;
 
 /// The reference counts these fixed weights of the box distribution; they are no tensor here.
@@ -50,9 +50,7 @@ struct Info<'a> {
 
 pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref();
-    let name = path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| {
-        path.display().to_string()
-    });
+    let name = model::name_of(path);
     let weights = model::load(path)?;
     let trained = weights
         .trained_size()

@@ -3,17 +3,26 @@
 //! `main` maps what happened to exit codes. Results go to stdout, everything else to stderr.
 
 mod args;
+mod bench;
 mod convert;
 mod demo;
+mod doctor;
 mod draw;
+mod engine_args;
+mod ffmpeg;
 mod info;
 mod interrupt;
+mod manual;
 mod message;
 mod model;
 mod outcome;
 mod output;
+mod release;
 mod run;
 mod source;
+mod val;
+mod version;
+mod web;
 mod words;
 
 use std::io;
@@ -44,6 +53,11 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Run(args) => run::run(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Info(args) => info::info(&args),
+        Command::Val(args) => val::val(&args),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     }
 }
 

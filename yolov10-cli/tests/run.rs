@@ -288,7 +288,7 @@ fn an_empty_folder_and_a_pattern_without_a_match_are_errors() {
     for (source, error) in [
         (
             "folder",
-            "error: folder: no picture in this folder, expected files ending in bmp, gif, jpeg, ",
+            "error: folder: no picture or video in this folder, expected files ending in bmp, gif, jpeg, ",
         ),
         ("*.jpg", "error: *.jpg: no file matches this pattern"),
     ] {

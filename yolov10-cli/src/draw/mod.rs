@@ -7,6 +7,7 @@ use image::{Rgb, RgbImage};
 use yolov10_model::{Detection, Rect};
 
 use palette::{class_color, ink_on};
+pub use text::FONT;
 use text::Lettering;
 
 /// A line is this share of the picture's mean side, and no thinner than two pixels: as in the reference.

@@ -5,7 +5,8 @@
 use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
 use image::{Pixel, Rgb, RgbImage};
 
-const FONT: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
+/// The font file.
+pub const FONT: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
 
 /// Writes into pictures.
 #[derive(Clone)]

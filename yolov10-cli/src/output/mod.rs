@@ -1,6 +1,7 @@
-//! What a run leaves on disk: annotated pictures, labels, crops, tables.
+//! What a run leaves on disk: annotated pictures, films, labels, crops, tables.
 
 mod crops;
+mod film;
 mod folder;
 mod labels;
 mod picture;
@@ -8,6 +9,7 @@ mod tables;
 mod whole;
 
 pub use crops::save_crops;
+pub use film::Films;
 pub use folder::RunFolder;
 pub use labels::{Scores, save_labels};
 pub use picture::{extension_for, save_picture};

@@ -13,14 +13,13 @@ const JPEG_QUALITY: u8 = 95;
 /// Written as they came; everything else becomes a PNG. WebP is written without loss.
 const WRITABLE: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// The extension of the file for a picture that was read from `name`.
-pub fn extension_for(name: &str) -> &str {
-    let extension = Path::new(name)
-        .extension()
-        .and_then(|extension| extension.to_str());
-    let is_writable =
-        |extension: &&str| WRITABLE.contains(&extension.to_ascii_lowercase().as_str());
-    extension.filter(is_writable).unwrap_or("png")
+/// The extension of the file for a picture that came with this one.
+pub fn extension_for(extension: &str) -> &str {
+    if WRITABLE.contains(&extension) {
+        extension
+    } else {
+        "png"
+    }
 }
 
 /// Writes a picture in the format that the path's extension names.

@@ -41,6 +41,11 @@ impl WholeFile {
         file.keep()
     }
 
+    /// Where the file is until it is kept, for a program that writes it in our place.
+    pub fn path_for_others(&self) -> &Path {
+        self.writer.get_ref().path()
+    }
+
     /// The file is complete: gives it its name, in place of an older one.
     pub fn keep(self) -> Result<()> {
         let name = || self.path.display().to_string();

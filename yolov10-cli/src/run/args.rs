@@ -1,30 +1,28 @@
 //! The options of `run`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::draw::{Label, Style};
-use crate::model::EngineArgs;
+use crate::engine_args::EngineArgs;
 use crate::output::Scores;
 
 /// Find objects in pictures.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Files, folders, "patterns*", .txt or .csv lists, or - for a picture or a list on stdin; the built-in picture if left out.
+    /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture or a list on stdin; the built-in picture if left out.
     ///
-    /// Words like conf=0.5 are taken as --conf 0.5, and source=, model= as well.
+    /// With ffmpeg installed also videos, rtsp:// streams and cameras by number. Words like conf=0.5 are taken as --conf 0.5, and source=, model= as well.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
-    #[command(flatten)]
-    pub selection: SelectionArgs,
     /// Search folders within folders.
     #[arg(long)]
     pub recursive: bool,
-    #[command(flatten)]
-    pub saving: SavingArgs,
-    #[command(flatten)]
-    pub drawing: DrawingArgs,
+    /// Of videos and animations, every Nth frame.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub vid_stride: NonZeroUsize,
     /// One JSON object per picture and line on stdout.
     #[arg(long)]
     pub json: bool,
@@ -37,6 +35,12 @@ pub struct Args {
     /// Exit code 1 if nothing is found in any picture.
     #[arg(long)]
     pub fail_empty: bool,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub saving: SavingArgs,
+    #[command(flatten)]
+    pub drawing: DrawingArgs,
 }
 
 /// Which detections count.
@@ -58,10 +62,10 @@ pub struct SelectionArgs {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Files")]
 pub struct SavingArgs {
-    /// Write annotated pictures (the default).
+    /// Write annotated pictures and videos (the default).
     #[arg(long, overrides_with = "no_save")]
     pub save: bool,
-    /// Write no annotated pictures.
+    /// Write no annotated pictures and videos.
     #[arg(long)]
     pub no_save: bool,
     /// Write a YOLO label file per picture, labels/*.txt.
@@ -134,7 +138,8 @@ impl DrawingArgs {
     }
 }
 
-fn parse_confidence(text: &str) -> Result<f32, String> {
+/// A score from 0 to 1.
+pub fn parse_confidence(text: &str) -> Result<f32, String> {
     let confidence = text
         .parse()
         .ok()

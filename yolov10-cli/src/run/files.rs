@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
@@ -10,8 +11,9 @@ use image::RgbImage;
 use super::args::{Args, SavingArgs};
 use super::report::{Form, Searched};
 use crate::draw::Artist;
+use crate::message;
 use crate::output::{
-    CocoResults, CsvTable, RunFolder, extension_for, save_crops, save_labels, save_picture,
+    CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture,
 };
 use crate::source::{About, Item};
 
@@ -22,6 +24,7 @@ pub struct Files<'a> {
     class_names: &'a [String],
     folder: Option<RunFolder>,
     labels: AtomicUsize,
+    verbose: bool,
 }
 
 impl<'a> Files<'a> {
@@ -40,6 +43,7 @@ impl<'a> Files<'a> {
             class_names,
             folder,
             labels: AtomicUsize::new(0),
+            verbose: args.verbose,
         })
     }
 
@@ -49,31 +53,53 @@ impl<'a> Files<'a> {
         about: &About,
         mut picture: RgbImage,
         searched: Searched,
-    ) -> Result<Searched> {
+    ) -> Result<Written> {
         let Some(folder) = &self.folder else {
-            return Ok(searched);
+            return Ok(Written {
+                searched,
+                frame: None,
+            });
         };
         let detections = &searched.detections;
         let stem = about.file_stem();
         if self.wanted.save_txt {
             let path = folder.subfolder("labels")?.join(format!("{stem}.txt"));
             save_labels(&path, detections, searched.size, self.wanted.scores())?;
+            self.wrote(&path);
             self.labels
                 .fetch_add(usize::from(!detections.is_empty()), Ordering::Relaxed);
         }
         if self.wanted.save_crop {
             save_crops(folder, &stem, &picture, detections, self.class_names)?;
         }
-        if !self.wanted.no_save {
-            self.artist.draw(&mut picture, detections);
-            save_picture(
-                &folder
-                    .path()
-                    .join(format!("{stem}.{}", extension_for(&about.name))),
-                &picture,
-            )?;
+        if self.wanted.no_save {
+            return Ok(Written {
+                searched,
+                frame: None,
+            });
         }
-        Ok(searched)
+        self.artist.draw(&mut picture, detections);
+        if about.frame.is_some() {
+            return Ok(Written {
+                searched,
+                frame: Some(picture),
+            });
+        }
+        let path = folder
+            .path()
+            .join(format!("{stem}.{}", extension_for(&about.extension)));
+        save_picture(&path, &picture)?;
+        self.wrote(&path);
+        Ok(Written {
+            searched,
+            frame: None,
+        })
+    }
+
+    fn wrote(&self, path: &Path) {
+        if self.verbose {
+            message::note(format_args!("wrote {}", path.display()));
+        }
     }
 
     /// Says where everything went.
@@ -97,42 +123,58 @@ impl<'a> Files<'a> {
     }
 }
 
-/// The files that gather the detections of all pictures.
-pub struct Tables<'a> {
-    csv: Option<CsvTable>,
-    coco: Option<CocoResults>,
-    class_names: &'a [String],
+/// A picture whose own files are written.
+pub struct Written {
+    searched: Searched,
+    /// The annotated frame of a film: it waits for those before it.
+    frame: Option<RgbImage>,
 }
 
-impl<'a> Tables<'a> {
-    pub fn create(files: &Files<'a>) -> Result<Self> {
+/// The files that are made of many pictures: films and tables.
+pub struct Gathered<'a> {
+    files: &'a Files<'a>,
+    films: Films,
+    csv: Option<CsvTable>,
+    coco: Option<CocoResults>,
+}
+
+impl<'a> Gathered<'a> {
+    pub fn create(files: &'a Files<'a>) -> Result<Self> {
         let path = |name: &str| files.folder.as_ref().map(|folder| folder.path().join(name));
-        let class_names = files.class_names;
         let csv = path("predictions.csv").filter(|_| files.wanted.save_csv);
         let coco = path("predictions.json").filter(|_| files.wanted.save_json);
+        let coco = coco.map(|path| CocoResults::create(&path, files.class_names));
         Ok(Self {
+            files,
+            films: Films::default(),
             csv: csv.map(|path| CsvTable::create(&path)).transpose()?,
-            coco: coco
-                .map(|path| CocoResults::create(&path, class_names))
-                .transpose()?,
-            class_names,
+            coco: coco.transpose()?,
         })
     }
 
-    pub fn add(&mut self, item: &Item<Searched>) -> Result<()> {
+    /// Adds the next picture, in the order of the sources.
+    pub fn add(&mut self, item: Item<Written>) -> Result<Item<Searched>> {
+        let item = item.then(|about, Written { searched, frame }| {
+            if let (Some(frame), Some(folder)) = (frame, &self.files.folder) {
+                self.films.add(folder, about, frame)?;
+            }
+            Ok(searched)
+        });
         for detection in item.value.iter().flat_map(|searched| &searched.detections) {
             if let Some(table) = &mut self.csv {
-                table.add(&item.about, detection, &self.class_names[detection.class])?;
+                let name = &self.files.class_names[detection.class];
+                table.add(&item.about, detection, name)?;
             }
             if let Some(results) = &mut self.coco {
                 results.add(&item.about, detection)?;
             }
         }
-        Ok(())
+        Ok(item)
     }
 
     /// Gives the files their names: they are complete.
-    pub fn keep(self) -> Result<()> {
+    pub fn keep(mut self) -> Result<()> {
+        self.films.finish()?;
         self.csv.map_or(Ok(()), CsvTable::keep)?;
         self.coco.map_or(Ok(()), CocoResults::keep)
     }

@@ -10,19 +10,23 @@ mod pipeline;
 mod progress;
 mod report;
 
+use std::num::NonZeroUsize;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use image::RgbImage;
 use yolov10_model::{Detector, Selection, Size};
 
-pub use args::Args;
 use args::SelectionArgs;
-use files::{Files, Tables};
-use pipeline::stage;
+pub use args::{Args, parse_confidence};
+use files::{Files, Gathered, Written};
+pub use pipeline::stage;
+pub use progress::Progress;
 use report::{Form, Reporter, Searched};
 
 use crate::interrupt::Interrupt;
+use crate::model::Setup;
 use crate::outcome::Outcome;
 use crate::source::{Content, Depth, Item, Source, expand, items};
 use crate::{demo, message};
@@ -32,12 +36,28 @@ const MOST_LANES: usize = 4;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let interrupt = Interrupt::catch()?;
-    note_what_is_built_in(args);
-    let weights = args.engine.load_weights()?;
+    let started = Instant::now();
+    let setup = args.engine.setup();
+    note_what_is_built_in(args, &setup);
+    let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let selection = selection(&args.selection, &class_names)?;
-    let detector = args.engine.detector(weights, selection)?;
+    let detector = setup.detector(&weights, selection)?;
+    if args.verbose {
+        let variant = weights
+            .metadata()
+            .get("variant")
+            .map_or("custom", String::as_str);
+        let (name, device) = (setup.weights_name(), setup.device);
+        let (classes, time) = (class_names.len(), started.elapsed().as_millis());
+        message::note(format_args!(
+            "{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"
+        ));
+    }
+    // The detector has its own copy.
+    drop(weights);
+    // Not before: while weights are loaded, Ctrl-C simply ends the program.
+    let interrupt = Interrupt::catch()?;
     let sources = sources(args);
     let form = match (args.json, args.quiet) {
         (true, _) => Form::Json,
@@ -46,17 +66,18 @@ pub fn run(args: &Args) -> Result<Outcome> {
     };
     let mut reporter = Reporter::new(form, &class_names, sources.len());
     let files = Files::prepare(args, &class_names)?;
-    let mut tables = Tables::create(&files)?;
+    let mut gathered = Gathered::create(&files)?;
     let search = Search {
         detector,
         sources,
+        stride: args.vid_stride,
         interrupt: interrupt.clone(),
     };
     search.each(&files, |item| {
-        tables.add(&item)?;
+        let item = gathered.add(item)?;
         reporter.report(&item)
     })?;
-    tables.keep()?;
+    gathered.keep()?;
     let tally = reporter.finish()?;
     files.summarize(form)?;
     Ok(match tally {
@@ -70,6 +91,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
 struct Search {
     detector: Detector,
     sources: Vec<Source>,
+    stride: NonZeroUsize,
     interrupt: Interrupt,
 }
 
@@ -78,41 +100,45 @@ impl Search {
     fn each(
         self,
         files: &Files,
-        mut report: impl FnMut(Item<Searched>) -> Result<()>,
+        mut report: impl FnMut(Item<Written>) -> Result<()>,
     ) -> Result<()> {
         let Self {
             mut detector,
             sources,
+            stride,
             interrupt,
         } = self;
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let lanes = cores.div_ceil(2).min(MOST_LANES);
+        let lanes = lanes();
         thread::scope(|scope| {
             let decode = |item: Item<Content>| item.then(|_, content| content.decode());
             let (mut to_decoders, decoded) = stage(scope, lanes, decode);
             let write = |item: Item<(RgbImage, Searched)>| {
                 item.then(|about, (picture, searched)| files.write(about, picture, searched))
             };
-            let (mut to_writers, written) = stage(scope, lanes, write);
+            let (mut to_writers, mut written) = stage(scope, lanes, write);
             scope.spawn(move || {
-                let wanted = items(sources).take_while(|_| !interrupt.is_pressed());
-                wanted
-                    .map(|item| to_decoders.deal(item))
-                    .find(Result::is_err)
+                let mut wanted = items(sources, stride).take_while(|_| !interrupt.is_pressed());
+                wanted.try_for_each(|item| to_decoders.deal(item))
             });
             scope.spawn(move || {
-                let searched =
-                    decoded.map(|item| item.then(|_, picture| detect(&mut detector, picture)));
-                searched
-                    .map(|item| to_writers.deal(item))
-                    .find(Result::is_err)
+                let search =
+                    |item: Item<RgbImage>| item.then(|_, picture| detect(&mut detector, picture));
+                decoded
+                    .map(search)
+                    .try_for_each(|item| to_writers.deal(item))
             });
-            written
-                .map(&mut report)
-                .find(Result::is_err)
-                .unwrap_or(Ok(()))
+            // Dropped when a report fails, which ends the stages before.
+            let result = written.try_for_each(&mut report);
+            drop(written);
+            result
         })
     }
+}
+
+/// How many threads a stage beside the engine gets.
+pub fn lanes() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.div_ceil(2).min(MOST_LANES)
 }
 
 fn detect(detector: &mut Detector, picture: RgbImage) -> Result<(RgbImage, Searched)> {
@@ -152,11 +178,11 @@ fn sources(args: &Args) -> Vec<Source> {
     )
 }
 
-fn note_what_is_built_in(args: &Args) {
+fn note_what_is_built_in(args: &Args, setup: &Setup) {
     if args.quiet {
         return;
     }
-    if args.engine.weights.is_none() {
+    if setup.weights.is_none() {
         message::note(format_args!(
             "no --weights: using the {}, which knows drawn street scenes and little else; \
              pass real ones with --weights yolov10n.pt",

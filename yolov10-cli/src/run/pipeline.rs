@@ -3,7 +3,7 @@
 //! A stage deals its input to its lanes in turn and collects their output in turn, so that the order of results is
 //! the order of the input without a buffer that could grow. When a receiver is dropped, everything before it stops.
 
-use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
 /// What may wait between two stages, per lane.
@@ -20,6 +20,10 @@ pub struct Collector<T> {
     lanes: Vec<Receiver<T>>,
     turn: usize,
 }
+
+/// Nobody wants the results any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Closed;
 
 /// Starts a stage: `lanes` threads that each apply `work` to what they are dealt.
 pub fn stage<'scope, I, O, W>(
@@ -41,7 +45,7 @@ where
                 inbox
                     .into_iter()
                     .map(work)
-                    .try_for_each(|result| outbox.send(result))
+                    .try_for_each(|result| outbox.send(result).map_err(|_| Closed))
             });
             (input, output)
         })
@@ -59,9 +63,9 @@ where
 }
 
 impl<T> Dealer<T> {
-    /// Waits until the lane whose turn it is has room; fails when nobody wants the results any more.
-    pub fn deal(&mut self, item: T) -> Result<(), SendError<T>> {
-        self.lanes[self.turn].send(item)?;
+    /// Waits until the lane whose turn it is has room.
+    pub fn deal(&mut self, item: T) -> Result<(), Closed> {
+        self.lanes[self.turn].send(item).map_err(|_| Closed)?;
         self.turn = (self.turn + 1) % self.lanes.len();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Animated GIF and WebP: their frames as whole pictures.
+//! Sources of many frames: animated GIF and WebP, decoded here, and whatever ffmpeg reads.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,11 +9,16 @@ use anyhow::Result;
 use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder, DynamicImage, ImageFormat, ImageReader, RgbImage};
 
-/// Frames in order, each with the time it is shown.
-pub type Frames = Box<dyn Iterator<Item = Result<(RgbImage, Duration)>>>;
+/// Frames that are read one after another.
+pub struct Animation {
+    /// Each with the time it is shown.
+    pub frames: Box<dyn Iterator<Item = Result<(RgbImage, Duration)>>>,
+    /// How many there will be, where that is known.
+    pub total: Option<usize>,
+}
 
-/// The frames of a file; `None` if it has no more than one.
-pub fn open(path: &Path) -> Result<Option<Frames>> {
+/// The frames of a GIF or WebP file; `None` if it has no more than one.
+pub fn open(path: &Path) -> Result<Option<Animation>> {
     let reader = || Ok::<_, std::io::Error>(BufReader::new(File::open(path)?));
     let mut frames = match ImageReader::new(reader()?).with_guessed_format()?.format() {
         Some(ImageFormat::Gif) => GifDecoder::new(reader()?)?.into_frames(),
@@ -24,13 +29,13 @@ pub fn open(path: &Path) -> Result<Option<Frames>> {
     let (Some(Ok(first)), Some(second)) = (frames.next(), frames.next()) else {
         return Ok(None);
     };
-    let frames = [Ok(first), second].into_iter().chain(frames);
-    Ok(Some(Box::new(frames.map(|frame| {
+    let frames = [Ok(first), second].into_iter().chain(frames).map(|frame| {
         let frame = frame?;
-        let duration = Duration::from(frame.delay());
-        Ok((
-            DynamicImage::from(frame.into_buffer()).into_rgb8(),
-            duration,
-        ))
-    }))))
+        let shown = Duration::from(frame.delay());
+        Ok((DynamicImage::from(frame.into_buffer()).into_rgb8(), shown))
+    });
+    Ok(Some(Animation {
+        frames: Box::new(frames),
+        total: None,
+    }))
 }

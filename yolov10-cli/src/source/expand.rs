@@ -7,14 +7,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use walkdir::WalkDir;
 
-use super::{PICTURE_EXTENSIONS, Source, read_all};
+use super::video::{STREAM_SCHEMES, VIDEO_EXTENSIONS, Video};
+use super::{Source, read_all};
 
 /// Stands for stdin.
 const STDIN: &str = "-";
+/// File names that end so are pictures.
+const PICTURE_EXTENSIONS: [&str; 8] = ["bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 /// File names that end so are lists of sources.
 const LIST_EXTENSIONS: [&str; 2] = ["csv", "txt"];
 /// Pictures that may have several frames.
 const ANIMATION_EXTENSIONS: [&str; 2] = ["gif", "webp"];
+/// Addresses that start so are pictures, unless they end as videos do.
+const WEB_SCHEMES: [&str; 2] = ["http://", "https://"];
+/// What ends so names the pieces of a video.
+const PLAYLIST_EXTENSION: &str = "m3u8";
 /// The characters that make a word a pattern.
 const PATTERN: [char; 3] = ['*', '?', '['];
 
@@ -81,15 +88,41 @@ impl Expansion {
                 }
             };
         }
-        match word.to_str() {
-            Some(pattern) if pattern.contains(PATTERN) => self.add_pattern(pattern),
-            _ => bail!("no such file or folder"),
+        let Some(text) = word.to_str() else {
+            bail!("no such file or folder")
+        };
+        self.add_other(text)
+    }
+
+    /// What is no file: an address, a camera's number, a pattern.
+    fn add_other(&mut self, word: &str) -> Result<()> {
+        let starts_with = |schemes: &[&str]| schemes.iter().any(|scheme| word.starts_with(scheme));
+        if starts_with(&WEB_SCHEMES) {
+            let address = Path::new(word.split(['?', '#']).next().unwrap_or(word));
+            let is_video = has_extension(address, &VIDEO_EXTENSIONS)
+                || has_extension(address, &[PLAYLIST_EXTENSION]);
+            self.sources.push(if is_video {
+                Source::Video(Video::stream(word))
+            } else {
+                Source::Url(word.to_owned())
+            });
+        } else if starts_with(&STREAM_SCHEMES) {
+            self.sources.push(Source::Video(Video::stream(word)));
+        } else if let Ok(number) = word.parse() {
+            self.sources.push(Source::Video(Video::camera(number)));
+        } else if word.contains(PATTERN) {
+            self.add_pattern(word)?;
+        } else {
+            bail!("no such file or folder");
         }
+        Ok(())
     }
 
     fn add_file(&mut self, path: PathBuf) {
         self.sources
-            .push(if has_extension(&path, &ANIMATION_EXTENSIONS) {
+            .push(if has_extension(&path, &VIDEO_EXTENSIONS) {
+                Source::Video(Video::file(&path))
+            } else if has_extension(&path, &ANIMATION_EXTENSIONS) {
                 Source::Animation(path)
             } else {
                 Source::Picture(path)
@@ -108,10 +141,7 @@ impl Expansion {
             .sort_by_file_name()
         {
             match entry {
-                Ok(entry)
-                    if entry.file_type().is_file()
-                        && has_extension(entry.path(), &PICTURE_EXTENSIONS) =>
-                {
+                Ok(entry) if entry.file_type().is_file() && is_searched(entry.path()) => {
                     self.add_file(entry.into_path());
                 }
                 Ok(_) => (),
@@ -126,7 +156,7 @@ impl Expansion {
         }
         if self.sources.len() == before {
             bail!(
-                "no picture in this folder, expected files ending in {}",
+                "no picture or video in this folder, expected files ending in {}",
                 PICTURE_EXTENSIONS.join(", ")
             );
         }
@@ -223,6 +253,11 @@ fn beside(folder: &Path, line: &str) -> PathBuf {
     } else {
         path.to_owned()
     }
+}
+
+/// Whether a folder's file is meant, when the folder is named.
+fn is_searched(path: &Path) -> bool {
+    has_extension(path, &PICTURE_EXTENSIONS) || has_extension(path, &VIDEO_EXTENSIONS)
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {

@@ -1,75 +1,78 @@
 //! From sources to items: animations become frames, and everything gets a name of its own.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::animation::{self, Frames};
+use super::animation::{self, Animation};
 use super::{About, Content, Frame, Item, Source};
 
-/// The pictures of `sources`, one after another, animations frame by frame.
-pub fn items(sources: Vec<Source>) -> impl Iterator<Item = Item<Content>> {
+/// The pictures of `sources`, one after another; of animations every `stride`th frame.
+pub fn items(sources: Vec<Source>, stride: NonZeroUsize) -> impl Iterator<Item = Item<Content>> {
     let mut stems = Stems::default();
     sources
         .into_iter()
         .zip(1..)
         .flat_map(move |(source, index)| {
-            let (name, path, content) = opened(source);
-            let stem = stems.claim(&path);
+            let name = source.name();
+            let (stem, extension) = file_name(&name);
             let about = About {
                 index,
                 name,
-                stem,
+                stem: stems.claim(stem),
+                extension,
                 frame: None,
             };
-            match content {
-                Opened::One(value) => Items::One(Some(Item { about, value })),
-                Opened::Many(frames) => Items::Many {
+            match opened(source) {
+                Ok(Opened::One(content)) => Items::One(Some(Item {
                     about,
-                    frames,
-                    number: 0,
+                    value: Ok(content),
+                })),
+                Ok(Opened::Many(animation)) => Items::Many {
+                    about,
+                    animation,
+                    stride,
+                    read: 0,
                 },
+                Err(error) => Items::One(Some(Item {
+                    about,
+                    value: Err(error),
+                })),
             }
         })
 }
 
 enum Opened {
-    One(Result<Content>),
-    Many(Frames),
+    One(Content),
+    Many(Animation),
 }
 
-fn opened(source: Source) -> (String, PathBuf, Opened) {
-    let (name, path, value) = match source {
-        Source::Picture(path) => (
-            path.display().to_string(),
-            path.clone(),
-            Ok(Content::File(path)),
-        ),
-        Source::Animation(path) => {
-            let name = path.display().to_string();
-            match animation::open(&path) {
-                Ok(Some(frames)) => return (name, path, Opened::Many(frames)),
-                Ok(None) => (name, path.clone(), Ok(Content::File(path))),
-                Err(error) => (name, path, Err(error)),
-            }
-        }
-        Source::Bytes { name, bytes } => {
-            let path = if name == "-" { "stdin" } else { name };
-            (name.to_owned(), path.into(), Ok(Content::Bytes(bytes)))
-        }
-        Source::Broken { name, error } => (name.clone(), name.into(), Err(error)),
-    };
-    (name, path, Opened::One(value))
+fn opened(source: Source) -> Result<Opened> {
+    Ok(match source {
+        Source::Picture(path) => Opened::One(Content::File(path)),
+        Source::Animation(path) => match animation::open(&path)? {
+            Some(animation) => Opened::Many(animation),
+            None => Opened::One(Content::File(path)),
+        },
+        Source::Video(video) => Opened::Many(video.open()?),
+        Source::Url(url) => Opened::One(Content::Url(url)),
+        Source::Bytes { bytes, .. } => Opened::One(Content::Bytes(bytes)),
+        Source::Broken { error, .. } => return Err(error),
+    })
 }
 
+/// What one source gives.
 enum Items {
     One(Option<Item<Content>>),
     Many {
         about: About,
-        frames: Frames,
-        number: usize,
+        animation: Animation,
+        stride: NonZeroUsize,
+        read: usize,
     },
 }
 
@@ -81,28 +84,36 @@ impl Iterator for Items {
             Self::One(item) => item.take(),
             Self::Many {
                 about,
-                frames,
-                number,
-            } => {
-                let frame = frames.next()?;
-                *number += 1;
-                let (duration, value) = match frame {
-                    Ok((picture, duration)) => (duration, Ok(Content::Frame(picture))),
-                    Err(error) => (Duration::ZERO, Err(error)),
+                animation,
+                stride,
+                read,
+            } => loop {
+                let frame = animation.frames.next()?;
+                *read += 1;
+                // The first one is wanted; what is broken is told, wanted or not.
+                if frame.is_ok() && !(*read - 1).is_multiple_of(stride.get()) {
+                    continue;
+                }
+                let (value, shown) = match frame {
+                    Ok((picture, shown)) => {
+                        (Ok(Content::Frame(picture)), shown * stride.get() as u32)
+                    }
+                    Err(error) => (Err(error), Duration::ZERO),
                 };
+                let total = animation.total.map(|total| total.div_ceil(stride.get()));
                 let frame = Some(Frame {
-                    number: *number,
-                    total: None,
-                    duration,
+                    number: (*read).div_ceil(stride.get()),
+                    total,
+                    shown,
                 });
-                Some(Item {
+                return Some(Item {
                     about: About {
                         frame,
                         ..about.clone()
                     },
                     value,
-                })
-            }
+                });
+            },
         }
     }
 }
@@ -112,11 +123,8 @@ impl Iterator for Items {
 struct Stems(HashMap<String, usize>);
 
 impl Stems {
-    /// The stem of `path`, with a number where another source had it before.
-    fn claim(&mut self, path: &Path) -> String {
-        let stem = path
-            .file_stem()
-            .map_or("picture".into(), |stem| stem.to_string_lossy().into_owned());
+    /// This stem, with a number where another source had it before.
+    fn claim(&mut self, stem: String) -> String {
         let mut free = stem.clone();
         while self.0.contains_key(&free) {
             let number = self.0.entry(stem.clone()).or_insert(2);
@@ -128,6 +136,26 @@ impl Stems {
     }
 }
 
+/// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
+fn file_name(name: &str) -> (String, String) {
+    let path = Path::new(match name.split_once("://") {
+        Some((_, address)) => address.split(['?', '#']).next().unwrap_or(address),
+        None => name,
+    });
+    let is_harmful = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
+    let part = |part: Option<&OsStr>| {
+        part.unwrap_or_default()
+            .to_string_lossy()
+            .replace(is_harmful, "_")
+    };
+    let stem = match part(path.file_stem()) {
+        stem if stem == "-" => "stdin".to_owned(),
+        stem if stem.is_empty() => "picture".to_owned(),
+        stem => stem,
+    };
+    (stem, part(path.extension()).to_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,8 +163,27 @@ mod tests {
     #[test]
     fn sources_of_one_name_get_names_of_their_own() {
         let mut stems = Stems::default();
-        let claimed = ["a/bus.jpg", "b/bus.jpg", "bus-2.png", "bus.png"]
-            .map(|path| stems.claim(Path::new(path)));
+        let claimed = ["bus", "bus", "bus-2", "bus"].map(|stem| stems.claim(stem.to_owned()));
         assert_eq!(claimed, ["bus", "bus-2", "bus-2-2", "bus-3"]);
+    }
+
+    #[test]
+    fn every_kind_of_name_has_a_stem() {
+        for (name, stem, extension) in [
+            ("a/bus.JPG", "bus", "jpg"),
+            ("https://example.org/a/bus.jpg?size=large#top", "bus", "jpg"),
+            ("https://example.org/", "example", "org"),
+            ("rtsp://camera:554/live", "live", ""),
+            ("-", "stdin", ""),
+            ("0", "0", ""),
+            ("..", "picture", ""),
+            ("a:b.png", "a_b", "png"),
+        ] {
+            assert_eq!(
+                file_name(name),
+                (stem.to_owned(), extension.to_owned()),
+                "{name}"
+            );
+        }
     }
 }

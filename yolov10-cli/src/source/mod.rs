@@ -9,6 +9,7 @@
 mod animation;
 mod expand;
 mod items;
+mod video;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -20,15 +21,14 @@ use anyhow::{Result, ensure};
 use image::RgbImage;
 use yolov10_model::decode_picture;
 
+use crate::web;
+
 pub use expand::{Depth, expand};
 pub use items::items;
+use video::Video;
 
 /// Bytes of a picture file, or of a list, at most.
 const LARGEST_FILE: u64 = 1 << 30;
-/// File names that end so are pictures.
-pub const PICTURE_EXTENSIONS: [&str; 8] =
-    ["bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
-
 /// One thing to search, in the order given.
 #[derive(Debug)]
 pub enum Source {
@@ -36,6 +36,10 @@ pub enum Source {
     Picture(PathBuf),
     /// A file that may have several frames.
     Animation(PathBuf),
+    /// A video file, a stream or a camera.
+    Video(Video),
+    /// The address of a picture.
+    Url(String),
     /// A picture in memory.
     Bytes {
         /// What results call it.
@@ -70,6 +74,8 @@ pub struct About {
     pub name: String,
     /// The name of what is written for its source, without folder and extension; no other source has it.
     pub stem: String,
+    /// The extension of its name, in small letters; empty where it has none.
+    pub extension: String,
     /// Where it stands in its source, if that has many.
     pub frame: Option<Frame>,
 }
@@ -82,7 +88,7 @@ pub struct Frame {
     /// How many there are, where that is known.
     pub total: Option<usize>,
     /// How long it is shown.
-    pub duration: Duration,
+    pub shown: Duration,
 }
 
 /// A picture that may still have to be read.
@@ -92,6 +98,8 @@ pub enum Content {
     File(PathBuf),
     /// A file in memory.
     Bytes(Cow<'static, [u8]>),
+    /// An address.
+    Url(String),
     /// A frame of an animation.
     Frame(RgbImage),
 }
@@ -103,6 +111,19 @@ impl<T> Item<T> {
         Item {
             about: self.about,
             value,
+        }
+    }
+}
+
+impl Source {
+    /// What results call it.
+    fn name(&self) -> String {
+        match self {
+            Self::Picture(path) | Self::Animation(path) => path.display().to_string(),
+            Self::Video(video) => video.name.clone(),
+            Self::Url(url) => url.clone(),
+            Self::Bytes { name, .. } => (*name).to_owned(),
+            Self::Broken { name, .. } => name.clone(),
         }
     }
 }
@@ -123,6 +144,7 @@ impl Content {
         let bytes = match self {
             Self::Frame(picture) => return Ok(picture),
             Self::Bytes(bytes) => bytes,
+            Self::Url(url) => web::fetch(&url, LARGEST_FILE)?.into(),
             Self::File(path) => read_all(File::open(path)?)?.into(),
         };
         Ok(decode_picture(&bytes)?)

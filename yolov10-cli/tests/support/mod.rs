@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The drawn street scene that the program carries: 1280x896, in which the demo weights find a dozen things.
-const STREET: &[u8] = include_bytes!("../../../assets/street.jpg");
+pub const STREET: &[u8] = include_bytes!("../../../assets/street.jpg");
 
 /// A working directory of its own, gone at the end.
 pub struct Workplace(TempDir);

@@ -1,0 +1,130 @@
+//! The options that choose weights and engine, as several commands have them.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use yolov10_model::{Device, Fit, Size, cpu::Isa};
+
+use crate::model::Setup;
+
+/// A network input's sides in pixels: from one cell of the coarsest scale to what memory can hold.
+const SIDES: std::ops::RangeInclusive<usize> = 32..=8192;
+
+/// Which weights, and how they run.
+#[derive(Args, Debug)]
+pub struct EngineArgs {
+    /// Weights: a .pt of either lineage, safetensors, a converted file, or one of n, s, m, b, l, x for the authors' own; the built-in demo if left out.
+    #[arg(long, short, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Input size in pixels: a side, or height,width; raised to multiples of 32 [default: what the weights were trained at, else 640].
+    #[arg(long, value_name = "PIXELS")]
+    imgsz: Option<InputSize>,
+    /// Give each picture the smallest input it fits into (the default).
+    #[arg(long, overrides_with = "no_rect")]
+    rect: bool,
+    /// Give each picture the whole of the input size.
+    #[arg(long)]
+    no_rect: bool,
+    /// Where to compute: cpu, flex, cuda, cuda:N or wgpu.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
+    /// Threads of the CPU engine [default: the physical cores this process may use].
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    kernels: KernelArgs,
+}
+
+/// How the CPU engine computes.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct KernelArgs {
+    /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
+    #[arg(long)]
+    pub isa: Option<Isa>,
+    /// Numbers that the CPU engine multiplies; bf16 is faster and less exact, and needs AVX-512 with BF16.
+    #[arg(long, value_enum, default_value_t)]
+    pub dtype: Dtype,
+    /// Compute every convolution as plain sums of products: slower, last digits as by hand.
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// The numbers that convolutions multiply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Dtype {
+    #[default]
+    F32,
+    Bf16,
+}
+
+impl EngineArgs {
+    /// What was chosen.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            weights: self.weights.clone(),
+            input: self.imgsz.map(|InputSize(size)| size),
+            fit: if self.no_rect {
+                Fit::Full
+            } else {
+                Fit::Minimal
+            },
+            device: self.device,
+            threads: self.threads,
+            kernels: self.kernels,
+        }
+    }
+}
+
+/// `640`, or `480,640` for height and width; brackets as Python prints them are welcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputSize(pub Size);
+
+impl FromStr for InputSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides: Vec<usize> = text
+            .trim_matches(['[', ']', '(', ')'])
+            .split([',', 'x'])
+            .map(|side| side.trim().parse().ok().filter(|side| SIDES.contains(side)))
+            .collect::<Option<_>>()
+            .ok_or_else(|| {
+                format!(
+                    "expected sides of {} to {} pixels",
+                    SIDES.start(),
+                    SIDES.end()
+                )
+            })?;
+        match sides[..] {
+            [side] => Ok(Self(Size::square(side))),
+            [height, width] => Ok(Self(Size { height, width })),
+            _ => Err(format!(
+                "expected one side or height,width, found {} numbers",
+                sides.len()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_size_is_a_side_or_height_and_width() {
+        let size = |height, width| Ok(InputSize(Size { height, width }));
+        assert_eq!("640".parse(), size(640, 640));
+        assert_eq!("480,640".parse(), size(480, 640));
+        assert_eq!("[480, 640]".parse(), size(480, 640));
+        assert_eq!("480x640".parse(), size(480, 640));
+        for wrong in ["", "31", "8193", "640,", "1,2,3", "-640", "640.5"] {
+            assert!(wrong.parse::<InputSize>().is_err(), "{wrong}");
+        }
+        assert_eq!(
+            "64,64,64".parse::<InputSize>(),
+            Err("expected one side or height,width, found 3 numbers".to_owned())
+        );
+    }
+}

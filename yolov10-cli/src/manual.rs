@@ -1,0 +1,46 @@
+//! Shell completions and manual pages, made from the same description as the options.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::outcome::Outcome;
+
+/// The program's name, by which shells find completions.
+const NAME: &str = "yolo10-burn";
+
+/// Print completions for a shell: yolo10-burn completions bash > /etc/bash_completion.d/yolo10-burn
+#[derive(clap::Args, Debug)]
+pub struct CompletionsArgs {
+    shell: Shell,
+}
+
+/// Write manual pages, one per command.
+#[derive(clap::Args, Debug)]
+pub struct ManArgs {
+    /// An existing folder to write to, /usr/local/share/man/man1 for instance.
+    folder: PathBuf,
+}
+
+pub fn completions(args: &CompletionsArgs) -> Result<Outcome> {
+    // Into memory first: the generator panics when it can't write.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(Outcome::Done)
+}
+
+pub fn man(args: &ManArgs) -> Result<Outcome> {
+    clap_mangen::generate_to(Cli::command(), &args.folder)
+        .with_context(|| args.folder.display().to_string())?;
+    writeln!(
+        io::stdout(),
+        "Manual pages saved to {}",
+        args.folder.display()
+    )?;
+    Ok(Outcome::Done)
+}

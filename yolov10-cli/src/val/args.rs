@@ -1,0 +1,79 @@
+//! The options of `val`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::engine_args::EngineArgs;
+
+/// Measure a detector on a data set: precision, recall, mAP, confusion matrix, as `yolo val` and COCO have them.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// An ultralytics data set file (.yaml), or COCO annotations (.json), which add COCO's own figures.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Which pictures of a .yaml.
+    #[arg(long, value_enum, default_value_t)]
+    pub split: Split,
+    /// Where the pictures of COCO annotations are [default: beside them, or where COCO's own lie].
+    #[arg(long, value_name = "FOLDER")]
+    pub images: Option<PathBuf>,
+    /// Pictures that share one input size; they are still searched one by one, and the third digit depends on it.
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub batch: NonZeroUsize,
+    /// Scores must be above this, 0 to 1; also for the confusion matrix.
+    #[arg(long, default_value_t = 0.001, value_parser = crate::run::parse_confidence)]
+    pub conf: f32,
+    /// Accepted for `yolo val`'s sake: the one-to-one head needs no suppression of overlaps.
+    #[arg(long)]
+    pub iou: Option<f32>,
+    /// The best so many per picture.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_det: u32,
+    /// Write all detections to predictions.json, in the form of COCO results.
+    #[arg(long)]
+    pub save_json: bool,
+    /// Draw the curves and the confusion matrix.
+    #[arg(long)]
+    pub plots: bool,
+    /// Where the folders of runs are made.
+    #[arg(long, value_name = "FOLDER", default_value = "runs/detect")]
+    pub project: PathBuf,
+    /// The folder of this run; a number is added where it is taken.
+    #[arg(long, value_name = "FOLDER", default_value = "val")]
+    pub name: String,
+    /// Write into the folder even if it is there.
+    #[arg(long)]
+    pub exist_ok: bool,
+    /// One JSON object on stdout in place of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// No row per class.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Split {
+    /// What the detector was trained on.
+    Train,
+    /// What it was tuned by.
+    #[default]
+    Val,
+    /// What nobody looked at before.
+    Test,
+}
+
+impl From<Split> for detection_metrics::Split {
+    fn from(split: Split) -> Self {
+        match split {
+            Split::Train => Self::Train,
+            Split::Val => Self::Val,
+            Split::Test => Self::Test,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From `--data` to pictures whose sizes and labels are known.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use detection_metrics::coco::Annotations;
+use detection_metrics::{Dataset, Sample, Size};
+use image::metadata::Orientation;
+use image::{ImageDecoder, ImageReader};
+
+use super::args::Args;
+use crate::message;
+
+/// The shortest side that counts as a picture, in pixels.
+const SHORTEST_SIDE: usize = 10;
+
+/// What is measured on.
+pub struct Data {
+    /// What result files call the classes.
+    pub category_ids: Vec<Option<u64>>,
+    pub samples: Vec<Sample>,
+    /// The pictures' sizes.
+    pub sizes: Vec<Size>,
+    /// Pictures left out because they or their labels are broken.
+    pub broken: usize,
+    /// If the data came from these.
+    pub annotations: Option<Annotations>,
+}
+
+/// Opens the data for a detector of these classes; says which pictures are broken.
+pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
+    let path = &args.data;
+    let is_coco = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let (dataset, annotations) = if is_coco {
+        let annotations = Annotations::open(path)?;
+        let folder = picture_folder(&annotations, path, args.images.as_deref())?;
+        (
+            Dataset::from_coco(&annotations, &folder, class_names),
+            Some(annotations),
+        )
+    } else {
+        (Dataset::from_yaml(path, args.split.into())?, None)
+    };
+    ensure!(
+        dataset.class_names.len() == class_names.len(),
+        "{}: {} classes, the weights have {}",
+        path.display(),
+        dataset.class_names.len(),
+        class_names.len()
+    );
+    for (image, error) in &dataset.skipped {
+        message::error(format_args!("{}: {error}", image.display()));
+    }
+    let mut data = Data {
+        category_ids: dataset.category_ids,
+        samples: Vec::new(),
+        sizes: Vec::new(),
+        broken: dataset.skipped.len(),
+        annotations,
+    };
+    for sample in dataset.samples {
+        match upright_size(&sample.image) {
+            Ok(size) => {
+                data.samples.push(sample);
+                data.sizes.push(size);
+            }
+            Err(error) => {
+                message::error(format_args!("{}: {error:#}", sample.image.display()));
+                data.broken += 1;
+            }
+        }
+    }
+    ensure!(
+        !data.samples.is_empty(),
+        "{}: none of its pictures can be used",
+        path.display()
+    );
+    Ok(data)
+}
+
+/// The folder given, or of the places where annotations have their pictures the one that has the first of them.
+fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) -> Result<PathBuf> {
+    let Some(first) = annotations.images.first() else {
+        bail!("{}: no pictures found in it", path.display());
+    };
+    let home = path.parent().unwrap_or(Path::new(""));
+    // annotations/instances_val2017.json goes with val2017/ or images/val2017/ one folder up.
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let split = stem.rsplit('_').next().unwrap_or_default();
+    let usual = [
+        ".",
+        "images",
+        "../images",
+        &format!("../{split}"),
+        &format!("../images/{split}"),
+    ];
+    let places = match given {
+        Some(folder) => vec![folder.to_owned()],
+        None => usual.map(|folder| home.join(folder)).to_vec(),
+    };
+    places
+        .into_iter()
+        .find(|folder| folder.join(&first.file_name).is_file())
+        .with_context(|| {
+            let named = given.map_or("--images FOLDER says where they are".to_owned(), |folder| {
+                folder.display().to_string()
+            });
+            format!("{}: {} not found; {named}", path.display(), first.file_name)
+        })
+}
+
+/// The size of a picture as it is decoded, from its head alone.
+fn upright_size(path: &Path) -> Result<Size> {
+    let mut decoder = ImageReader::open(path)?
+        .with_guessed_format()?
+        .into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    ensure!(
+        width.min(height) >= SHORTEST_SIDE,
+        "a picture of {height}x{width}: expected sides of {SHORTEST_SIDE} pixels and more"
+    );
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    Ok(
+        match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
+            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => Size {
+                height: width,
+                width: height,
+            },
+            _ => Size { height, width },
+        },
+    )
+}

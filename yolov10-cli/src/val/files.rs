@@ -1,0 +1,57 @@
+//! What `val` writes: predictions, and plots under the names that `yolo val` gives them.
+
+use std::path::Path;
+
+use anyhow::Result;
+use detection_metrics::coco::{Prediction, write_predictions};
+use detection_metrics::plots::{Cells, Plot, Plots};
+use detection_metrics::{Curve, Evaluation};
+use image::RgbImage;
+
+use super::args::Args;
+use crate::draw::FONT;
+use crate::output::{RunFolder, WholeFile, save_picture};
+
+/// The run's folder, if anything goes into it.
+pub fn folder(args: &Args) -> Result<Option<RunFolder>> {
+    Ok(match (args.save_json || args.plots, args.exist_ok) {
+        (false, _) => None,
+        (true, false) => Some(RunFolder::create(&args.project, &args.name)?),
+        (true, true) => Some(RunFolder::reuse(&args.project, &args.name)?),
+    })
+}
+
+pub fn save_predictions(folder: &Path, predictions: &[Prediction]) -> Result<()> {
+    let mut file = WholeFile::create(&folder.join("predictions.json"))?;
+    write_predictions(&mut file, predictions)?;
+    file.keep()
+}
+
+pub fn save_plots(folder: &Path, evaluation: &Evaluation, class_names: &[String]) -> Result<()> {
+    let plots = Plots::new(FONT)?;
+    for (name, curve) in [
+        ("BoxPR_curve", Curve::PrecisionAtRecall),
+        ("BoxF1_curve", Curve::F1),
+        ("BoxP_curve", Curve::Precision),
+        ("BoxR_curve", Curve::Recall),
+    ] {
+        save_plot(folder, name, plots.curves(curve, evaluation, class_names)?)?;
+    }
+    for (name, cells) in [
+        ("confusion_matrix", Cells::Counts),
+        ("confusion_matrix_normalized", Cells::Shares),
+    ] {
+        save_plot(
+            folder,
+            name,
+            plots.confusion(cells, evaluation, class_names)?,
+        )?;
+    }
+    Ok(())
+}
+
+fn save_plot(folder: &Path, name: &str, plot: Plot) -> Result<()> {
+    let picture = RgbImage::from_raw(plot.width, plot.height, plot.rgb)
+        .expect("a plot is width times height");
+    save_picture(&folder.join(format!("{name}.png")), &picture)
+}

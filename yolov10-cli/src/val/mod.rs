@@ -1,0 +1,297 @@
+//! `val`: a data set in, figures out.
+//!
+//! ```text
+//! data set -> placements -> decode (lanes) -> detect -> compare with the labels -> figures
+//! ```
+//!
+//! Boxes are compared in the network's input, where the reference compares them.
+
+mod args;
+mod data;
+mod files;
+mod table;
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use detection_metrics::coco::{self, Prediction};
+use detection_metrics::{Bounds, Detection, Evaluator, Label, Layout, Placement, placements};
+use image::RgbImage;
+use yolov10_model::{
+    Detector, Fit, Letterbox, Rect, Selection, Size, Speed, Weights, open_picture,
+};
+
+pub use args::Args;
+use data::Data;
+use table::{Milliseconds, Report, Rows};
+
+use crate::interrupt::Interrupt;
+use crate::model::Setup;
+use crate::outcome::Outcome;
+use crate::run::{Progress, lanes, stage};
+use crate::{demo, message};
+
+/// Input side where neither the caller nor the weights say, in pixels.
+const DEFAULT_SIDE: usize = 640;
+
+/// Measures the detector that `args` names.
+pub fn val(args: &Args) -> Result<Outcome> {
+    let setup = args.engine.setup();
+    note_what_has_no_effect(args, &setup);
+    let weights = setup.load_weights()?;
+    let class_names = weights.class_names().to_vec();
+    let side = input_side(&setup, &weights)?;
+    let data = data::open(args, &class_names)?;
+    let selection = Selection {
+        confidence: args.conf,
+        max_detections: args.max_det as usize,
+        classes: None,
+    };
+    let detector = setup.detector(&weights, selection)?;
+    // The detector has its own copy.
+    drop(weights);
+    let interrupt = Interrupt::catch()?;
+    let folder = files::folder(args)?;
+    let layout = match setup.fit {
+        Fit::Minimal => Layout::Rect {
+            batch: args.batch.get(),
+        },
+        Fit::Full => Layout::Square,
+    };
+    let places = placements(&data.sizes, side, layout);
+    let measured =
+        Measurement::new(args, &data, class_names.len()).run(detector, places, &interrupt)?;
+    if interrupt.is_pressed() {
+        return Ok(Outcome::Interrupted);
+    }
+    let ms = measured.speed_per_picture();
+    let broken = data.broken + measured.broken;
+    let evaluation = measured.evaluator.finish();
+    let coco = match (&data.annotations, &measured.predictions) {
+        (Some(annotations), Some(predictions)) => Some(coco::evaluate(annotations, predictions)?),
+        _ => None,
+    };
+    let report = Report {
+        evaluation: &evaluation,
+        coco: coco.as_ref(),
+        class_names: &class_names,
+        broken,
+        ms,
+    };
+    if args.json {
+        report.write_json(io::stdout())?;
+    } else {
+        report.write_text(
+            &mut io::stdout().lock(),
+            if args.quiet {
+                Rows::Mean
+            } else {
+                Rows::Classes
+            },
+        )?;
+    }
+    if let Some(folder) = folder {
+        if args.plots {
+            files::save_plots(folder.path(), &evaluation, &class_names)?;
+        }
+        if let Some(predictions) = measured.predictions.filter(|_| args.save_json) {
+            files::save_predictions(folder.path(), &predictions)?;
+        }
+        if !args.json {
+            writeln!(io::stdout(), "Results saved to {}", folder.path().display())?;
+        }
+    }
+    Ok(if broken > 0 {
+        Outcome::Failed
+    } else {
+        Outcome::Done
+    })
+}
+
+/// What is known so far of a detector on a data set.
+struct Measurement<'a> {
+    data: &'a Data,
+    evaluator: Evaluator,
+    /// Only where somebody wants them: a data set has a hundred thousand.
+    predictions: Option<Vec<Prediction>>,
+    pictures: u32,
+    /// Pictures whose head was sound, but not the rest.
+    broken: usize,
+    speed: Speed,
+}
+
+impl<'a> Measurement<'a> {
+    fn new(args: &Args, data: &'a Data, classes: usize) -> Self {
+        Self {
+            data,
+            evaluator: Evaluator::new(classes, args.conf),
+            predictions: (args.save_json || data.annotations.is_some()).then(Vec::new),
+            pictures: 0,
+            broken: 0,
+            speed: Speed::default(),
+        }
+    }
+
+    /// Searches every picture, or up to Ctrl-C.
+    fn run(
+        mut self,
+        mut detector: Detector,
+        places: Vec<Placement>,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
+        let data = self.data;
+        let progress = Progress::new(places.len());
+        thread::scope(|scope| {
+            let decode = |place: Placement| (place, open_sized(data, &place));
+            let (mut to_decoders, decoded) = stage(scope, lanes(), decode);
+            scope.spawn(move || {
+                let wanted = places.into_iter().take_while(|_| !interrupt.is_pressed());
+                wanted
+                    .map(|place| to_decoders.deal(place))
+                    .find(Result::is_err)
+            });
+            for (done, (place, picture)) in (1..).zip(decoded) {
+                match picture {
+                    Ok(picture) => self.add(&mut detector, &place, &picture)?,
+                    Err(error) => {
+                        progress.pause(|| message::error(format_args!("{error:#}")));
+                        self.broken += 1;
+                    }
+                }
+                progress.reached(done);
+            }
+            Ok(())
+        })
+        .inspect(|()| progress.finish())
+        .map(|()| self)
+    }
+
+    fn add(
+        &mut self,
+        detector: &mut Detector,
+        place: &Placement,
+        picture: &RgbImage,
+    ) -> Result<()> {
+        let sample = &self.data.samples[place.index];
+        let found: Vec<Detection> = detector
+            .detect_in_input(picture, &letterbox(place))?
+            .iter()
+            .map(detection)
+            .collect();
+        let labels: Vec<Label> = sample
+            .labels
+            .iter()
+            .map(|label| Label {
+                bounds: place.to_input(label.bounds),
+                ..*label
+            })
+            .collect();
+        self.evaluator.add(&found, &labels)?;
+        if let Some(predictions) = &mut self.predictions {
+            predictions.extend(found.iter().filter_map(|found| {
+                let category_id = self.data.category_ids[found.class]?;
+                let in_picture = Detection {
+                    bounds: place.to_image(found.bounds),
+                    ..*found
+                };
+                Some(Prediction::new(
+                    &sample.image,
+                    sample.id.clone(),
+                    category_id,
+                    &in_picture,
+                ))
+            }));
+        }
+        let speed = detector.speed();
+        self.speed.preprocess += speed.preprocess;
+        self.speed.inference += speed.inference;
+        self.speed.postprocess += speed.postprocess;
+        self.pictures += 1;
+        Ok(())
+    }
+
+    fn speed_per_picture(&self) -> Milliseconds {
+        let mean = |total: Duration| total.as_secs_f64() * 1e3 / f64::from(self.pictures.max(1));
+        Milliseconds {
+            preprocess: mean(self.speed.preprocess),
+            inference: mean(self.speed.inference),
+            postprocess: mean(self.speed.postprocess),
+        }
+    }
+}
+
+/// The picture to put there; its size must be what its head said.
+fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
+    let path = &data.samples[place.index].image;
+    let picture = open_picture(path).with_context(|| path.display().to_string())?;
+    let [found, expected] = [
+        Size {
+            height: picture.height() as usize,
+            width: picture.width() as usize,
+        },
+        letterbox(place).image,
+    ];
+    ensure!(
+        found == expected,
+        "{}: expected {expected} as its head says, found {found}",
+        path.display()
+    );
+    Ok(picture)
+}
+
+fn letterbox(place: &Placement) -> Letterbox {
+    let size = |size: detection_metrics::Size| Size {
+        height: size.height,
+        width: size.width,
+    };
+    Letterbox {
+        image: size(place.image),
+        scaled: size(place.scaled),
+        input: size(place.input),
+        top: place.top,
+        left: place.left,
+    }
+}
+
+fn detection(found: &yolov10_model::Detection) -> Detection {
+    let Rect { x1, y1, x2, y2 } = found.rect;
+    let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);
+    Detection {
+        class: found.class,
+        score: found.score,
+        bounds: Bounds { x1, y1, x2, y2 },
+    }
+}
+
+/// The input's longer side in pixels, about.
+fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
+    if let Some(Size { height, width }) = setup.input {
+        ensure!(
+            height == width,
+            "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own"
+        );
+    }
+    let trained = weights
+        .trained_size()
+        .map(|[height, width]| height.max(width));
+    let side = setup
+        .input
+        .map(|size| size.height)
+        .or(trained)
+        .unwrap_or(DEFAULT_SIDE);
+    Ok(Size::square(side).to_stride().height)
+}
+
+fn note_what_has_no_effect(args: &Args, setup: &Setup) {
+    if setup.weights.is_none() {
+        message::note(format_args!(
+            "no --weights: measuring the {}",
+            demo::WEIGHTS_NAME
+        ));
+    }
+    if args.iou.is_some() {
+        message::note("--iou has no effect: the one-to-one head needs no suppression of overlaps");
+    }
+}

@@ -1,0 +1,220 @@
+//! What `val` says: the table of `yolo val`, the list of `pycocotools`, or one JSON object.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use detection_metrics::coco::Summary;
+use detection_metrics::{ClassEvaluation, ConfusionMatrix, Evaluation, Figures};
+use serde::Serialize;
+
+/// The figures, and what they are of.
+pub struct Report<'a> {
+    pub evaluation: &'a Evaluation,
+    /// Against COCO annotations.
+    pub coco: Option<&'a Summary>,
+    pub class_names: &'a [String],
+    /// Pictures left out because they or their labels are broken.
+    pub broken: usize,
+    /// Per picture.
+    pub ms: Milliseconds,
+}
+
+/// How long the stages took.
+#[derive(Clone, Copy, Serialize)]
+pub struct Milliseconds {
+    pub preprocess: f64,
+    pub inference: f64,
+    pub postprocess: f64,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    images: usize,
+    broken: usize,
+    labels: usize,
+    mean: &'a Figures,
+    classes: Vec<NamedClass<'a>>,
+    confusion: &'a ConfusionMatrix,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coco: Option<&'a Summary>,
+    ms: Milliseconds,
+}
+
+#[derive(Serialize)]
+struct NamedClass<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    class: &'a ClassEvaluation,
+}
+
+/// Which rows of the table are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All classes together.
+    Mean,
+    /// And each by itself.
+    Classes,
+}
+
+impl Report<'_> {
+    pub fn write_json(&self, mut out: impl Write) -> Result<()> {
+        let Evaluation {
+            images,
+            labels,
+            mean,
+            classes,
+            confusion,
+        } = self.evaluation;
+        let named = |class| NamedClass {
+            name: self.name(class),
+            class,
+        };
+        let json = Json {
+            images: *images,
+            broken: self.broken,
+            labels: *labels,
+            mean,
+            classes: classes.iter().map(named).collect(),
+            confusion,
+            coco: self.coco,
+            ms: self.ms,
+        };
+        Ok(writeln!(out, "{}", serde_json::to_string(&json)?)?)
+    }
+
+    pub fn write_text(&self, out: &mut impl Write, rows: Rows) -> io::Result<()> {
+        let Evaluation {
+            images,
+            labels,
+            mean,
+            classes,
+            ..
+        } = self.evaluation;
+        let columns = ["Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"]
+            .map(|name| format!("{name:>11}"));
+        writeln!(out, "{:>22}{}", "Class", columns.concat())?;
+        writeln!(out, "{}", row("all", *images, *labels, mean))?;
+        if rows == Rows::Classes && classes.len() > 1 {
+            for class in classes {
+                writeln!(
+                    out,
+                    "{}",
+                    row(self.name(class), class.images, class.labels, &class.figures)
+                )?;
+            }
+        }
+        if let Some(summary) = self.coco {
+            write_coco(out, summary)?;
+        }
+        let Milliseconds {
+            preprocess,
+            inference,
+            postprocess,
+        } = self.ms;
+        writeln!(
+            out,
+            "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess per image"
+        )
+    }
+
+    fn name(&self, class: &ClassEvaluation) -> &str {
+        &self.class_names[class.class]
+    }
+}
+
+fn row(name: &str, images: usize, labels: usize, figures: &Figures) -> String {
+    let Figures {
+        precision,
+        recall,
+        ap50,
+        ap50_95,
+        ..
+    } = *figures;
+    let figures =
+        [precision, recall, ap50, ap50_95].map(|figure| format!("{:>11}", three_digits(figure)));
+    format!("{name:>22}{images:>11}{labels:>11}{}", figures.concat())
+}
+
+/// Three significant digits of a number from 0 to 1, without trailing zeros, as C's `%.3g` has them.
+fn three_digits(figure: f64) -> String {
+    let scientific = format!("{figure:.2e}");
+    let (digits, exponent) = scientific.split_once('e').expect("it was just written so");
+    let exponent: i32 = exponent.parse().expect("exponents are numbers");
+    let trimmed = |number: &str| {
+        number
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+    };
+    match exponent {
+        0 => trimmed(digits),
+        -4..0 => trimmed(&format!("{figure:.*}", (2 - exponent) as usize)),
+        _ => format!("{}e{exponent:+03}", trimmed(digits)),
+    }
+}
+
+/// The twelve lines that everyone who works with COCO knows by heart.
+fn write_coco(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let Summary {
+        ap,
+        ap50,
+        ap75,
+        ap_small,
+        ap_medium,
+        ap_large,
+        ..
+    } = *summary;
+    let Summary {
+        ar1,
+        ar10,
+        ar100,
+        ar_small,
+        ar_medium,
+        ar_large,
+        ..
+    } = *summary;
+    let precision = "Average Precision  (AP)";
+    let recall = "Average Recall     (AR)";
+    for (figure, iou, area, detections, value) in [
+        (precision, "0.50:0.95", "all", 100, ap),
+        (precision, "0.50", "all", 100, ap50),
+        (precision, "0.75", "all", 100, ap75),
+        (precision, "0.50:0.95", "small", 100, ap_small),
+        (precision, "0.50:0.95", "medium", 100, ap_medium),
+        (precision, "0.50:0.95", "large", 100, ap_large),
+        (recall, "0.50:0.95", "all", 1, ar1),
+        (recall, "0.50:0.95", "all", 10, ar10),
+        (recall, "0.50:0.95", "all", 100, ar100),
+        (recall, "0.50:0.95", "small", 100, ar_small),
+        (recall, "0.50:0.95", "medium", 100, ar_medium),
+        (recall, "0.50:0.95", "large", 100, ar_large),
+    ] {
+        let value = value.unwrap_or(-1.0);
+        writeln!(
+            out,
+            " {figure} @[ IoU={iou:<9} | area={area:>6} | maxDets={detections:>3} ] = {value:.3}"
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::three_digits;
+
+    #[test]
+    fn figures_have_three_significant_digits() {
+        for (figure, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (0.9996, "1"),
+            (0.5, "0.5"),
+            (0.635_443, "0.635"),
+            (0.024_340_7, "0.0243"),
+            (0.000_446_4, "0.000446"),
+            (0.000_044_64, "4.46e-05"),
+        ] {
+            assert_eq!(three_digits(figure), text);
+        }
+    }
+}
