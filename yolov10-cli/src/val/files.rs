@@ -1,33 +1,65 @@
 //! What `val` writes: predictions, and plots under the names that `yolo val` gives them.
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use detection_metrics::coco::{Prediction, write_predictions};
+use detection_metrics::coco::write_predictions;
 use detection_metrics::plots::{Cells, Plot, Plots};
 use detection_metrics::{Curve, Evaluation};
 use image::RgbImage;
 
+use super::Results;
 use super::args::Args;
 use crate::draw::FONT;
 use crate::output::{RunFolder, WholeFile, save_picture};
 
-/// The run's folder, if anything goes into it.
-pub fn folder(args: &Args) -> Result<Option<RunFolder>> {
-    Ok(match (args.save_json || args.plots, args.exist_ok) {
-        (false, _) => None,
-        (true, false) => Some(RunFolder::create(&args.project, &args.name)?),
-        (true, true) => Some(RunFolder::reuse(&args.project, &args.name)?),
-    })
+/// What is written, and where.
+pub struct Files<'a> {
+    wanted: &'a Args,
+    folder: Option<RunFolder>,
 }
 
-pub fn save_predictions(folder: &Path, predictions: &[Prediction]) -> Result<()> {
-    let mut file = WholeFile::create(&folder.join("predictions.json"))?;
-    write_predictions(&mut file, predictions)?;
-    file.keep()
+impl<'a> Files<'a> {
+    /// Makes the run's folder, if anything goes into it.
+    pub fn prepare(args: &'a Args) -> Result<Self> {
+        let folder = match (args.save_json || args.plots, args.exist_ok) {
+            (false, _) => None,
+            (true, false) => Some(RunFolder::create(&args.project, &args.name)?),
+            (true, true) => Some(RunFolder::reuse(&args.project, &args.name)?),
+        };
+        Ok(Self {
+            wanted: args,
+            folder,
+        })
+    }
+
+    /// Writes what is wanted.
+    pub fn write(&self, results: &Results, class_names: &[String]) -> Result<()> {
+        let Some(folder) = self.folder.as_ref().map(RunFolder::path) else {
+            return Ok(());
+        };
+        if self.wanted.save_json {
+            let mut file = WholeFile::create(&folder.join("predictions.json"))?;
+            write_predictions(&mut file, &results.predictions)?;
+            file.keep()?;
+        }
+        if self.wanted.plots {
+            save_plots(folder, &results.evaluation, class_names)?;
+        }
+        Ok(())
+    }
+
+    /// Says where everything went.
+    pub fn summarize(&self) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            writeln!(io::stdout(), "Results saved to {}", folder.path().display())?;
+        }
+        Ok(())
+    }
 }
 
-pub fn save_plots(folder: &Path, evaluation: &Evaluation, class_names: &[String]) -> Result<()> {
+fn save_plots(folder: &Path, evaluation: &Evaluation, class_names: &[String]) -> Result<()> {
     let plots = Plots::new(FONT)?;
     for (name, curve) in [
         ("BoxPR_curve", Curve::PrecisionAtRecall),

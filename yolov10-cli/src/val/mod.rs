@@ -11,13 +11,14 @@ mod data;
 mod files;
 mod table;
 
-use std::io::{self, Write};
+use std::io;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use detection_metrics::coco::{self, Prediction};
-use detection_metrics::{Bounds, Detection, Evaluator, Label, Layout, Placement, placements};
+use detection_metrics::coco::{self, Prediction, Summary};
+use detection_metrics::{
+    Bounds, Detection, Evaluation, Evaluator, Label, Layout, Placement, placements,
+};
 use image::RgbImage;
 use yolov10_model::{
     Detector, Fit, Letterbox, Rect, Selection, Size, Speed, Weights, open_picture,
@@ -25,7 +26,8 @@ use yolov10_model::{
 
 pub use args::Args;
 use data::Data;
-use table::{Milliseconds, Report, Rows};
+use files::Files;
+use table::{Report, Rows};
 
 use crate::interrupt::Interrupt;
 use crate::model::Setup;
@@ -52,8 +54,9 @@ pub fn val(args: &Args) -> Result<Outcome> {
     let detector = setup.detector(&weights, selection)?;
     // The detector has its own copy.
     drop(weights);
+    // Not before: while weights are loaded, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
-    let folder = files::folder(args)?;
+    let files = Files::prepare(args)?;
     let layout = match setup.fit {
         Fit::Minimal => Layout::Rect {
             batch: args.batch.get(),
@@ -66,48 +69,41 @@ pub fn val(args: &Args) -> Result<Outcome> {
     if interrupt.is_pressed() {
         return Ok(Outcome::Interrupted);
     }
-    let ms = measured.speed_per_picture();
-    let broken = data.broken + measured.broken;
-    let evaluation = measured.evaluator.finish();
-    let coco = match (&data.annotations, &measured.predictions) {
-        (Some(annotations), Some(predictions)) => Some(coco::evaluate(annotations, predictions)?),
-        _ => None,
-    };
+    let results = measured.finish()?;
+    files.write(&results, &class_names)?;
     let report = Report {
-        evaluation: &evaluation,
-        coco: coco.as_ref(),
+        results: &results,
         class_names: &class_names,
-        broken,
-        ms,
     };
     if args.json {
         report.write_json(io::stdout())?;
     } else {
-        report.write_text(
-            &mut io::stdout().lock(),
-            if args.quiet {
-                Rows::Mean
-            } else {
-                Rows::Classes
-            },
-        )?;
+        let rows = if args.quiet {
+            Rows::Mean
+        } else {
+            Rows::Classes
+        };
+        report.write_text(&mut io::stdout().lock(), rows)?;
+        files.summarize()?;
     }
-    if let Some(folder) = folder {
-        if args.plots {
-            files::save_plots(folder.path(), &evaluation, &class_names)?;
-        }
-        if let Some(predictions) = measured.predictions.filter(|_| args.save_json) {
-            files::save_predictions(folder.path(), &predictions)?;
-        }
-        if !args.json {
-            writeln!(io::stdout(), "Results saved to {}", folder.path().display())?;
-        }
-    }
-    Ok(if broken > 0 {
+    Ok(if results.broken > 0 {
         Outcome::Failed
     } else {
         Outcome::Done
     })
+}
+
+/// What came out.
+pub struct Results {
+    pub evaluation: Evaluation,
+    /// Against COCO annotations.
+    pub coco: Option<Summary>,
+    /// Every detection, where somebody wants them.
+    pub predictions: Vec<Prediction>,
+    /// Pictures left out because they or their labels are broken.
+    pub broken: usize,
+    /// The mean over the pictures.
+    pub speed: Speed,
 }
 
 /// What is known so far of a detector on a data set.
@@ -212,13 +208,22 @@ impl<'a> Measurement<'a> {
         Ok(())
     }
 
-    fn speed_per_picture(&self) -> Milliseconds {
-        let mean = |total: Duration| total.as_secs_f64() * 1e3 / f64::from(self.pictures.max(1));
-        Milliseconds {
-            preprocess: mean(self.speed.preprocess),
-            inference: mean(self.speed.inference),
-            postprocess: mean(self.speed.postprocess),
-        }
+    fn finish(self) -> Result<Results> {
+        let predictions = self.predictions.unwrap_or_default();
+        let against = |annotations| coco::evaluate(annotations, &predictions);
+        let coco = self.data.annotations.as_ref().map(against).transpose()?;
+        let pictures = self.pictures.max(1);
+        Ok(Results {
+            evaluation: self.evaluator.finish(),
+            coco,
+            predictions,
+            broken: self.data.broken + self.broken,
+            speed: Speed {
+                preprocess: self.speed.preprocess / pictures,
+                inference: self.speed.inference / pictures,
+                postprocess: self.speed.postprocess / pictures,
+            },
+        })
     }
 }
 

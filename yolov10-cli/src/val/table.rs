@@ -1,30 +1,27 @@
 //! What `val` says: the table of `yolo val`, the list of `pycocotools`, or one JSON object.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anyhow::Result;
 use detection_metrics::coco::Summary;
 use detection_metrics::{ClassEvaluation, ConfusionMatrix, Evaluation, Figures};
 use serde::Serialize;
 
-/// The figures, and what they are of.
+use super::Results;
+
+/// Results and how classes are called.
 pub struct Report<'a> {
-    pub evaluation: &'a Evaluation,
-    /// Against COCO annotations.
-    pub coco: Option<&'a Summary>,
+    pub results: &'a Results,
     pub class_names: &'a [String],
-    /// Pictures left out because they or their labels are broken.
-    pub broken: usize,
-    /// Per picture.
-    pub ms: Milliseconds,
 }
 
-/// How long the stages took.
+/// How long the stages took, per picture.
 #[derive(Clone, Copy, Serialize)]
-pub struct Milliseconds {
-    pub preprocess: f64,
-    pub inference: f64,
-    pub postprocess: f64,
+struct Milliseconds {
+    preprocess: f64,
+    inference: f64,
+    postprocess: f64,
 }
 
 #[derive(Serialize)]
@@ -64,20 +61,20 @@ impl Report<'_> {
             mean,
             classes,
             confusion,
-        } = self.evaluation;
+        } = &self.results.evaluation;
         let named = |class| NamedClass {
             name: self.name(class),
             class,
         };
         let json = Json {
             images: *images,
-            broken: self.broken,
+            broken: self.results.broken,
             labels: *labels,
             mean,
             classes: classes.iter().map(named).collect(),
             confusion,
-            coco: self.coco,
-            ms: self.ms,
+            coco: self.results.coco.as_ref(),
+            ms: self.milliseconds(),
         };
         Ok(writeln!(out, "{}", serde_json::to_string(&json)?)?)
     }
@@ -89,7 +86,7 @@ impl Report<'_> {
             mean,
             classes,
             ..
-        } = self.evaluation;
+        } = &self.results.evaluation;
         let columns = ["Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"]
             .map(|name| format!("{name:>11}"));
         writeln!(out, "{:>22}{}", "Class", columns.concat())?;
@@ -103,18 +100,28 @@ impl Report<'_> {
                 )?;
             }
         }
-        if let Some(summary) = self.coco {
+        if let Some(summary) = &self.results.coco {
             write_coco(out, summary)?;
         }
         let Milliseconds {
             preprocess,
             inference,
             postprocess,
-        } = self.ms;
+        } = self.milliseconds();
         writeln!(
             out,
             "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess per image"
         )
+    }
+
+    fn milliseconds(&self) -> Milliseconds {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let speed = self.results.speed;
+        Milliseconds {
+            preprocess: milliseconds(speed.preprocess),
+            inference: milliseconds(speed.inference),
+            postprocess: milliseconds(speed.postprocess),
+        }
     }
 
     fn name(&self, class: &ClassEvaluation) -> &str {
