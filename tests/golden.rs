@@ -1,7 +1,10 @@
-//! The network against PyTorch's: every layer, the raw maps of both heads and the best detections, on the tensor
-//! engine's reference device and on the native engine, for all six variants.
+//! The network against PyTorch's: every layer, the raw maps of both heads and the best detections, on burn-flex and on
+//! the native engine, for all six variants.
 //!
-//! The expected numbers are `tests/golden/*.json`, made by `tests/golden/goldens.py`.
+//! The networks are those of `tests/golden/goldens.py`. They are deep, untrained and normalised by the statistics of
+//! one small input, so they amplify rounding: PyTorch's own f32 is off by up to 0.05 standard deviations at the end of
+//! x. So the expected numbers are PyTorch's in f64 (`tests/golden/exact.py`), and an engine must come as close to them
+//! as 1e-4 standard deviations, or as PyTorch's f32 does where that is further off.
 
 mod support;
 
@@ -11,18 +14,21 @@ use std::rc::Rc;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use support::golden::{Golden, Sample};
 use support::formula;
+use support::golden::{Answers, Exact, Golden, Sample};
 use yolov10_model::network::{Conv, Decoder, FeatureMap, MapView, NativeEngine, Network, RawMaps};
 use yolov10_model::{Detection, Rect, Selection, Size};
 
-/// Largest error of a layer's elements, in standard deviations of the layer: f32 sums in another order, through
-/// up to 150 convolutions, leave about 1e-5.
-const LAYER_TOLERANCE: f32 = 1e-4;
-/// Largest error of a box's edge, in pixels of the input.
-const BOX_TOLERANCE: f32 = 0.05;
-/// Largest error of a score: the goldens have five decimals.
-const SCORE_TOLERANCE: f32 = 1e-4;
+/// Sums in another order are another draw of the same rounding errors: the worst of one draw is exceeded by the next.
+const DIRECT: f64 = 2.0;
+/// The F(4x4, 3x3) transforms subtract what they added: that rounds more than a direct sum does.
+const WINOGRAD: f64 = 4.0;
+/// Largest error of a layer's elements, in standard deviations of the layer, where PyTorch's f32 is no worse.
+const LAYER_TOLERANCE: f64 = 1e-4;
+/// Largest error of a box's edge, in pixels of the input, where PyTorch's f32 is no worse.
+const BOX_TOLERANCE: f64 = 0.05;
+/// Largest error of a score.
+const SCORE_TOLERANCE: f64 = 1e-4;
 
 /// Where each of the reference's layers 0 to 22 can be seen here.
 const LAYERS: [Tap; 23] = [
@@ -99,7 +105,9 @@ impl FeatureMap for Probe {
 
     fn concat(maps: Vec<Self>) -> Self {
         let probe = maps[0].clone();
-        probe.with(Tensor::concat(maps.into_iter().map(|probe| probe.map).collect()))
+        probe.with(Tensor::concat(
+            maps.into_iter().map(|probe| probe.map).collect(),
+        ))
     }
 
     fn split<const N: usize>(self, sizes: [usize; N]) -> [Self; N] {
@@ -122,7 +130,9 @@ impl FeatureMap for Probe {
     }
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
-        value.clone().with(FeatureMap::attention(query.map, key.map, value.map, heads))
+        value
+            .clone()
+            .with(FeatureMap::attention(query.map, key.map, value.map, heads))
     }
 }
 
@@ -135,18 +145,26 @@ fn on_host(maps: RawMaps<Probe>) -> RawMaps<HostMap> {
         let [_, channels, height, width] = map.dims();
         HostMap(values(map), [channels, height, width])
     };
-    RawMaps { boxes: maps.boxes.map(host), classes: maps.classes.map(host) }
+    RawMaps {
+        boxes: maps.boxes.map(host),
+        classes: maps.classes.map(host),
+    }
 }
 
 fn view(maps: &RawMaps<HostMap>) -> RawMaps<MapView<'_>> {
     fn view(HostMap(values, [channels, height, width]): &HostMap) -> MapView<'_> {
         MapView::planar(values, *channels, *height, *width)
     }
-    RawMaps { boxes: maps.boxes.each_ref().map(view), classes: maps.classes.each_ref().map(view) }
+    RawMaps {
+        boxes: maps.boxes.each_ref().map(view),
+        classes: maps.classes.each_ref().map(view),
+    }
 }
 
 fn values(map: Tensor<4>) -> Vec<f32> {
-    map.into_data().try_to_vec().expect("the reference device computes in f32")
+    map.into_data()
+        .try_to_vec()
+        .expect("the reference device computes in f32")
 }
 
 /// Several scales' maps `[1, C, H, W]` as the reference samples them: `[1, C, anchors]`, scale after scale.
@@ -163,47 +181,85 @@ fn over_anchors(maps: [MapView<'_>; 3]) -> Vec<f32> {
     all
 }
 
-fn assert_sampled(what: &str, found: &[f32], expected: &Sample) {
-    assert_eq!(found.len(), expected.shape.iter().product::<usize>(), "{what}: elements");
-    for (index, value) in expected.index.iter().zip(&expected.value) {
-        let error = (found[*index] - value).abs() / expected.std;
-        assert!(error <= LAYER_TOLERANCE, "{what}[{index}]: found {}, expected {value}, off by {error} of std", found[*index]);
+fn assert_sampled(what: &str, found: &[f32], sample: &Sample, exact: &Exact, rounding: f64) {
+    assert_eq!(
+        found.len(),
+        sample.shape.iter().product::<usize>(),
+        "{what}: elements"
+    );
+    let tolerance = LAYER_TOLERANCE.max(rounding * exact.deviation);
+    for (index, value) in sample.index.iter().zip(&exact.value) {
+        let found = f64::from(found[*index]);
+        let error = (found - value).abs() / exact.std;
+        assert!(
+            error <= tolerance,
+            "{what}[{index}]: found {found}, expected {value}, off by {error} of std"
+        );
     }
 }
 
-/// The reference's 20 best, found again; the best may come in another order where scores are equal.
-fn assert_top(found: &[Detection], expected: &[[f32; 6]]) {
-    for &[x1, y1, x2, y2, score, class] in expected {
-        let rect = Rect { x1, y1, x2, y2 };
+/// The reference's 20 best, found again; they may come in another order where scores are equal.
+fn assert_top(found: &[Detection], answers: &Answers, rounding: f64) {
+    let [edge_deviation, score_deviation] = answers.top_deviation;
+    let edge_tolerance = BOX_TOLERANCE.max(rounding * edge_deviation);
+    let score_tolerance = SCORE_TOLERANCE.max(rounding * score_deviation);
+    for [corners @ .., score, class] in &answers.top {
         let matching = found.iter().any(|detection| {
-            let close = |a: f32, b: f32, tolerance: f32| (a - b).abs() <= tolerance;
-            detection.class == class as usize
-                && close(detection.score, score, SCORE_TOLERANCE)
-                && close(detection.rect.x1, rect.x1, BOX_TOLERANCE)
-                && close(detection.rect.y1, rect.y1, BOX_TOLERANCE)
-                && close(detection.rect.x2, rect.x2, BOX_TOLERANCE)
-                && close(detection.rect.y2, rect.y2, BOX_TOLERANCE)
+            let Rect { x1, y1, x2, y2 } = detection.rect;
+            detection.class == *class as usize
+                && (f64::from(detection.score) - score).abs() <= score_tolerance
+                && [x1, y1, x2, y2]
+                    .iter()
+                    .zip(corners)
+                    .all(|(edge, exact)| (f64::from(*edge) - exact).abs() <= edge_tolerance)
         });
-        assert!(matching, "no detection of class {class} at {rect:?} with score {score}");
+        assert!(
+            matching,
+            "no detection of class {class} at {corners:?} with score {score}"
+        );
     }
 }
 
-fn assert_raw_maps(maps: &RawMaps<MapView<'_>>, boxes: &Sample, classes: &Sample) {
-    assert_sampled("boxes", &over_anchors(maps.boxes), boxes);
-    assert_sampled("classes", &over_anchors(maps.classes), classes);
+fn assert_raw_maps(
+    maps: &RawMaps<MapView<'_>>,
+    boxes: (&Sample, &Exact),
+    classes: (&Sample, &Exact),
+    rounding: f64,
+) {
+    assert_sampled(
+        "boxes",
+        &over_anchors(maps.boxes),
+        boxes.0,
+        boxes.1,
+        rounding,
+    );
+    assert_sampled(
+        "classes",
+        &over_anchors(maps.classes),
+        classes.0,
+        classes.1,
+        rounding,
+    );
 }
 
 fn everything() -> Selection {
-    Selection { confidence: 0.0, ..Selection::default() }
+    Selection {
+        confidence: 0.0,
+        ..Selection::default()
+    }
 }
 
 /// Layers, both heads and decoding on burn-flex.
 fn check_tensors(variant: char) {
-    let Golden { answers, weights } = Golden::load(variant);
+    let Golden {
+        recipe,
+        answers,
+        weights,
+    } = Golden::load(variant);
     let device = Device::flex();
     let network = Network::new(&weights, &device).expect("the goldens are a YOLOv10");
-    let [_, _, height, width] = answers.input;
-    let image = TensorData::new(formula::input(height, width), answers.input);
+    let [_, _, height, width] = recipe.input;
+    let image = TensorData::new(formula::input(height, width), recipe.input);
     let probe = Probe {
         map: Tensor::from_data(image, &device),
         paths: Rc::new(paths(&network)),
@@ -211,37 +267,81 @@ fn check_tensors(variant: char) {
     };
     let one_to_one = network.forward(probe.clone());
     for (layer, tap) in LAYERS.iter().enumerate() {
-        let map = probe.seen.borrow_mut().remove(tap).unwrap_or_else(|| panic!("nothing passed {tap:?}"));
-        assert_sampled(&format!("layer {layer} at {tap:?}"), &values(map), &answers.layers[&layer]);
+        let map = probe
+            .seen
+            .borrow_mut()
+            .remove(tap)
+            .unwrap_or_else(|| panic!("nothing passed {tap:?}"));
+        assert_sampled(
+            &format!("layer {layer} at {tap:?}"),
+            &values(map),
+            &recipe.layers[&layer],
+            &answers.tensors[&layer.to_string()],
+            DIRECT,
+        );
     }
-    let one_to_many = network.forward_one_to_many(probe).expect("the goldens have both heads");
+    let one_to_many = network
+        .forward_one_to_many(probe)
+        .expect("the goldens have both heads");
     let one_to_one = on_host(one_to_one);
     let one_to_one = view(&one_to_one);
-    assert_raw_maps(&one_to_one, &answers.one2one_boxes, &answers.one2one_scores);
-    assert_top(&Decoder::default().decode(&one_to_one, &everything()), &answers.top);
+    assert_raw_maps(
+        &one_to_one,
+        (&recipe.one2one_boxes, &answers.tensors["one2one_boxes"]),
+        (&recipe.one2one_scores, &answers.tensors["one2one_scores"]),
+        DIRECT,
+    );
+    assert_top(
+        &Decoder::default().decode(&one_to_one, &everything()),
+        &answers,
+        DIRECT,
+    );
     let one_to_many = on_host(one_to_many);
-    assert_raw_maps(&view(&one_to_many), &answers.one2many_boxes, &answers.one2many_scores);
+    assert_raw_maps(
+        &view(&one_to_many),
+        (&recipe.one2many_boxes, &answers.tensors["one2many_boxes"]),
+        (&recipe.one2many_scores, &answers.tensors["one2many_scores"]),
+        DIRECT,
+    );
 }
 
 /// Raw maps and decoding on the native engine, with and without Winograd.
 fn check_native(variant: char) {
-    let Golden { answers, weights } = Golden::load(variant);
-    let [_, _, height, width] = answers.input;
+    let Golden {
+        recipe,
+        answers,
+        weights,
+    } = Golden::load(variant);
+    let [_, _, height, width] = recipe.input;
     let image = formula::input(height, width);
-    for exact in [false, true] {
-        let options = yolov10_cpu::Options { exact, ..yolov10_cpu::Options::default() };
+    for (exact, rounding) in [(true, DIRECT), (false, WINOGRAD)] {
+        let options = yolov10_cpu::Options {
+            exact,
+            ..yolov10_cpu::Options::default()
+        };
         let mut engine = NativeEngine::new(&weights, &options).expect("the goldens are a YOLOv10");
         engine
             .run(
                 Size { height, width },
                 |mut planes| {
                     for (row, values) in image.chunks(width).enumerate() {
-                        planes.row_mut(row / height, row % height).copy_from_slice(values);
+                        planes
+                            .row_mut(row / height, row % height)
+                            .copy_from_slice(values);
                     }
                 },
                 |maps| {
-                    assert_raw_maps(maps, &answers.one2one_boxes, &answers.one2one_scores);
-                    assert_top(&Decoder::default().decode(maps, &everything()), &answers.top);
+                    assert_raw_maps(
+                        maps,
+                        (&recipe.one2one_boxes, &answers.tensors["one2one_boxes"]),
+                        (&recipe.one2one_scores, &answers.tensors["one2one_scores"]),
+                        rounding,
+                    );
+                    assert_top(
+                        &Decoder::default().decode(maps, &everything()),
+                        &answers,
+                        rounding,
+                    );
                 },
             )
             .expect("the size is a multiple of 32");

@@ -11,18 +11,16 @@ use yolov10_model::Weights;
 
 use super::formula;
 
-/// A tensor by its statistics and some of its elements.
+/// Some elements of a tensor.
 #[derive(Deserialize)]
 pub struct Sample {
     pub shape: Vec<usize>,
-    pub std: f32,
     pub index: Vec<usize>,
-    pub value: Vec<f32>,
 }
 
-/// What the reference computes for one variant.
+/// The network as the reference has it, from `yolov10?.json` by `goldens.py`.
 #[derive(Deserialize)]
-pub struct Answers {
+pub struct Recipe {
     /// `[1, 3, H, W]`.
     pub input: [usize; 4],
     state_dict: BTreeMap<String, Vec<usize>>,
@@ -32,12 +30,31 @@ pub struct Answers {
     pub one2one_scores: Sample,
     pub one2many_boxes: Sample,
     pub one2many_scores: Sample,
+}
+
+/// The sampled elements in f64, and how far PyTorch's f32 is from them.
+#[derive(Deserialize)]
+pub struct Exact {
+    pub value: Vec<f64>,
+    pub std: f64,
+    /// Largest distance over all of the tensor, in its standard deviations.
+    pub deviation: f64,
+}
+
+/// What the reference computes without rounding, from `exact.json` by `exact.py`.
+#[derive(Deserialize)]
+pub struct Answers {
+    /// By layer number, or by head and kind.
+    pub tensors: BTreeMap<String, Exact>,
     /// x1, y1, x2, y2 in pixels of the input, score, class; best first.
-    pub top: Vec<[f32; 6]>,
+    pub top: Vec<[f64; 6]>,
+    /// How far PyTorch's f32 is from these edges, in pixels, and scores.
+    pub top_deviation: [f64; 2],
 }
 
 /// A variant with the formula's weights, and what the reference computes with them.
 pub struct Golden {
+    pub recipe: Recipe,
     pub answers: Answers,
     pub weights: Arc<Weights>,
 }
@@ -45,17 +62,34 @@ pub struct Golden {
 impl Golden {
     /// Reads the answers and converts the formula's weights, both heads.
     pub fn load(variant: char) -> Self {
-        let file = |extension: &str| {
+        let file = |name: String| {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-            std::fs::read(folder.join(format!("yolov10{variant}.{extension}"))).expect("the goldens are committed")
+            std::fs::read(folder.join(name)).expect("the goldens are committed")
         };
-        let answers: Answers = serde_json::from_slice(&file("json")).expect("goldens.py writes this form");
-        let statistics = file("safetensors");
-        let statistics = SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
-        let state_dict = formula::state_dict(&answers.state_dict, &statistics);
-        let options = Options { dtype: DType::F32, keep_one_to_many: true };
-        let converted = weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10");
-        let weights = Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted"));
-        Self { answers, weights }
+        let recipe: Recipe = parse(&file(format!("yolov10{variant}.json")));
+        let mut answers: BTreeMap<char, Answers> = parse(&file("exact.json".into()));
+        let statistics = file(format!("yolov10{variant}.safetensors"));
+        let statistics =
+            SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
+        let state_dict = formula::state_dict(&recipe.state_dict, &statistics);
+        let options = Options {
+            dtype: DType::F32,
+            keep_one_to_many: true,
+        };
+        let converted =
+            weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10");
+        Self {
+            weights: Arc::new(
+                Weights::from_bytes(&converted.bytes).expect("it was just converted"),
+            ),
+            answers: answers
+                .remove(&variant)
+                .expect("all six variants are there"),
+            recipe,
+        }
     }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> T {
+    serde_json::from_slice(json).expect("the committed scripts write this form")
 }
