@@ -5,8 +5,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, MapView, Options, Value};
 
@@ -93,7 +93,7 @@ fn run(engine: &mut Engine, [height, width]: [usize; 2]) -> u32 {
 
 #[test]
 fn dropping_returns_the_pages_again_and_again() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     run(&mut engine(&Options::default()).unwrap(), SIZE);
     let before = resident();
     for round in 0..4 {
@@ -119,7 +119,7 @@ fn dropping_returns_the_pages_again_and_again() {
 
 #[test]
 fn a_steady_state_run_allocates_nothing() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut engine = engine(&Options::default()).unwrap();
     let sizes = [SIZE, [64, 96]];
     for size in sizes {
@@ -136,7 +136,7 @@ fn a_steady_state_run_allocates_nothing() {
 
 #[test]
 fn trimming_returns_the_workspace_and_the_next_run_gives_the_same_bits() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut engine = engine(&Options::default()).unwrap();
     let expected = run(&mut engine, SIZE);
     let (held, resident_before) = (engine.memory(), resident());
@@ -153,7 +153,7 @@ fn trimming_returns_the_workspace_and_the_next_run_gives_the_same_bits() {
 
 #[test]
 fn the_workspace_is_that_of_the_largest_size() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut engine = engine(&Options::default()).unwrap();
     run(&mut engine, [64, 64]);
     let small = engine.memory().workspace;
@@ -166,7 +166,7 @@ fn the_workspace_is_that_of_the_largest_size() {
 
 #[test]
 fn a_limit_is_kept_and_named_and_the_engine_stays_usable() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut unlimited = engine(&Options::default()).unwrap();
     let expected = run(&mut unlimited, [64, 64]);
     let held = unlimited.memory();

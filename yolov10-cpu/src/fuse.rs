@@ -1,0 +1,182 @@
+//! Passes over a graph: it computes the same and costs less.
+
+use crate::Precision;
+use crate::graph::{Extra, Graph, Id, Node, Op};
+use crate::value::{Activation, Conv};
+use crate::weights::{Form, WeightSpec};
+
+/// From so many input channels on Winograd's transform pays: measured.
+const WINOGRAD_CHANNELS: usize = 16;
+
+impl Graph {
+    /// Only dense convolutions read planes; everything else gets the image in blocks.
+    pub fn block_input(&mut self) {
+        let Some(input) = self.nodes.iter().position(|node| node.op == Op::Input) else {
+            return;
+        };
+        let reads_planes = |node: &Node| match node.op {
+            Op::Conv { weights, .. } => !self.weights[weights].conv.is_depthwise(),
+            _ => false,
+        };
+        let readers: Vec<Id> = (0..self.nodes.len())
+            .filter(|&id| self.nodes[id].inputs.contains(&input) && !reads_planes(&self.nodes[id]))
+            .collect();
+        if readers.is_empty() && !self.outputs.contains(&input) {
+            return;
+        }
+        let block = self.push(Op::Block, vec![input], self.nodes[input].channels);
+        let redirect = |ids: &mut [Id]| {
+            ids.iter_mut()
+                .filter(|id| **id == input)
+                .for_each(|id| *id = block)
+        };
+        readers
+            .into_iter()
+            .for_each(|reader| redirect(&mut self.nodes[reader].inputs));
+        redirect(&mut self.outputs);
+    }
+
+    /// `conv(a) + b` is one operation when nothing else reads the convolution.
+    pub fn fuse_residuals(&mut self) {
+        let uses = self.uses();
+        for id in 0..self.nodes.len() {
+            let Node {
+                op: Op::Add,
+                inputs,
+                channels,
+            } = &self.nodes[id]
+            else {
+                continue;
+            };
+            let fusible = |&&id: &&Id| {
+                matches!(
+                    self.nodes[id].op,
+                    Op::Conv {
+                        extra: Extra::None,
+                        ..
+                    }
+                ) && uses[id] == 1
+            };
+            let Some(&conv) = inputs.iter().find(fusible) else {
+                continue;
+            };
+            let residual = inputs[usize::from(inputs[0] == conv)];
+            let (
+                channels,
+                Op::Conv {
+                    weights,
+                    activation,
+                    ..
+                },
+            ) = (*channels, self.nodes[conv].op)
+            else {
+                continue;
+            };
+            self.nodes[id] = Node {
+                op: Op::Conv {
+                    weights,
+                    activation,
+                    extra: Extra::Residual,
+                },
+                inputs: vec![self.nodes[conv].inputs[0], residual],
+                channels,
+            };
+        }
+    }
+
+    /// A 1x1 convolution of `[upsample(a), b]` is `conv(b) + upsample(conv(a))`: the half of `a` then costs a
+    /// quarter, and no concatenation is written.
+    pub fn commute_upsampling(&mut self) {
+        let uses = self.uses();
+        for id in 0..self.nodes.len() {
+            let Op::Conv {
+                weights,
+                activation,
+                extra: Extra::None,
+            } = self.nodes[id].op
+            else {
+                continue;
+            };
+            let spec = self.weights[weights].clone();
+            let concat = self.nodes[id].inputs[0];
+            if spec.conv.kernel != 1 || spec.conv.stride != 1 || spec.conv.is_depthwise() {
+                continue;
+            }
+            let Node {
+                op: Op::Concat,
+                inputs: parts,
+                ..
+            } = self.nodes[concat].clone()
+            else {
+                continue;
+            };
+            let [low, rest @ ..] = parts.as_slice() else {
+                continue;
+            };
+            if self.nodes[*low].op != Op::Upsample || uses[*low] != 1 || uses[concat] != 1 {
+                continue;
+            }
+            let small = self.nodes[*low].inputs[0];
+            let border = self.nodes[small].channels;
+            let channels = self.nodes[id].channels;
+
+            let low_weights = self.weights.len();
+            self.weights.push(WeightSpec {
+                channels: 0..border,
+                ..spec.clone()
+            });
+            self.weights.push(WeightSpec {
+                channels: border..spec.channels.end,
+                bias: false,
+                ..spec
+            });
+            let op = Op::Conv {
+                weights: low_weights,
+                activation: Activation::Identity,
+                extra: Extra::None,
+            };
+            let low_conv = self.push(op, vec![small], channels);
+            let upsampled = self.push(Op::Upsample, vec![low_conv], channels);
+            let rest = match rest {
+                [single] => *single,
+                several => {
+                    let sum = several.iter().map(|&part| self.nodes[part].channels).sum();
+                    self.push(Op::Concat, several.to_vec(), sum)
+                }
+            };
+            self.nodes[id].op = Op::Conv {
+                weights: low_weights + 1,
+                activation,
+                extra: Extra::Start,
+            };
+            self.nodes[id].inputs = vec![rest, upsampled];
+        }
+    }
+
+    /// The algorithm of each convolution. It fixes how weights are packed, so no image size may matter.
+    pub fn choose_forms(&mut self, exact: bool, precision: Precision) {
+        for node in &self.nodes {
+            let Op::Conv { weights, extra, .. } = node.op else {
+                continue;
+            };
+            let planar = self.nodes[node.inputs[0]].op == Op::Input;
+            let spec = &mut self.weights[weights];
+            let Conv { kernel, stride, .. } = spec.conv;
+            spec.form = if spec.conv.is_depthwise() {
+                Form::Depthwise
+            } else if planar {
+                Form::Planar
+            } else if !exact
+                && (kernel, stride) == (3, 1)
+                && extra != Extra::Start
+                && spec.channels.len() >= WINOGRAD_CHANNELS
+            {
+                Form::Winograd
+            } else if precision == Precision::Bf16 {
+                Form::Pairs
+            } else {
+                Form::Direct
+            };
+        }
+    }
+}
