@@ -3,6 +3,17 @@
 //! It knows nothing of pixels or networks. A [`Dataset`] says what is in the pictures, [`placements`] where
 //! `ultralytics val` lays them in the network's input; an [`Evaluator`] collects detections and labels picture by
 //! picture, [`coco::evaluate`] measures a file of predictions against a file of annotations.
+//!
+//! ```
+//! use detection_metrics::{Bounds, Detection, Evaluator, Label};
+//!
+//! let bounds = Bounds::from_xywh([10.0, 20.0, 30.0, 40.0]);
+//! let mut evaluator = Evaluator::new(80, 0.25);
+//! evaluator.add(&[Detection { class: 0, score: 0.9, bounds }], &[Label { class: 0, bounds }])?;
+//! let evaluation = evaluator.finish();
+//! assert_eq!((evaluation.labels, evaluation.mean.recall), (1, 1.0));
+//! # Ok::<(), detection_metrics::Error>(())
+//! ```
 
 mod average_precision;
 mod bounds;

@@ -1,7 +1,8 @@
 //! Where `ultralytics val` lays each picture in the network's input.
 //!
-//! By default ("rect") pictures are sorted by shape and cut into batches; a batch's input is just large enough for its pictures and half
-//! a stride more. A picture's border, and with it the figures' third digit, thus depends on the batch size.
+//! By default ("rect") pictures are sorted by shape and cut into batches; a batch's input is just large enough for
+//! its pictures and half a stride more. A picture's border, and with it the figures' third digit, thus depends on the
+//! batch size.
 //! The reference resizes twice, but the second time never has anything to do: the input always holds the first result.
 
 use crate::bounds::Bounds;
@@ -90,6 +91,9 @@ pub enum Layout {
 
 /// Lays pictures of these sizes, none of them empty, in inputs whose longer side is about `side` pixels; in the order
 /// in which they are looked at, for rect from the widest picture to the tallest.
+///
+/// Pictures of one shape keep their order. The reference's sort does not, so that where a batch ends among them
+/// another one of them may get the larger border there.
 pub fn placements(images: &[Size], side: usize, layout: Layout) -> Vec<Placement> {
     let mut order: Vec<usize> = (0..images.len()).collect();
     let batch = match layout {

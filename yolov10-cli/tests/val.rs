@@ -53,7 +53,10 @@ fn a_detector_measured_on_what_it_finds_itself_is_good() {
     );
     assert_eq!((&json["images"], &json["broken"]), (&1.into(), &0.into()));
     let first = &json["classes"][0];
-    assert_eq!((&first["class"], &first["name"]), (&0.into(), &"person".into()));
+    assert_eq!(
+        (&first["class"], &first["name"]),
+        (&0.into(), &"person".into())
+    );
     assert_eq!(place.files("runs"), ["detect/found/labels/street.txt"]);
 }
 
