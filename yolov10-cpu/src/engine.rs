@@ -8,9 +8,9 @@ use crate::graph::Graph;
 use crate::image::{InputPlanes, MapView};
 use crate::kernels::Kernels;
 use crate::layout::LANES;
-use crate::pages::Pages;
+use crate::pages::{Ledger, Pages};
 use crate::plan::Plan;
-use crate::steps::Memory as StepMemory;
+use crate::steps::{Memory as StepMemory, Threads};
 use crate::team::{Member, Team};
 use crate::value::Value;
 use crate::weights::{self, Packed};
@@ -59,6 +59,16 @@ pub struct Engine {
     plans: Vec<Arc<Plan>>,
     /// Room for the views of the outputs, reused by every run.
     views: Vec<MapView<'static>>,
+    ledgers: Ledgers,
+}
+
+/// Counts of the bytes that an engine has mapped. They may be kept longer than the engine, and then say 0.
+#[derive(Clone, Debug, Default)]
+pub struct Ledgers {
+    /// Packed weights.
+    pub weights: Ledger,
+    /// Activations and scratch.
+    pub workspace: Ledger,
 }
 
 /// Bytes that an engine holds.
@@ -94,7 +104,14 @@ impl Engine {
         let kernels = Kernels::of(isa, options.precision)?;
         let graph = Graph::new(outputs, options.exact, options.precision)?;
         let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
-        let (pages, packed) = weights::pack(&graph.weights, memory_limit, kernels, weights)?;
+        let ledgers = Ledgers::default();
+        let (pages, packed) = weights::pack(
+            &graph.weights,
+            memory_limit,
+            &ledgers.weights,
+            kernels,
+            weights,
+        )?;
         let region = Region {
             plan: None,
             tasks: Vec::new(),
@@ -114,14 +131,18 @@ impl Engine {
             )?,
             region: Arc::new(region),
             plans: Vec::new(),
+            ledgers,
         })
     }
 
     /// Runs one image of `height` x `width`. `fill` writes all of the input, `read` sees the outputs in place, in
     /// the order given to [`Engine::new`].
     ///
-    /// The first image of a size compiles its plan; a run of a size that has a plan allocates nothing.
-    /// A panic of a kernel's thread continues in the caller.
+    /// The first image of a size compiles its plan; a run of a size that has a plan allocates nothing. Plans of the
+    /// eight sizes used last are kept; all of them share one workspace, as large as the largest has needed.
+    ///
+    /// Results are the same bits for every run and any number of threads. Denormal numbers count as zero, in the
+    /// team's threads and only while they work. A panic of one of them continues in the caller.
     pub fn run<R>(
         &mut self,
         height: usize,
@@ -152,6 +173,11 @@ impl Engine {
         }
     }
 
+    /// The counts of its bytes, which outlive it.
+    pub fn ledgers(&self) -> Ledgers {
+        self.ledgers.clone()
+    }
+
     /// Gives all plans and their workspace back and keeps the weights; says how many bytes that were.
     pub fn trim(&mut self) -> usize {
         let freed = self.region.arena.len();
@@ -173,7 +199,8 @@ impl Engine {
         self.team.threads()
     }
 
-    /// Multiplications and additions of one image, as convolutions and attention are defined.
+    /// Multiplications and additions of one image: those that sums of products take, whatever the kernels do. A 1x1
+    /// convolution that is computed before upsampling counts a quarter.
     pub fn flops(&self, height: usize, width: usize) -> Result<u64, Error> {
         self.graph.flops([height, width])
     }
@@ -184,7 +211,7 @@ impl Engine {
         let plan = match known {
             Some(index) => self.plans.remove(index),
             None => {
-                let threads = self.team.threads();
+                let threads = Threads(self.team.threads());
                 Arc::new(Plan::new(&self.graph, &self.packed, size, threads)?)
             }
         };
@@ -200,7 +227,7 @@ impl Engine {
             }
             // First the old arena goes: both together would be the peak.
             region.arena = Pages::default();
-            region.arena = Pages::new(bytes)?;
+            region.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
         }
         if region.tasks.len() < plan.phases.len() {
             region

@@ -4,6 +4,36 @@
 //! a team of threads, and for every size of image a plan in which all addresses are settled. The kernels serve
 //! AVX-512, AVX2, NEON and plain Rust from one binary. It knows convolutions, pools, attention and
 //! upsampling; which network they form, what an image is and where weights come from is its caller's business.
+//!
+//! ```
+//! use yolov10_cpu::{Activation, Conv, Engine, Error, Options, Value};
+//!
+//! let conv = |key, channels_in, channels_out| Conv {
+//!     key,
+//!     channels_in,
+//!     channels_out,
+//!     kernel: 3,
+//!     stride: 1,
+//!     groups: 1,
+//!     activation: Activation::Silu,
+//! };
+//! let stem = Value::input(3).conv(conv(1, 3, 16));
+//! let residual = stem.add(&stem.conv(conv(2, 16, 16)));
+//!
+//! let mut engine = Engine::new(&[residual], &Options::default(), |_key, weight, bias| {
+//!     weight.fill(0.01);
+//!     bias.fill(0.5);
+//!     Ok::<(), Error>(())
+//! })?;
+//! let center = engine.run(
+//!     32,
+//!     48,
+//!     |mut planes| (0..3).for_each(|plane| (0..32).for_each(|row| planes.row_mut(plane, row).fill(1.0))),
+//!     |outputs| outputs[0].get(0, 16, 24),
+//! )?;
+//! assert!((center - 1.5058).abs() < 1e-3);
+//! # Ok::<(), Error>(())
+//! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test panics to fail"))]
 
@@ -27,9 +57,9 @@ mod team;
 mod value;
 mod weights;
 
-pub use engine::{Engine, Memory, Options, Precision};
+pub use engine::{Engine, Ledgers, Memory, Options, Precision};
 pub use error::Error;
 pub use image::{InputPlanes, MapView};
 pub use isa::Isa;
-pub use pages::Pages;
+pub use pages::{Ledger, Pages};
 pub use value::{Activation, Conv, Value};

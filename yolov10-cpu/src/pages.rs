@@ -4,6 +4,8 @@
 #![allow(unsafe_code, reason = "views a memory map as bytes and floats")]
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{ptr, slice};
 
 use memmap2::{MmapMut, MmapRaw};
@@ -16,6 +18,19 @@ pub struct Pages {
     /// None for no bytes: an empty map is an error on some systems.
     map: Option<MmapRaw>,
     len: usize,
+    ledger: Option<Ledger>,
+}
+
+/// Counts the bytes of the pages that were made with it. Its clones count the same pages: one kept longer than
+/// the pages tells whether all of them went back.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<AtomicUsize>);
+
+impl Ledger {
+    /// Bytes mapped now.
+    pub fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// From this size on a huge page saves page faults and costs at most its own size.
@@ -40,7 +55,16 @@ impl Pages {
         Ok(Pages {
             map: Some(MmapRaw::from(map)),
             len,
+            ledger: None,
         })
+    }
+
+    /// The same, counted in `ledger` until they are unmapped.
+    pub(crate) fn counted(len: usize, ledger: &Ledger) -> Result<Pages, Error> {
+        let mut pages = Pages::new(len)?;
+        ledger.0.fetch_add(len, Ordering::Relaxed);
+        pages.ledger = Some(ledger.clone());
+        Ok(pages)
     }
 
     /// The bytes as `f32`; a tail shorter than a float is left out.
@@ -61,6 +85,16 @@ impl Pages {
         self.map
             .as_ref()
             .map_or(ptr::dangling_mut(), |map| map.as_mut_ptr().cast())
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // Unmapped first: what the ledger says is gone is gone.
+        self.map = None;
+        if let Some(Ledger(bytes)) = &self.ledger {
+            bytes.fetch_sub(self.len, Ordering::Relaxed);
+        }
     }
 }
 
@@ -94,5 +128,14 @@ mod tests {
         pages.floats_mut()[0] = -2.0;
         assert_eq!(pages[..4], (-2.0f32).to_le_bytes());
         assert!(Pages::new(0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_ledger_counts_its_pages_until_they_are_unmapped() {
+        let ledger = Ledger::default();
+        let pages = [100, 0, 5000].map(|len| Pages::counted(len, &ledger).unwrap());
+        assert_eq!(ledger.bytes(), 5100);
+        drop(pages);
+        assert_eq!(ledger.bytes(), 0);
     }
 }

@@ -6,7 +6,7 @@ use crate::layout::View;
 use crate::place::{Placement, place};
 use crate::steps::{
     Attend, Border, Depthwise, Direct, Epilogue, Factors, Gather, Heads, MaxPool, Memory, Operands,
-    PackHeads, Part, Step, Sum, Upsample, Winograd,
+    PackHeads, Part, Step, Sum, Threads, Upsample, Winograd,
 };
 use crate::value::Activation;
 use crate::weights::{Form, Packed};
@@ -50,9 +50,6 @@ impl Phase {
     }
 }
 
-/// Tasks of a step for each thread, at least, where its map allows: threads are never equally fast.
-const TASKS_PER_THREAD: usize = 2;
-
 impl Plan {
     /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), cut
     /// into work for so many threads. The cut changes no result.
@@ -60,13 +57,8 @@ impl Plan {
         graph: &Graph,
         packed: &[Packed],
         size: [usize; 2],
-        threads: usize,
+        threads: Threads,
     ) -> Result<Plan, Error> {
-        let min_tasks = if threads == 1 {
-            1
-        } else {
-            TASKS_PER_THREAD * threads
-        };
         let sizes = graph.sizes(size)?;
         let heads = |id: Id, views: &[View], packed: usize| {
             let Node {
@@ -131,9 +123,9 @@ impl Plan {
                                 _ => Factors::Floats,
                             };
                             let accumulate = extra == Extra::Start;
-                            Step::Direct(Direct::new(operands, factors, accumulate, min_tasks))
+                            Step::Direct(Direct::new(operands, factors, accumulate, threads))
                         }
-                        Form::Winograd => Step::Winograd(Winograd::new(operands, min_tasks)),
+                        Form::Winograd => Step::Winograd(Winograd::new(operands, threads)),
                         Form::Depthwise => Step::Depthwise(Depthwise::new(operands)),
                     }
                 }
@@ -211,4 +203,88 @@ fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
         to += view.channels;
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Precision;
+    use crate::value::{Conv, Value};
+
+    fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize) -> Conv {
+        Conv {
+            key,
+            channels_in,
+            channels_out,
+            kernel,
+            stride: 1,
+            groups: 1,
+            activation: Activation::Silu,
+        }
+    }
+
+    fn plan(outputs: &[Value], size: [usize; 2]) -> Plan {
+        let graph = Graph::new(outputs, false, Precision::F32).unwrap();
+        let nowhere = Packed {
+            weights: 0,
+            bias: 0,
+            group_stride: 0,
+        };
+        Plan::new(
+            &graph,
+            &vec![nowhere; graph.weights.len()],
+            size,
+            Threads(2),
+        )
+        .unwrap()
+    }
+
+    fn count(plan: &Plan, wanted: impl Fn(&Step) -> bool) -> usize {
+        plan.phases
+            .iter()
+            .filter(|phase| wanted(&phase.step))
+            .count()
+    }
+
+    /// A split, a residual bottleneck, and everything joined again.
+    fn split_and_join(input: &Value) -> Value {
+        let split = input.conv(conv(1, 16, 64, 1));
+        let (left, right) = (split.slice(0..32), split.slice(32..64));
+        let bottleneck = right.add(&right.conv(conv(2, 32, 32, 3)).conv(conv(3, 32, 32, 3)));
+        Value::concat(&[left, right, bottleneck]).conv(conv(4, 96, 16, 1))
+    }
+
+    #[test]
+    fn splitting_adding_and_joining_take_no_steps() {
+        let input = Value::input(3).conv(conv(0, 3, 16, 3));
+        let plan = plan(&[split_and_join(&input)], [32, 32]);
+        assert_eq!(plan.phases.len(), 5);
+        assert_eq!(count(&plan, |step| matches!(step, Step::Winograd(_))), 2);
+    }
+
+    #[test]
+    fn upsampling_before_a_1x1_convolution_joins_nothing() {
+        let high = Value::input(3).conv(conv(0, 3, 16, 3));
+        let low = high.conv(Conv {
+            stride: 2,
+            ..conv(1, 16, 32, 3)
+        });
+        let joined = Value::concat(&[low.upsample(), high]).conv(conv(2, 48, 16, 1));
+        let plan = plan(&[joined], [16, 16]);
+        assert_eq!(
+            count(&plan, |step| matches!(step, Step::Gather(_) | Step::Sum(_))),
+            0
+        );
+        assert_eq!(plan.phases.len(), 5);
+    }
+
+    #[test]
+    fn a_deep_chain_needs_the_memory_of_two_maps() {
+        let chain = |depth: u64| {
+            let first = Value::input(16).conv(conv(0, 16, 16, 1));
+            (1..depth).fold(first, |value, key| value.conv(conv(key, 16, 16, 1)))
+        };
+        let arena = |depth| plan(&[chain(depth)], [64, 64]).arena;
+        assert_eq!(arena(3), arena(30));
+    }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::Error;
 use crate::kernels::{Kernels, POINTS};
 use crate::layout::{LANES, PAIRS};
-use crate::pages::Pages;
+use crate::pages::{Ledger, Pages};
 use crate::value::Conv;
 
 /// Output channels of a group.
@@ -96,6 +96,7 @@ impl WeightSpec {
 pub(crate) fn pack<E: From<Error>>(
     specs: &[WeightSpec],
     limit: usize,
+    ledger: &Ledger,
     kernels: &Kernels,
     mut source: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
 ) -> Result<(Pages, Vec<Packed>), E> {
@@ -122,7 +123,7 @@ pub(crate) fn pack<E: From<Error>>(
         }
         .into());
     }
-    let mut pages = Pages::new(bytes)?;
+    let mut pages = Pages::counted(bytes, ledger)?;
 
     let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
     let mut keys = Vec::new();
@@ -145,7 +146,7 @@ pub(crate) fn pack<E: From<Error>>(
         .map(|spec| spec.conv.weight_len() + spec.conv.channels_out)
         .max()
         .unwrap_or(0);
-    let mut staging = Pages::new(largest * size_of::<f32>())?;
+    let mut staging = Pages::counted(largest * size_of::<f32>(), ledger)?;
     for key in keys {
         let users = &by_key[&key];
         let conv = specs[users[0]].conv;

@@ -1,7 +1,7 @@
 //! Dense convolution as a product: taps times channels against groups of output channels. The input is read where
 //! it lies; for bf16 a task first turns what it reads into pairs of channels.
 
-use super::{Epilogue, Memory};
+use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Start, Tile};
 use crate::layout::{LANES, PAIRS, View, split};
 use crate::weights::Packed;
@@ -44,7 +44,7 @@ pub(crate) enum Factors {
 }
 
 impl Direct {
-    pub fn new(operands: Operands, factors: Factors, accumulate: bool, min_tasks: usize) -> Direct {
+    pub fn new(operands: Operands, factors: Factors, accumulate: bool, threads: Threads) -> Direct {
         let Operands {
             input,
             output,
@@ -65,10 +65,10 @@ impl Direct {
             .div_ceil(row_flops)
             .min(output.height.div_ceil(2));
         let rows = (TASK_BYTES / size_of::<f32>() / row_floats)
-            .clamp(1, output.height.div_ceil(min_tasks))
+            .clamp(1, output.height.div_ceil(threads.min_tasks()))
             .max(fewest_rows);
-        let row_parts = output.height.div_ceil(rows);
-        let group_parts = min_tasks.div_ceil(row_parts).min(groups);
+        let row_parts = threads.even(output.height.div_ceil(rows), output.height);
+        let group_parts = threads.min_tasks().div_ceil(row_parts).min(groups);
 
         let pairs = (factors == Factors::Bf16Pairs).then(|| {
             let rows = (output.height.div_ceil(row_parts) - 1) * stride + kernel;

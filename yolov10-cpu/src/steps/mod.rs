@@ -121,6 +121,22 @@ impl Epilogue {
     }
 }
 
+/// How many threads a plan is cut for: each gets some tasks of every step, and all as many as each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads(pub usize);
+
+impl Threads {
+    /// Tasks that a step should have at least. Two for each thread: they are never equally fast.
+    fn min_tasks(self) -> usize {
+        if self.0 == 1 { 1 } else { 2 * self.0 }
+    }
+
+    /// At least `parts`, and a multiple of the threads as far as `most` allows.
+    fn even(self, parts: usize, most: usize) -> usize {
+        parts.next_multiple_of(self.0).min(most)
+    }
+}
+
 /// Tasks over the blocks and rows of a map: each has one block and some rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {

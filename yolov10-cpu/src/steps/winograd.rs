@@ -2,7 +2,7 @@
 //! the second-level cache.
 
 use super::direct::Operands;
-use super::{Epilogue, Memory};
+use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Inverse, OUTPUT, PATCH, POINTS, Start, Tile};
 use crate::layout::{LANES, View, split};
 use crate::weights::{POINT_PADDING, Packed};
@@ -30,7 +30,7 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    pub fn new(operands: Operands, min_tasks: usize) -> Winograd {
+    pub fn new(operands: Operands, threads: Threads) -> Winograd {
         let Operands {
             input,
             output,
@@ -42,10 +42,11 @@ impl Winograd {
         let most =
             (POINTS_FLOATS / (POINTS * input.blocks() * LANES)).clamp(*TILES.start(), *TILES.end());
         // More tasks by fewer tiles, down to one full kernel; then by groups, which transform anew.
-        let tile_parts = total.div_ceil(most).max(min_tasks.min(total / FULL_TILE));
+        let fewest = threads.min_tasks().min(total / FULL_TILE);
+        let tile_parts = threads.even(total.div_ceil(most).max(fewest), total);
         let tiles = total.div_ceil(tile_parts);
         let groups = output.blocks().div_ceil(2);
-        let group_parts = (min_tasks / tile_parts).clamp(1, groups);
+        let group_parts = (threads.min_tasks() / tile_parts).clamp(1, groups);
         let taps = (0..input.blocks())
             .map(|block| u32::try_from(block * tiles * LANES).expect("a task fits a cache"));
         Winograd {
