@@ -56,17 +56,26 @@ pub enum ImageId {
 }
 
 impl ImageId {
-    /// The id of a picture that no annotation file gives one: the file's stem, as a number where it is one.
+    /// The id of a picture that no annotation file gives one: the file's stem.
     pub fn of(image: &Path) -> Self {
-        let stem = image
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        match stem.parse() {
-            Ok(number) if stem.bytes().all(|byte| byte.is_ascii_digit()) => Self::Number(number),
-            _ => Self::Name(stem),
-        }
+        Self::from(
+            image
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        )
+    }
+}
+
+impl From<String> for ImageId {
+    /// A number if there are only digits, as in the names of COCO's own files.
+    fn from(stem: String) -> Self {
+        let number = stem
+            .parse()
+            .ok()
+            .filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
+        number.map_or(Self::Name(stem), Self::Number)
     }
 }
 

@@ -13,5 +13,5 @@ pub use film::Films;
 pub use folder::RunFolder;
 pub use labels::{Scores, save_labels};
 pub use picture::{extension_for, save_picture};
-pub use tables::{CocoResults, CsvTable};
+pub use tables::{CocoResults, CsvTable, measurable};
 pub use whole::WholeFile;

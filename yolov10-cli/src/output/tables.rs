@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use detection_metrics::Bounds;
+use detection_metrics::coco::{CATEGORY_IDS, ImageId, Prediction};
 use serde::Serialize;
-use yolov10_model::Detection;
+use yolov10_model::{Detection, Rect};
 
 use super::WholeFile;
 use crate::source::About;
 
-/// COCO numbers its 80 classes from 1 to 90 and leaves these out.
-const COCO_GAPS: [usize; 10] = [12, 26, 29, 30, 45, 66, 68, 69, 71, 83];
 /// How COCO's 80 class names begin and end: who has these has them all.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");
 
@@ -74,24 +74,7 @@ impl CsvTable {
 pub struct CocoResults {
     file: WholeFile,
     is_empty: bool,
-    is_coco: bool,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    image_id: ImageId,
-    file_name: &'a str,
-    category_id: usize,
-    bbox: [f64; 4],
-    score: f64,
-}
-
-/// COCO's own pictures have numbers for names.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ImageId {
-    Number(u64),
-    Name(String),
+    category_ids: Vec<u64>,
 }
 
 impl CocoResults {
@@ -99,31 +82,28 @@ impl CocoResults {
         let ends = class_names.first().zip(class_names.last());
         let is_coco =
             ends.is_some_and(|(first, last)| (class_names.len(), &**first, &**last) == COCO_ENDS);
+        let category_ids = if is_coco {
+            CATEGORY_IDS.to_vec()
+        } else {
+            (1..=class_names.len() as u64).collect()
+        };
         Ok(Self {
             file: WholeFile::create(path)?,
             is_empty: true,
-            is_coco,
+            category_ids,
         })
     }
 
     pub fn add(&mut self, about: &About, detection: &Detection) -> Result<()> {
-        let stem = about.file_stem();
-        let rect = detection.rect;
-        let entry = Entry {
-            image_id: stem.parse().map_or(ImageId::Name(stem), ImageId::Number),
-            file_name: about.name.rsplit(['/', '\\']).next().unwrap_or(&about.name),
-            category_id: if self.is_coco {
-                coco_category(detection.class)
-            } else {
-                detection.class + 1
-            },
-            bbox: [rect.x1, rect.y1, rect.width(), rect.height()]
-                .map(|pixels| rounded(pixels, 1e3)),
-            score: rounded(detection.score, 1e5),
-        };
+        let prediction = Prediction::new(
+            Path::new(&about.name),
+            ImageId::from(about.file_stem()),
+            self.category_ids[detection.class],
+            &measurable(detection),
+        );
         self.file
             .write_all(if self.is_empty { b"[\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut self.file, &entry)?;
+        serde_json::to_writer(&mut self.file, &prediction)?;
         self.is_empty = false;
         Ok(())
     }
@@ -135,26 +115,13 @@ impl CocoResults {
     }
 }
 
-fn coco_category(class: usize) -> usize {
-    COCO_GAPS.iter().fold(class + 1, |category, gap| {
-        category + usize::from(category >= *gap)
-    })
-}
-
-/// Rounded to one part in `scale`, as the reference writes boxes (1000) and scores (100000).
-fn rounded(value: f32, scale: f64) -> f64 {
-    (f64::from(value) * scale).round() / scale
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_get_the_numbers_that_coco_gave_them() {
-        // person, fire hydrant, stop sign, tie, dining table, toothbrush.
-        for (class, category) in [(0, 1), (10, 11), (11, 13), (27, 32), (60, 67), (79, 90)] {
-            assert_eq!(coco_category(class), category);
-        }
+/// A detection as the metrics have it.
+pub fn measurable(found: &Detection) -> detection_metrics::Detection {
+    let Rect { x1, y1, x2, y2 } = found.rect;
+    let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);
+    detection_metrics::Detection {
+        class: found.class,
+        score: found.score,
+        bounds: Bounds { x1, y1, x2, y2 },
     }
 }

@@ -16,13 +16,9 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use detection_metrics::coco::{self, Prediction, Summary};
-use detection_metrics::{
-    Bounds, Detection, Evaluation, Evaluator, Label, Layout, Placement, placements,
-};
+use detection_metrics::{Detection, Evaluation, Evaluator, Label, Layout, Placement, placements};
 use image::RgbImage;
-use yolov10_model::{
-    Detector, Fit, Letterbox, Rect, Selection, Size, Speed, Weights, open_picture,
-};
+use yolov10_model::{Detector, Fit, Letterbox, Selection, Size, Speed, Weights, open_picture};
 
 pub use args::Args;
 use data::Data;
@@ -32,6 +28,7 @@ use table::{Report, Rows};
 use crate::interrupt::Interrupt;
 use crate::model::Setup;
 use crate::outcome::Outcome;
+use crate::output::measurable;
 use crate::run::{Progress, lanes, stage};
 use crate::{demo, message};
 
@@ -174,7 +171,7 @@ impl<'a> Measurement<'a> {
         let found: Vec<Detection> = detector
             .detect_in_input(picture, &letterbox(place))?
             .iter()
-            .map(detection)
+            .map(measurable)
             .collect();
         let labels: Vec<Label> = sample
             .labels
@@ -257,16 +254,6 @@ fn letterbox(place: &Placement) -> Letterbox {
         input: size(place.input),
         top: place.top,
         left: place.left,
-    }
-}
-
-fn detection(found: &yolov10_model::Detection) -> Detection {
-    let Rect { x1, y1, x2, y2 } = found.rect;
-    let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);
-    Detection {
-        class: found.class,
-        score: found.score,
-        bounds: Bounds { x1, y1, x2, y2 },
     }
 }
 
