@@ -1,12 +1,12 @@
 //! `convert`: a checkpoint in any form to the safetensors file that loads fastest.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use weights_convert::{Converted, DType, Options};
 
+use crate::message;
 use crate::outcome::Outcome;
 
 /// Convert a checkpoint to safetensors, which loads faster and needs no .pt.
@@ -59,8 +59,7 @@ pub fn convert(args: &Args) -> Result<Outcome> {
         weights_convert::convert(input, &options).with_context(|| input.display().to_string())?;
     weights_convert::write(&converted, &output)?;
     let Converted { bytes, summary } = &converted;
-    writeln!(
-        io::stdout(),
+    message::result(format_args!(
         "{}: YOLOv10 {}, {} classes, {} parameters, {} tensors, {}, {:.1} MB, from {}",
         output.display(),
         summary.variant,
@@ -70,6 +69,6 @@ pub fn convert(args: &Args) -> Result<Outcome> {
         summary.dtype.name(),
         bytes.len() as f64 / 1e6,
         summary.lineage,
-    )?;
+    ))?;
     Ok(Outcome::Done)
 }

@@ -1,8 +1,6 @@
 //! `doctor`: what this machine offers to the program, and what to do about what is missing.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write};
 use std::thread;
 use std::time::Instant;
 
@@ -10,7 +8,7 @@ use anyhow::{Result, ensure};
 use yolov10_model::{Detector, Device, Options, Weights, decode_picture};
 
 use crate::outcome::Outcome;
-use crate::{demo, ffmpeg, release, version};
+use crate::{demo, ffmpeg, message, release, version};
 
 /// Check this machine: instruction sets, devices, ffmpeg, caches; say what to do about what is missing.
 #[derive(clap::Args, Debug)]
@@ -45,11 +43,9 @@ pub fn doctor(_: &Args) -> Result<Outcome> {
         ("ffmpeg", installed_ffmpeg()),
         ("weights", cache()),
     ];
-    let mut report = String::new();
     for (name, state) in checks {
-        writeln!(report, "{name:<12} {state}").expect("a string takes everything");
+        message::result(format_args!("{name:<12} {state}"))?;
     }
-    io::stdout().write_all(report.as_bytes())?;
     Ok(outcome)
 }
 

@@ -1,7 +1,6 @@
 //! `info`: what a weight file holds, and what running it costs.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,6 +8,7 @@ use serde::Serialize;
 use yolov10_model::{Inventory, Size, Step};
 
 use crate::engine_args::InputSize;
+use crate::message;
 use crate::model;
 use crate::outcome::Outcome;
 
@@ -76,73 +76,72 @@ pub fn info(args: &Args) -> Result<Outcome> {
             .collect(),
         layers: &inventory.steps,
     };
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&info)?)?;
+    message::result(if args.json {
+        serde_json::to_string(&info)?
     } else {
-        write_text(&mut out, &info, args.layers)?;
-    }
+        text(&info, args.layers)
+    })?;
     Ok(Outcome::Done)
 }
 
-fn write_text(out: &mut impl Write, info: &Info<'_>, layers: bool) -> io::Result<()> {
+fn text(info: &Info<'_>, layers: bool) -> String {
     let classes: Vec<String> = info
         .classes
         .iter()
         .zip(0..)
         .map(|(name, class)| format!("{class} {name}"))
         .collect();
-    writeln!(out, "weights         {}", info.weights)?;
-    writeln!(out, "variant         YOLOv10 {}", info.variant)?;
-    writeln!(
-        out,
-        "parameters      {}, as {}",
-        grouped(info.parameters),
-        info.dtype
-    )?;
-    writeln!(
-        out,
-        "cost            {:.2} GFLOPs at {}",
-        info.flops as f64 / 1e9,
-        info.input
-    )?;
-    writeln!(
-        out,
-        "layers          {}{}",
-        info.layers.len(),
-        if layers { "" } else { "; --layers lists them" }
-    )?;
-    for (key, value) in &info.source {
-        writeln!(out, "{:<16}{value}", format!("source {key}"))?;
-    }
-    writeln!(
-        out,
-        "classes         {}: {}",
-        classes.len(),
-        classes.join(", ")
-    )?;
+    let row = |name: &str, value: String| format!("{name:<15} {value}");
+    let mut rows = vec![
+        row("weights", info.weights.clone()),
+        row("variant", format!("YOLOv10 {}", info.variant)),
+        row(
+            "parameters",
+            format!("{}, as {}", grouped(info.parameters), info.dtype),
+        ),
+        row(
+            "cost",
+            format!("{:.2} GFLOPs at {}", info.flops as f64 / 1e9, info.input),
+        ),
+        row(
+            "layers",
+            format!(
+                "{}{}",
+                info.layers.len(),
+                if layers { "" } else { "; --layers lists them" }
+            ),
+        ),
+    ];
+    rows.extend(
+        info.source
+            .iter()
+            .map(|(key, value)| row(&format!("source {key}"), (*value).to_owned())),
+    );
+    rows.push(row(
+        "classes",
+        format!("{}: {}", classes.len(), classes.join(", ")),
+    ));
     if layers {
-        writeln!(
-            out,
+        rows.push(format!(
             "\n{:<44} {:>12} {:>10}  output [C, H, W]",
             "layer", "parameters", "MFLOPs"
-        )?;
-        for Step {
-            path,
-            parameters,
-            flops,
-            output,
-        } in info.layers
-        {
-            writeln!(
-                out,
-                "{path:<44} {:>12} {:>10.1}  {output:?}",
-                grouped(*parameters),
-                *flops as f64 / 1e6
-            )?;
-        }
+        ));
+        rows.extend(info.layers.iter().map(
+            |Step {
+                 path,
+                 parameters,
+                 flops,
+                 output,
+             }| {
+                format!(
+                    "{path:<44} {:>12} {:>10.1}  {output:?}",
+                    grouped(*parameters),
+                    *flops as f64 / 1e6
+                )
+            },
+        ));
     }
-    Ok(())
+    rows.join("\n")
 }
 
 /// 2299264 as 2,299,264.

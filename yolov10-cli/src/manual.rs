@@ -1,6 +1,5 @@
 //! Shell completions and manual pages, made from the same description as the options.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -8,6 +7,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::Cli;
+use crate::message;
 use crate::outcome::Outcome;
 
 /// The program's name, by which shells find completions.
@@ -30,17 +30,16 @@ pub fn completions(args: &CompletionsArgs) -> Result<Outcome> {
     // Into memory first: the generator panics when it can't write.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
-    io::stdout().write_all(&script)?;
+    message::result(String::from_utf8(script)?.trim_end())?;
     Ok(Outcome::Done)
 }
 
 pub fn man(args: &ManArgs) -> Result<Outcome> {
     clap_mangen::generate_to(Cli::command(), &args.folder)
         .with_context(|| args.folder.display().to_string())?;
-    writeln!(
-        io::stdout(),
+    message::result(format_args!(
         "Manual pages saved to {}",
         args.folder.display()
-    )?;
+    ))?;
     Ok(Outcome::Done)
 }

@@ -1,9 +1,17 @@
-//! Lines for a person on stderr.
+//! What the program says: results on stdout, everything else on stderr.
 //!
-//! A stderr that nobody reads is no reason to fail: `eprintln!` would panic there.
+//! `println!` and `eprintln!` panic when nobody listens. Results that can't be said are an error; a stderr that
+//! nobody reads is none.
 
 use std::fmt::Display;
 use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+
+/// A line of results.
+pub fn result(what: impl Display) -> Result<()> {
+    writeln!(io::stdout(), "{what}").context("stdout")
+}
 
 /// Something failed.
 pub fn error(what: impl Display) {

@@ -6,8 +6,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use yolov10_model::{Detector, Device, Fit, Options, Selection, Size, Weights, cpu::Precision};
+use anyhow::{Context, Result, anyhow};
+use yolov10_model::{
+    Detector, Device, Error, Fit, Options, Selection, Size, Weights, cpu::Precision,
+};
 
 use crate::engine_args::{Dtype, KernelArgs};
 use crate::{demo, message, release};
@@ -63,7 +65,12 @@ impl Setup {
             Dtype::F32 => Precision::F32,
             Dtype::Bf16 => Precision::Bf16,
         };
-        Detector::new(weights, &options).with_context(|| self.weights_name())
+        Detector::new(weights, &options).map_err(|error| match error {
+            Error::NotBuiltIn { .. } | Error::DeviceUnavailable { .. } | Error::Engine(_) => {
+                error.into()
+            }
+            of_weights => anyhow!(of_weights).context(self.weights_name()),
+        })
     }
 }
 

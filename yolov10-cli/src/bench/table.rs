@@ -1,35 +1,38 @@
 //! The rows of `bench` for a person.
 
-use std::io::{self, Write};
 use std::path::Path;
 
-use super::Row;
+use super::measure::Row;
 
-pub fn write_head(out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "{:<28} {:<7} {:>7} {:>9} | {:>8} {:>8} {:>8} {:>8} | {:>5} {:>8} {:>5} | {:>8} {:>7} {:>7} | {:>7} {:>7}",
+/// Letters of a weight file's name at most: the table should fit a terminal.
+const NAME_WIDTH: usize = 24;
+
+/// What the columns are; [`row`] says what they mean.
+pub fn head() -> String {
+    format!(
+        "{:<NAME_WIDTH$} {:<6} {:>7} {:>9} {:>7} {:>7} {:>7} {:>5} {:>7} {:>5} {:>7} {:>6} {:>7} {:>5} {:>5}",
         "weights",
         "device",
         "threads",
         "input",
-        "min ms",
         "p50 ms",
         "p90 ms",
         "p99 ms",
         "pre",
         "infer",
         "post",
-        "from jpg",
+        "+decode",
         "img/s",
         "GFLOP/s",
-        "run MB",
-        "left MB",
+        "MB",
+        "after",
     )
 }
 
-/// Stages are medians. Memory is what came on top of what the process had before the weights were loaded.
-pub fn write_row(out: &mut impl Write, row: &Row) -> io::Result<()> {
+/// Times are of preprocess, inference and postprocess together, then the medians of each, then the median with the
+/// decoding of the picture. Memory is what came on top of what the process had before it loaded the weights: while
+/// it runs, and after the detector is dropped.
+pub fn row(row: &Row) -> String {
     let ms = &row.ms;
     let threads = row
         .threads
@@ -38,18 +41,15 @@ pub fn write_row(out: &mut impl Write, row: &Row) -> io::Result<()> {
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let more = |now: Option<u64>| {
-        let difference = now
-            .zip(row.memory.before_load)
-            .map(|(now, before)| now as f64 - before as f64);
-        difference.map_or("-".to_owned(), |bytes| format!("{:.1}", bytes / 1e6))
+    let name: String = name.chars().take(NAME_WIDTH).collect();
+    let more = |now: Option<u64>| match now.zip(row.memory.before_load) {
+        Some((now, before)) => format!("{:.0}", (now as f64 - before as f64) / 1e6),
+        None => "-".to_owned(),
     };
-    writeln!(
-        out,
-        "{name:<28} {:<7} {threads:>7} {:>9} | {:>8.2} {:>8.2} {:>8.2} {:>8.2} | {:>5.2} {:>8.2} {:>5.2} | {:>8.2} {:>7.1} {:>7.1} | {:>7} {:>7}",
+    format!(
+        "{name:<NAME_WIDTH$} {:<6} {threads:>7} {:>9} {:>7.2} {:>7.2} {:>7.2} {:>5.2} {:>7.2} {:>5.2} {:>7.2} {:>6.1} {:>7.1} {:>5} {:>5}",
         row.device,
         row.input.to_string(),
-        ms.detect.min,
         ms.detect.p50,
         ms.detect.p90,
         ms.detect.p99,

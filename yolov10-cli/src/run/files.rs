@@ -1,7 +1,6 @@
 //! The files of a run: which ones are wanted, and what goes into them.
 
 use std::fmt::Display;
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -108,7 +107,7 @@ impl<'a> Files<'a> {
             return Ok(());
         };
         let say = |line: &dyn Display| match form {
-            Form::Text => writeln!(io::stdout(), "{line}"),
+            Form::Text => message::result(line),
             Form::Json | Form::Quiet => Ok(()),
         };
         let path = folder.path().display();

@@ -19,7 +19,7 @@ impl Progress {
     pub fn new(sources: usize) -> Self {
         let bar = ProgressBar::hidden();
         bar.set_length(sources as u64);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left");
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left");
         bar.set_style(style.expect("the template is well formed"));
         Self {
             bar,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -138,7 +137,7 @@ impl<'a> Reporter<'a> {
             }
         };
         if let Some(line) = line {
-            self.progress.pause(|| writeln!(io::stdout(), "{line}"))?;
+            self.progress.pause(|| message::result(line))?;
         }
         self.progress.reached(about.index);
         Ok(())
@@ -154,15 +153,14 @@ impl<'a> Reporter<'a> {
                 inference,
                 postprocess,
             } = self.tally.speed;
-            writeln!(
-                io::stdout(),
+            message::result(format_args!(
                 "Speed: {:.1}ms preprocess, {:.1}ms inference, {:.1}ms postprocess per image at shape (1, 3, {}, {})",
                 mean(preprocess),
                 mean(inference),
                 mean(postprocess),
                 input.height,
                 input.width,
-            )?;
+            ))?;
         }
         Ok(self.tally)
     }

@@ -1,0 +1,168 @@
+//! One choice of weights, size, device and threads, measured.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use image::RgbImage;
+use serde::Serialize;
+use yolov10_model::{Detector, Inventory, Selection, Size, Speed, decode_picture};
+
+use super::resident::{peak_resident_bytes, resident_bytes};
+use super::sample::{Summary, milliseconds, summarize};
+use crate::model::Setup;
+
+/// What was measured with one choice of everything.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub weights: String,
+    pub variant: String,
+    pub device: String,
+    /// `None`: as many as the engine chose.
+    pub threads: Option<NonZeroUsize>,
+    /// What the network saw, in pixels.
+    pub input: Size,
+    /// From the file to a detector, in milliseconds.
+    pub load_ms: f64,
+    /// The first picture, for which plans are made and kernels compiled.
+    pub first_ms: f64,
+    pub runs: usize,
+    pub ms: Stages,
+    /// Pictures per second, by the mean of preprocess, inference and postprocess.
+    pub images_per_second: f64,
+    /// By the median of inference.
+    pub gflop_per_second: f64,
+    pub memory: MemoryUse,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Stages {
+    pub preprocess: Summary,
+    pub inference: Summary,
+    pub postprocess: Summary,
+    /// The three together.
+    pub detect: Summary,
+    /// From the bytes of the picture file to detections.
+    pub end_to_end: Summary,
+}
+
+/// Resident bytes of the process; `None` where the system does not tell.
+#[derive(Debug, Serialize)]
+pub struct MemoryUse {
+    pub before_load: Option<u64>,
+    pub running: Option<u64>,
+    pub after_drop: Option<u64>,
+    /// Since the start of the program.
+    pub peak: Option<u64>,
+}
+
+/// What is searched.
+pub struct Picture {
+    /// Its file.
+    bytes: Cow<'static, [u8]>,
+    pixels: RgbImage,
+}
+
+impl Picture {
+    pub fn decode(bytes: Cow<'static, [u8]>) -> Result<Self> {
+        let pixels = decode_picture(&bytes)?;
+        Ok(Self { bytes, pixels })
+    }
+}
+
+/// Loads, warms up for some seconds, and measures twice within `budget`: detection alone, then with decoding.
+pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
+    let Picture { bytes, pixels } = picture;
+    let before_load = resident_bytes();
+    let started = Instant::now();
+    let weights = setup.load_weights()?;
+    let variant = weights
+        .metadata()
+        .get("variant")
+        .map_or("custom", String::as_str)
+        .to_owned();
+    let (width, height) = pixels.dimensions();
+    let size = Size {
+        height: height as usize,
+        width: width as usize,
+    };
+    let mut detector = setup.detector(&weights, Selection::default())?;
+    let load_ms = milliseconds(started.elapsed());
+    let input = detector.letterbox(size)?.input;
+    let flops = Inventory::new(&weights, input)?.flops();
+    drop(weights);
+
+    let started = Instant::now();
+    detector.detect(pixels)?;
+    let first_ms = milliseconds(started.elapsed());
+    repeat(Budget::Seconds(warmup), || detect(&mut detector, pixels))?;
+    let speeds = repeat(budget, || detect(&mut detector, pixels))?;
+    let end_to_end = repeat(budget, || {
+        let started = Instant::now();
+        detector.detect(&decode_picture(bytes)?)?;
+        Ok(started.elapsed())
+    })?;
+    let running = resident_bytes();
+    drop(detector);
+    let after_drop = resident_bytes();
+
+    let stage = |time: fn(&Speed) -> Duration| summarize(speeds.iter().map(time).collect());
+    let ms = Stages {
+        preprocess: stage(|speed| speed.preprocess),
+        inference: stage(|speed| speed.inference),
+        postprocess: stage(|speed| speed.postprocess),
+        detect: stage(|speed| speed.preprocess + speed.inference + speed.postprocess),
+        end_to_end: summarize(end_to_end),
+    };
+    Ok(Row {
+        weights: setup.weights_name(),
+        variant,
+        device: setup.device.to_string(),
+        threads: setup.threads,
+        input,
+        load_ms,
+        first_ms,
+        runs: speeds.len(),
+        images_per_second: tenths(1e3 / ms.detect.mean),
+        gflop_per_second: tenths(flops as f64 / ms.inference.p50 / 1e6),
+        ms,
+        memory: MemoryUse {
+            before_load,
+            running,
+            after_drop,
+            peak: peak_resident_bytes(),
+        },
+    })
+}
+
+fn detect(detector: &mut Detector, picture: &RgbImage) -> Result<Speed> {
+    detector.detect(picture)?;
+    Ok(detector.speed())
+}
+
+/// How often to repeat.
+#[derive(Clone, Copy)]
+pub enum Budget {
+    Seconds(f64),
+    Runs(NonZeroUsize),
+}
+
+/// What `run` gives, at least once.
+fn repeat<T>(budget: Budget, mut run: impl FnMut() -> Result<T>) -> Result<Vec<T>> {
+    let started = Instant::now();
+    let mut results = vec![run()?];
+    let is_spent = |done: usize| match budget {
+        Budget::Seconds(seconds) => started.elapsed().as_secs_f64() >= seconds,
+        Budget::Runs(runs) => done >= runs.get(),
+    };
+    while !is_spent(results.len()) {
+        results.push(run()?);
+    }
+    Ok(results)
+}
+
+/// With one digit after the point.
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
