@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::graph::Graph;
 use crate::image::{InputPlanes, MapView};
@@ -11,7 +10,7 @@ use crate::layout::LANES;
 use crate::pages::{Ledger, Pages};
 use crate::plan::Plan;
 use crate::steps::{Memory as StepMemory, Threads};
-use crate::team::{Member, Team};
+use crate::team::{Broken, Member, Tasks, Team};
 use crate::value::Value;
 use crate::weights::{self, Packed};
 use crate::{Error, Isa, cores};
@@ -85,8 +84,8 @@ pub struct Memory {
 /// What the team works on: a plan and all memory. The engine owns it alone between runs.
 struct Region {
     plan: Option<Arc<Plan>>,
-    /// The next task of each phase.
-    tasks: Vec<AtomicUsize>,
+    /// Of each phase.
+    tasks: Vec<Tasks>,
     weights: Pages,
     arena: Pages,
     kernels: &'static Kernels,
@@ -153,7 +152,7 @@ impl Engine {
         let plan = self.plan([height, width])?;
         let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
         fill(InputPlanes::new(plan.input, region.arena.floats_mut()));
-        region.tasks.iter_mut().for_each(|next| *next.get_mut() = 0);
+        region.tasks.iter_mut().for_each(Tasks::reset);
         self.team.run(&self.region);
 
         let mut views = recycle(std::mem::take(&mut self.views));
@@ -230,9 +229,7 @@ impl Engine {
             region.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
         }
         if region.tasks.len() < plan.phases.len() {
-            region
-                .tasks
-                .resize_with(plan.phases.len(), AtomicUsize::default);
+            region.tasks.resize_with(plan.phases.len(), Tasks::default);
         }
         region.plan = Some(Arc::clone(&plan));
         if self.plans.len() == PLANS {
@@ -246,8 +243,10 @@ impl Engine {
 impl Region {
     /// One thread's part of a run: phase after phase, the tasks that it gets.
     #[allow(unsafe_code, reason = "runs the plan's steps on the arena")]
-    fn work(&self, member: Member<'_>) {
-        let Some(plan) = &self.plan else { return };
+    fn work(&self, member: Member<'_>) -> Result<(), Broken> {
+        let Some(plan) = &self.plan else {
+            return Ok(());
+        };
         let arena = self.arena.as_mut_ptr();
         let memory = StepMemory {
             arena,
@@ -255,20 +254,14 @@ impl Region {
             scratch: arena.wrapping_add(plan.arena + member.index * plan.scratch),
             kernels: self.kernels,
         };
-        for (phase, next) in plan.phases.iter().zip(&self.tasks) {
-            loop {
-                let task = next.fetch_add(1, Ordering::Relaxed);
-                if task >= phase.tasks() {
-                    break;
-                }
-                // SAFETY: the arena holds the plan's views and a scratch for each member; the counter gives
-                // each task to one member; the barrier below ends a phase before the next reads it.
+        for (phase, tasks) in plan.phases.iter().zip(&self.tasks) {
+            member.share(tasks, phase.tasks(), |task| {
+                // SAFETY: the arena holds the plan's views and a scratch for each member; each task is run
+                // once, and a phase is done before the next begins.
                 unsafe { phase.run(task, &memory) }
-            }
-            if member.meet().is_err() {
-                return;
-            }
+            })?;
         }
+        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
-//! A team of threads that run one function together: once per image, the calling thread among them.
+//! A team of threads that work through one job together: once per image, the calling thread among them.
 //!
-//! Inside of it they meet at barriers; between images the workers sleep. No queue, no stealing: the plan hands out
-//! tasks from a counter.
+//! A job is a row of lists of tasks. Whoever is free takes the next task; a list is done when its tasks are, not when
+//! every thread has come by: on a busy machine a thread that the system does not run is not waited for.
+//! Between jobs the workers sleep.
 
 use std::any::Any;
 use std::hint;
@@ -14,7 +15,8 @@ use std::thread::{self, JoinHandle};
 use crate::Error;
 use crate::kernels::denormals::FlushDenormals;
 
-/// Polls of a barrier before the processor is offered to others: a few microseconds, less than most steps take.
+/// Looks at a list that others are finishing, before the processor is offered to someone else: a few microseconds,
+/// less than most tasks take.
 const SPINS: usize = 500;
 
 /// Threads that run `work` on a job, every one with an index of its own.
@@ -24,18 +26,21 @@ pub(crate) struct Team<J: Send + Sync + 'static> {
 }
 
 struct Shared<J> {
-    work: fn(&J, Member<'_>),
-    barrier: Barrier,
+    work: fn(&J, Member<'_>) -> Result<(), Broken>,
+    /// A member has panicked: its task will never be done.
+    broken: AtomicBool,
     state: Mutex<State<J>>,
     start: Condvar,
     finished: Condvar,
 }
 
 struct State<J> {
-    /// Counts jobs, so that a worker runs each once.
+    /// Counts jobs, so that a worker runs each at most once.
     round: usize,
+    /// There while a worker may still join in.
     job: Option<Arc<J>>,
-    running: usize,
+    /// Workers that have joined in.
+    active: usize,
     panic: Option<Box<dyn Any + Send>>,
     dismissed: bool,
 }
@@ -45,32 +50,76 @@ struct State<J> {
 pub(crate) struct Member<'a> {
     /// 0 is the calling thread.
     pub index: usize,
-    barrier: &'a Barrier,
+    broken: &'a AtomicBool,
+}
+
+/// A list of tasks that members share: how many were taken, and how many are done.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    taken: AtomicUsize,
+    done: AtomicUsize,
 }
 
 /// Another member panicked: leave.
+#[derive(Debug)]
 pub(crate) struct Broken;
 
+impl Tasks {
+    /// Makes all tasks new again.
+    pub fn reset(&mut self) {
+        *self = Tasks::default();
+    }
+}
+
 impl Member<'_> {
-    /// Waits until every member is here.
-    pub fn meet(&self) -> Result<(), Broken> {
-        self.barrier.wait()
+    /// Runs tasks `0..count` that nobody has taken yet, and returns when all are done. What they wrote is then
+    /// seen by this thread.
+    pub fn share(
+        &self,
+        tasks: &Tasks,
+        count: usize,
+        mut run: impl FnMut(usize),
+    ) -> Result<(), Broken> {
+        loop {
+            let task = tasks.taken.fetch_add(1, Ordering::Relaxed);
+            if task >= count {
+                break;
+            }
+            run(task);
+            tasks.done.fetch_add(1, Ordering::Release);
+        }
+        let mut spins = 0;
+        while tasks.done.load(Ordering::Acquire) < count {
+            if self.broken.load(Ordering::Relaxed) {
+                return Err(Broken);
+            }
+            if spins < SPINS {
+                spins += 1;
+                hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
+        }
+        Ok(())
     }
 }
 
 impl<J: Send + Sync + 'static> Team<J> {
-    /// Starts all but the calling thread.
-    pub fn new(threads: NonZeroUsize, work: fn(&J, Member<'_>)) -> Result<Team<J>, Error> {
+    /// Starts all but the calling thread. `work` leads every member through all lists of a job.
+    pub fn new(
+        threads: NonZeroUsize,
+        work: fn(&J, Member<'_>) -> Result<(), Broken>,
+    ) -> Result<Team<J>, Error> {
         let state = State {
             round: 0,
             job: None,
-            running: 0,
+            active: 0,
             panic: None,
             dismissed: false,
         };
         let shared = Arc::new(Shared {
             work,
-            barrier: Barrier::new(threads.get()),
+            broken: AtomicBool::new(false),
             state: Mutex::new(state),
             start: Condvar::new(),
             finished: Condvar::new(),
@@ -95,27 +144,27 @@ impl<J: Send + Sync + 'static> Team<J> {
         self.workers.len() + 1
     }
 
-    /// Runs the job on all threads. When it returns, no thread holds the job; a member's panic continues here.
+    /// Does the job. When it returns, no thread holds the job; a member's panic continues here.
     pub fn run(&mut self, job: &Arc<J>) {
         let mut state = self.shared.lock();
         state.job = Some(Arc::clone(job));
         state.round += 1;
-        state.running = self.workers.len();
         drop(state);
         self.shared.start.notify_all();
 
         self.shared.take_part(job, 0);
         let mut state = self.shared.lock();
-        while state.running > 0 {
+        // Who has not woken up by now need not.
+        state.job = None;
+        while state.active > 0 {
             state = self
                 .shared
                 .finished
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        state.job = None;
         if let Some(payload) = state.panic.take() {
-            self.shared.barrier.mend();
+            self.shared.broken.store(false, Ordering::Relaxed);
             drop(state);
             panic::resume_unwind(payload);
         }
@@ -153,16 +202,17 @@ impl<J> Shared<J> {
                 continue;
             }
             served = state.round;
-            let job = state.job.clone();
+            let Some(job) = state.job.clone() else {
+                continue;
+            };
+            state.active += 1;
             drop(state);
-            if let Some(job) = &job {
-                self.take_part(job, index);
-            }
+            self.take_part(&job, index);
             // Let go before the caller hears of it: it counts on being the only owner again.
             drop(job);
             state = self.lock();
-            state.running -= 1;
-            if state.running == 0 {
+            state.active -= 1;
+            if state.active == 0 {
                 self.finished.notify_one();
             }
         }
@@ -171,69 +221,17 @@ impl<J> Shared<J> {
     fn take_part(&self, job: &J, index: usize) {
         let member = Member {
             index,
-            barrier: &self.barrier,
+            broken: &self.broken,
         };
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             let _flush = FlushDenormals::new();
-            (self.work)(job, member);
+            // Who panicked says why; the others only leave.
+            (self.work)(job, member).ok();
         }));
         if let Err(payload) = outcome {
-            self.barrier.break_up();
+            self.broken.store(true, Ordering::Relaxed);
             self.lock().panic.get_or_insert(payload);
         }
-    }
-}
-
-/// Where all members wait for the last.
-struct Barrier {
-    members: usize,
-    arrived: AtomicUsize,
-    /// Counts meetings.
-    generation: AtomicUsize,
-    broken: AtomicBool,
-}
-
-impl Barrier {
-    fn new(members: usize) -> Barrier {
-        Barrier {
-            members,
-            arrived: AtomicUsize::new(0),
-            generation: AtomicUsize::new(0),
-            broken: AtomicBool::new(false),
-        }
-    }
-
-    fn wait(&self) -> Result<(), Broken> {
-        let generation = self.generation.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.members {
-            self.arrived.store(0, Ordering::Relaxed);
-            self.generation
-                .store(generation.wrapping_add(1), Ordering::Release);
-            return Ok(());
-        }
-        let mut spins = 0;
-        while self.generation.load(Ordering::Acquire) == generation {
-            if self.broken.load(Ordering::Relaxed) {
-                return Err(Broken);
-            }
-            if spins < SPINS {
-                spins += 1;
-                hint::spin_loop();
-            } else {
-                thread::yield_now();
-            }
-        }
-        Ok(())
-    }
-
-    fn break_up(&self) {
-        self.broken.store(true, Ordering::Relaxed);
-    }
-
-    /// For the next job: nobody waits any more.
-    fn mend(&self) {
-        self.arrived.store(0, Ordering::Relaxed);
-        self.broken.store(false, Ordering::Relaxed);
     }
 }
 
@@ -241,60 +239,74 @@ impl Barrier {
 mod tests {
     use super::*;
 
-    struct Tally {
-        before: AtomicUsize,
-        after: AtomicUsize,
-        panics: bool,
+    const LISTS: usize = 50;
+    const COUNT: usize = 7;
+
+    /// Lists whose tasks add 1 to a sum, after they have checked that all earlier lists are complete.
+    struct Sums {
+        lists: [Tasks; LISTS],
+        sum: AtomicUsize,
+        panics_at: usize,
     }
 
-    fn tally(job: &Tally, member: Member<'_>) {
-        for _ in 0..100 {
-            job.before.fetch_add(1, Ordering::Relaxed);
-            if member.meet().is_err() {
-                return;
+    impl Sums {
+        fn new(panics_at: usize) -> Arc<Sums> {
+            let lists = std::array::from_fn(|_| Tasks::default());
+            Arc::new(Sums {
+                lists,
+                sum: AtomicUsize::new(0),
+                panics_at,
+            })
+        }
+
+        fn work(&self, member: Member<'_>) -> Result<(), Broken> {
+            for (index, tasks) in self.lists.iter().enumerate() {
+                member.share(tasks, COUNT, |task| {
+                    assert!(
+                        index != self.panics_at || task != 3,
+                        "task 3 of list {index} gives up"
+                    );
+                    let sum = self.sum.fetch_add(1, Ordering::Relaxed);
+                    assert!(
+                        sum / COUNT == index,
+                        "list {index} began with a sum of {sum}"
+                    );
+                })?;
             }
-            assert!(!job.panics || member.index != 1, "member 1 gives up");
-            let seen = job.before.load(Ordering::Relaxed);
-            job.after.fetch_max(seen, Ordering::Relaxed);
-            if member.meet().is_err() {
-                return;
-            }
+            Ok(())
         }
     }
 
-    fn job(panics: bool) -> Arc<Tally> {
-        Arc::new(Tally {
-            before: AtomicUsize::new(0),
-            after: AtomicUsize::new(0),
-            panics,
-        })
+    fn team(threads: usize) -> Team<Sums> {
+        Team::new(NonZeroUsize::new(threads).unwrap(), Sums::work).unwrap()
     }
 
     #[test]
-    fn every_member_passes_every_barrier_and_lets_go_of_the_job() {
-        for threads in 1..5 {
-            let mut team = Team::new(NonZeroUsize::new(threads).unwrap(), tally).unwrap();
-            for _ in 0..3 {
-                let job = job(false);
+    fn lists_are_done_one_after_another_and_nobody_keeps_the_job() {
+        for threads in 1..6 {
+            let mut team = team(threads);
+            for _ in 0..20 {
+                let job = Sums::new(usize::MAX);
                 team.run(&job);
-                assert_eq!(
-                    Arc::try_unwrap(job).ok().unwrap().after.into_inner(),
-                    threads * 100
-                );
+                let job = Arc::try_unwrap(job).ok().unwrap();
+                assert_eq!(job.sum.into_inner(), LISTS * COUNT);
             }
         }
     }
 
     #[test]
-    fn a_panic_of_a_worker_reaches_the_caller_and_the_team_works_on() {
-        let mut team = Team::new(NonZeroUsize::new(3).unwrap(), tally).unwrap();
-        let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&job(true))));
-        assert_eq!(
-            *outcome.unwrap_err().downcast_ref::<&str>().unwrap(),
-            "member 1 gives up"
-        );
-        let job = job(false);
-        team.run(&job);
-        assert_eq!(job.after.load(Ordering::Relaxed), 300);
+    fn a_panic_of_any_member_reaches_the_caller_and_the_team_works_on() {
+        let mut team = team(3);
+        for _ in 0..20 {
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&Sums::new(30))));
+            let message = outcome.unwrap_err();
+            assert_eq!(
+                message.downcast_ref::<String>().unwrap(),
+                "task 3 of list 30 gives up"
+            );
+            let job = Sums::new(usize::MAX);
+            team.run(&job);
+            assert_eq!(job.sum.load(Ordering::Relaxed), LISTS * COUNT);
+        }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) struct Tile {
     /// The first pixel.
     pub input: *const f32,
     /// Distance of each tap from a pixel.
-    pub taps: *const u32,
+    pub taps: *const usize,
     pub tap_count: usize,
     /// Channels of a tap: they lie side by side.
     pub depth: usize,
@@ -122,7 +122,7 @@ macro_rules! define_tile {
                 }
                 let mut weights = tile.weights;
                 for tap in 0..tile.tap_count {
-                    let mut input = tile.input.add(*tile.taps.add(tap) as usize);
+                    let mut input = tile.input.add(*tile.taps.add(tap));
                     for _ in 0..tile.depth {
                         let low = V::load(weights);
                         let high = if BLOCKS == 2 { V::load(weights.add(16)) } else { low };

@@ -130,9 +130,9 @@ impl Heads {
 pub(crate) struct Attend {
     heads: Heads,
     /// Distances between blocks of the packed queries.
-    taps: Vec<u32>,
+    taps: Vec<usize>,
     /// Distances between blocks of the scores, for each number of queries at once.
-    score_taps: Vec<Vec<u32>>,
+    score_taps: Vec<Vec<usize>>,
     parts: usize,
 }
 
@@ -141,13 +141,8 @@ const QUERIES: usize = 14;
 
 impl Attend {
     pub fn new(heads: Heads) -> Attend {
-        let offsets = |blocks: usize, stride: usize| -> Vec<u32> {
-            (0..blocks)
-                .map(|block| {
-                    u32::try_from(block * stride).expect("a head has less than 2^32 floats")
-                })
-                .collect()
-        };
+        let offsets =
+            |blocks, stride| -> Vec<usize> { (0..blocks).map(|block| block * stride).collect() };
         let taps = offsets(
             heads.key_channels().div_ceil(LANES),
             heads.positions() * LANES,
@@ -263,7 +258,7 @@ impl Attend {
 /// A product of some queries, in blocks, with a matrix packed as weights.
 struct Product<'a> {
     input: *const f32,
-    taps: &'a [u32],
+    taps: &'a [usize],
     weights: *const f32,
     columns: usize,
     output: *mut f32,

@@ -19,7 +19,7 @@ pub(crate) struct Direct {
     accumulate: bool,
     /// For bf16: the rows that a task reads, in its scratch.
     pairs: Option<View>,
-    taps: Vec<u32>,
+    taps: Vec<usize>,
     row_parts: usize,
     group_parts: usize,
 }
@@ -93,7 +93,6 @@ impl Direct {
                     .clone()
                     .map(move |offset| block * source.block_stride + offset)
             })
-            .map(|offset| u32::try_from(offset).expect("a map has less than 2^32 floats"))
             .collect();
         Direct {
             operands,

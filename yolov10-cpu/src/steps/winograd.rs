@@ -22,7 +22,7 @@ pub(crate) struct Winograd {
     epilogue: Epilogue,
     packed: Packed,
     /// Blocks of a task's transformed input.
-    taps: Vec<u32>,
+    taps: Vec<usize>,
     /// Tiles of a task, at most.
     tiles: usize,
     tile_parts: usize,
@@ -47,8 +47,7 @@ impl Winograd {
         let tiles = total.div_ceil(tile_parts);
         let groups = output.blocks().div_ceil(2);
         let group_parts = (threads.min_tasks() / tile_parts).clamp(1, groups);
-        let taps = (0..input.blocks())
-            .map(|block| u32::try_from(block * tiles * LANES).expect("a task fits a cache"));
+        let taps = (0..input.blocks()).map(|block| block * tiles * LANES);
         Winograd {
             input,
             output,
