@@ -518,6 +518,25 @@ fn a_file_that_can_not_be_written_fails_its_picture_and_leaves_no_part() {
     assert_eq!(place.files("runs"), ["detect/predict/grey.png/in-the-way"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_can_not_be_said_are_an_error() {
+    let place = Workplace::new();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let mut command = place.command(&[&["run", "--no-save"][..], &FAST].concat());
+    let output = command.stdout(full).output().expect("the program starts");
+    let said = Said::from(output);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("error: stdout: No space left on device"),
+        "{said:?}"
+    );
+}
+
 /// A list of so many pictures that no run is done before something happens to it.
 fn long_list(place: &Workplace) -> Vec<&'static str> {
     place.grey("grey.png");

@@ -6,6 +6,7 @@
 
 mod args;
 mod files;
+mod json;
 mod pipeline;
 mod progress;
 mod report;

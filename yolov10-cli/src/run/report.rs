@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
 use yolov10_model::{Detection, Size, Speed};
 
+use super::json::{self, milliseconds};
 use super::progress::Progress;
 use crate::message;
 use crate::source::{About, Item};
@@ -59,40 +59,6 @@ pub struct Tally {
     input: Option<Size>,
 }
 
-#[derive(Serialize)]
-struct PictureLine<'a> {
-    image: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frame: Option<usize>,
-    width: usize,
-    height: usize,
-    detections: Vec<Object<'a>>,
-    ms: Milliseconds,
-}
-
-#[derive(Serialize)]
-struct Object<'a> {
-    class: usize,
-    name: &'a str,
-    score: f32,
-    r#box: [f32; 4],
-}
-
-#[derive(Serialize)]
-struct Milliseconds {
-    preprocess: f64,
-    inference: f64,
-    postprocess: f64,
-}
-
-#[derive(Serialize)]
-struct ErrorLine<'a> {
-    image: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frame: Option<usize>,
-    error: String,
-}
-
 impl<'a> Reporter<'a> {
     /// A reporter of a run over so many sources.
     pub fn new(form: Form, class_names: &'a [String], sources: usize) -> Self {
@@ -113,7 +79,7 @@ impl<'a> Reporter<'a> {
                 self.tally.add(searched);
                 match self.form {
                     Form::Text => Some(self.text_line(about, searched)),
-                    Form::Json => Some(serde_json::to_string(&self.picture_line(about, searched))?),
+                    Form::Json => Some(json::picture_line(about, searched, self.class_names)?),
                     Form::Quiet => None,
                 }
             }
@@ -125,13 +91,8 @@ impl<'a> Reporter<'a> {
                 let error = format!("{error:#}");
                 self.progress
                     .pause(|| message::error(format_args!("{}{place}: {error}", about.name)));
-                let frame = about.frame.map(|frame| frame.number);
                 match self.form {
-                    Form::Json => Some(serde_json::to_string(&ErrorLine {
-                        image: &about.name,
-                        frame,
-                        error,
-                    })?),
+                    Form::Json => Some(json::error_line(about, &error)?),
                     Form::Text | Form::Quiet => None,
                 }
             }
@@ -211,32 +172,6 @@ impl<'a> Reporter<'a> {
             text
         }
     }
-
-    fn picture_line<'b>(&'b self, about: &'b About, searched: &Searched) -> PictureLine<'b> {
-        let object = |&Detection { class, score, rect }: &Detection| Object {
-            class,
-            name: &self.class_names[class],
-            score,
-            r#box: [rect.x1, rect.y1, rect.x2, rect.y2],
-        };
-        let Speed {
-            preprocess,
-            inference,
-            postprocess,
-        } = searched.speed;
-        PictureLine {
-            image: &about.name,
-            frame: about.frame.map(|frame| frame.number),
-            width: searched.size.width,
-            height: searched.size.height,
-            detections: searched.detections.iter().map(object).collect(),
-            ms: Milliseconds {
-                preprocess: milliseconds(preprocess),
-                inference: milliseconds(inference),
-                postprocess: milliseconds(postprocess),
-            },
-        }
-    }
 }
 
 impl Tally {
@@ -248,9 +183,4 @@ impl Tally {
         self.speed.inference += searched.speed.inference;
         self.speed.postprocess += searched.speed.postprocess;
     }
-}
-
-/// To the microsecond: what is behind is noise.
-fn milliseconds(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1e3
 }

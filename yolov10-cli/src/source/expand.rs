@@ -8,14 +8,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use walkdir::WalkDir;
 
 use super::video::{STREAM_SCHEMES, VIDEO_EXTENSIONS, Video};
-use super::{Source, read_all};
+use super::{Source, list, read_all};
 
 /// Stands for stdin.
 const STDIN: &str = "-";
 /// File names that end so are pictures.
 const PICTURE_EXTENSIONS: [&str; 8] = ["bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 /// File names that end so are lists of sources.
-const LIST_EXTENSIONS: [&str; 2] = ["csv", "txt"];
+const LIST_EXTENSIONS: [&str; 2] = [TABLE_EXTENSION, "txt"];
+/// The list that is a table.
+const TABLE_EXTENSION: &str = "csv";
 /// Pictures that may have several frames.
 const ANIMATION_EXTENSIONS: [&str; 2] = ["gif", "webp"];
 /// Addresses that start so are pictures, unless they end as videos do.
@@ -179,50 +181,22 @@ impl Expansion {
 
     fn add_list_file(&mut self, path: &Path) -> Result<()> {
         let text = String::from_utf8(read_all(File::open(path)?)?)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        if has_extension(path, &["csv"]) {
-            self.add_table(&text, folder)
+        let words = if has_extension(path, &[TABLE_EXTENSION]) {
+            list::column(&text)?
         } else {
-            self.add_list(&text, folder)
-        }
+            list::lines(&text)
+        };
+        self.add_list(&words, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// One source a line; empty lines and those that start with # are passed over.
-    fn add_list(&mut self, text: &str, folder: &Path) -> Result<()> {
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let before = self.sources.len();
-        for line in lines {
-            self.add(&beside(folder, line), ListsAre::Refused);
-        }
-        if self.sources.len() == before {
+    fn add_list(&mut self, words: &[String], folder: &Path) -> Result<()> {
+        if words.is_empty() {
             bail!("the list is empty, expected a source a line");
         }
-        Ok(())
-    }
-
-    /// The column headed image, path, file or source; the first one of a table without such a head.
-    fn add_table(&mut self, text: &str, folder: &Path) -> Result<()> {
-        const HEADS: [&str; 4] = ["image", "path", "file", "source"];
-        let mut rows = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let mut rows = rows.records().peekable();
-        let head = match rows.peek() {
-            Some(Ok(row)) => row
-                .iter()
-                .position(|cell| HEADS.contains(&cell.trim().to_lowercase().as_str())),
-            _ => None,
-        };
-        let mut list = String::new();
-        for row in rows.skip(usize::from(head.is_some())) {
-            list.push_str(row?.get(head.unwrap_or(0)).unwrap_or_default());
-            list.push('\n');
+        for word in words {
+            self.add(&beside(folder, word), ListsAre::Refused);
         }
-        self.add_list(&list, folder)
+        Ok(())
     }
 
     /// A picture, or a list, whichever the first bytes look like.
@@ -240,7 +214,8 @@ impl Expansion {
         }
         let text = String::from_utf8(bytes)
             .map_err(|_| anyhow!("neither a picture nor a list of sources"))?;
-        self.add_list(&text, Path::new("")).context("stdin")
+        self.add_list(&list::lines(&text), Path::new(""))
+            .context("stdin")
     }
 }
 

@@ -9,6 +9,7 @@
 mod animation;
 mod expand;
 mod items;
+mod list;
 mod video;
 
 use std::borrow::Cow;
