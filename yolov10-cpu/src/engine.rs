@@ -101,7 +101,7 @@ impl Engine {
     ) -> Result<Engine, E> {
         let isa = options.isa.unwrap_or_else(Isa::detect);
         let kernels = Kernels::of(isa, options.precision)?;
-        let graph = Graph::new(outputs, options.exact, options.precision)?;
+        let graph = Graph::new(outputs, options)?;
         let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
         let ledgers = Ledgers::default();
         let (pages, packed) = weights::pack(

@@ -1,9 +1,9 @@
 //! Passes over a graph: it computes the same and costs less.
 
-use crate::Precision;
 use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::value::{Activation, Conv};
 use crate::weights::{Form, WeightSpec};
+use crate::{Options, Precision};
 
 /// From so many input channels on Winograd's transform pays: measured.
 const WINOGRAD_CHANNELS: usize = 16;
@@ -154,7 +154,7 @@ impl Graph {
     }
 
     /// The algorithm of each convolution. It fixes how weights are packed, so no image size may matter.
-    pub fn choose_forms(&mut self, exact: bool, precision: Precision) {
+    pub fn choose_forms(&mut self, options: &Options) {
         for node in &self.nodes {
             let Op::Conv { weights, extra, .. } = node.op else {
                 continue;
@@ -166,13 +166,13 @@ impl Graph {
                 Form::Depthwise
             } else if planar {
                 Form::Planar
-            } else if !exact
+            } else if !options.exact
                 && (kernel, stride) == (3, 1)
                 && extra != Extra::Start
                 && spec.channels.len() >= WINOGRAD_CHANNELS
             {
                 Form::Winograd
-            } else if precision == Precision::Bf16 {
+            } else if options.precision == Precision::Bf16 {
                 Form::Pairs
             } else {
                 Form::Direct

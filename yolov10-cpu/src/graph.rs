@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::lower::lower;
 use crate::value::{Activation, Value};
 use crate::weights::WeightSpec;
-use crate::{Error, Precision};
+use crate::{Error, Options};
 
 /// Which node: an index into [`Graph::nodes`], smaller than those of the nodes that read it.
 pub(crate) type Id = usize;
@@ -63,8 +63,8 @@ pub(crate) enum Extra {
 }
 
 impl Graph {
-    /// Reads the description and rewrites it. `exact` keeps convolutions as sums of products: no Winograd.
-    pub fn new(outputs: &[Value], exact: bool, precision: Precision) -> Result<Graph, Error> {
+    /// Reads the description and rewrites it.
+    pub fn new(outputs: &[Value], options: &Options) -> Result<Graph, Error> {
         let mut graph = lower(outputs)?;
         graph.block_input();
         graph.sort();
@@ -72,7 +72,7 @@ impl Graph {
         graph.sort();
         graph.commute_upsampling();
         graph.sort();
-        graph.choose_forms(exact, precision);
+        graph.choose_forms(options);
         Ok(graph)
     }
 

@@ -48,6 +48,7 @@ mod isa;
 mod kernels;
 mod layout;
 mod lower;
+mod packing;
 mod pages;
 mod place;
 mod plan;

@@ -208,7 +208,7 @@ fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Precision;
+    use crate::Options;
     use crate::value::{Conv, Value};
 
     fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize) -> Conv {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     fn plan(outputs: &[Value], size: [usize; 2]) -> Plan {
-        let graph = Graph::new(outputs, false, Precision::F32).unwrap();
+        let graph = Graph::new(outputs, &Options::default()).unwrap();
         let nowhere = Packed {
             weights: 0,
             bias: 0,

@@ -38,9 +38,10 @@ pub(super) unsafe fn depthwise<
         let mut sums = [V::load(run.bias); PIXELS];
         for row in 0..KERNEL {
             let input = run.input.add(row * run.row_stride);
-            let weights: [V; KERNEL] = std::array::from_fn(|column| {
-                V::load(run.weights.add((row * KERNEL + column) * 16))
-            });
+            let mut weights = [sums[0]; KERNEL];
+            for (column, weight) in weights.iter_mut().enumerate() {
+                *weight = V::load(run.weights.add((row * KERNEL + column) * 16));
+            }
             for position in 0..(PIXELS - 1) * STRIDE + KERNEL {
                 let value = V::load(input.add(position * 16));
                 for (column, &weight) in weights.iter().enumerate() {

@@ -135,23 +135,19 @@ macro_rules! define_tile {
                         weights = weights.add(tile.weight_stride);
                     }
                 }
+                $(if PIXELS > $pixel {
+                    $low.store(tile.output.add($pixel * 16));
+                    if BLOCKS == 2 { $high.store(tile.output.add(tile.output_stride + $pixel * 16)); }
+                })*
                 if tile.finish.is_nothing() {
-                    $(if PIXELS > $pixel {
-                        $low.store(tile.output.add($pixel * 16));
-                        if BLOCKS == 2 { $high.store(tile.output.add(tile.output_stride + $pixel * 16)); }
-                    })*
                     return;
                 }
-                // Rolled on purpose: unrolled it would be ten times as long as the loop above.
-                let mut sums = [[zero; BLOCKS]; PIXELS];
-                $(if PIXELS > $pixel {
-                    sums[$pixel][0] = $low;
-                    if BLOCKS == 2 { sums[$pixel][1] = $high; }
-                })*
-                for (pixel, sums) in sums.iter().enumerate() {
-                    for (block, &sum) in sums.iter().enumerate() {
-                        let value = tile.finish.apply(sum, block * tile.finish.residual_stride + pixel * 16);
-                        value.store(tile.output.add(block * tile.output_stride + pixel * 16));
+                // A second look, rolled: unrolled it would be ten times as long as the loop above.
+                for pixel in 0..PIXELS {
+                    for block in 0..BLOCKS {
+                        let output = tile.output.add(block * tile.output_stride + pixel * 16);
+                        let residual = block * tile.finish.residual_stride + pixel * 16;
+                        tile.finish.apply(V::load(output), residual).store(output);
                     }
                 }
             }

@@ -183,12 +183,10 @@ pub(super) unsafe fn transform_kernel<V: Lanes>(
 ) {
     // SAFETY: the caller's promise covers every load and store.
     unsafe {
-        let column = |column: usize| [0, 3, 6].map(|row| V::load(taps[row + column].as_ptr()));
-        let [left, middle, right] = [
-            kernel_points(column(0)),
-            kernel_points(column(1)),
-            kernel_points(column(2)),
-        ];
+        let tap = |tap: usize| V::load(taps[tap].as_ptr());
+        let left = kernel_points([tap(0), tap(3), tap(6)]);
+        let middle = kernel_points([tap(1), tap(4), tap(7)]);
+        let right = kernel_points([tap(2), tap(5), tap(8)]);
         for row in 0..PATCH {
             let transformed = kernel_points([left[row], middle[row], right[row]]);
             for (column, value) in transformed.into_iter().enumerate() {
