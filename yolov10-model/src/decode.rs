@@ -26,7 +26,11 @@ pub struct Selection {
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { confidence: 0.25, max_detections: MAX_DETECTIONS, classes: None }
+        Self {
+            confidence: 0.25,
+            max_detections: MAX_DETECTIONS,
+            classes: None,
+        }
     }
 }
 
@@ -53,6 +57,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// Bytes of its scratch.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.anchors.capacity() + self.candidates.capacity()) * size_of::<Candidate>()
+    }
+
     /// The detections of one picture, best first, in pixels of the network's input.
     pub fn decode(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
         // With a class filter the reference ranks its usual 300 and cuts after the filter.
@@ -64,7 +73,8 @@ impl Decoder {
         keep_best(&mut self.anchors, ranked);
         self.rank_classes(maps, logit(selection.confidence));
         keep_best(&mut self.candidates, ranked);
-        self.candidates
+        let found = self
+            .candidates
             .iter()
             .map(|candidate| (candidate, sigmoid(candidate.logit)))
             .filter(|(candidate, score)| {
@@ -76,8 +86,12 @@ impl Decoder {
                 class: candidate.class as usize,
                 score,
                 rect: decode_box(maps, candidate.anchor),
-            })
-            .collect()
+            });
+        // One allocation, whatever passes.
+        let mut detections =
+            Vec::with_capacity(self.candidates.len().min(selection.max_detections));
+        detections.extend(found);
+        detections
     }
 
     /// Every anchor whose best class may pass, with that class.
@@ -88,8 +102,16 @@ impl Decoder {
                 for x in 0..logits.width {
                     let logit = logits.max_over_channels(y, x);
                     if logit >= threshold {
-                        let anchor = Anchor { scale: scale as u8, y: y as u16, x: x as u16 };
-                        self.anchors.push(Candidate { logit, anchor, class: 0 });
+                        let anchor = Anchor {
+                            scale: scale as u8,
+                            y: y as u16,
+                            x: x as u16,
+                        };
+                        self.anchors.push(Candidate {
+                            logit,
+                            anchor,
+                            class: 0,
+                        });
                     }
                 }
             }
@@ -104,7 +126,11 @@ impl Decoder {
             for class in 0..logits.channels {
                 let logit = logits.get(class, usize::from(anchor.y), usize::from(anchor.x));
                 if logit >= threshold {
-                    self.candidates.push(Candidate { logit, anchor, class: class as u32 });
+                    self.candidates.push(Candidate {
+                        logit,
+                        anchor,
+                        class: class as u32,
+                    });
                 }
             }
         }
@@ -113,7 +139,11 @@ impl Decoder {
 
 /// Leaves the `count` best, best first; equal scores go by position, so that results do not depend on the sort.
 fn keep_best(candidates: &mut Vec<Candidate>, count: usize) {
-    let order = |a: &Candidate, b: &Candidate| b.logit.total_cmp(&a.logit).then((a.anchor, a.class).cmp(&(b.anchor, b.class)));
+    let order = |a: &Candidate, b: &Candidate| {
+        b.logit
+            .total_cmp(&a.logit)
+            .then((a.anchor, a.class).cmp(&(b.anchor, b.class)))
+    };
     if count < candidates.len() {
         candidates.select_nth_unstable_by(count, order);
         candidates.truncate(count);
@@ -126,7 +156,13 @@ fn decode_box(maps: &RawMaps<MapView<'_>>, anchor: Anchor) -> Rect {
     let scale = usize::from(anchor.scale);
     let stride = STRIDES[scale] as f32;
     let [left, top, right, bottom] = std::array::from_fn::<f32, SIDES, _>(|side| {
-        let bin = |bin| maps.boxes[scale].get(side * REG_MAX + bin, usize::from(anchor.y), usize::from(anchor.x));
+        let bin = |bin| {
+            maps.boxes[scale].get(
+                side * REG_MAX + bin,
+                usize::from(anchor.y),
+                usize::from(anchor.x),
+            )
+        };
         let logits: [f32; REG_MAX] = std::array::from_fn(bin);
         expectation(logits)
     });
@@ -193,28 +229,48 @@ mod tests {
                 };
                 (0..channels * height * width).map(|_| next()).collect()
             };
-            Self { boxes: GRIDS.map(|grid| map(SIDES * REG_MAX, grid)), classes: GRIDS.map(|grid| map(count, grid)), count }
+            Self {
+                boxes: GRIDS.map(|grid| map(SIDES * REG_MAX, grid)),
+                classes: GRIDS.map(|grid| map(count, grid)),
+                count,
+            }
         }
 
         fn view(&self) -> RawMaps<MapView<'_>> {
-            let views = |maps: &'_ [Vec<f32>; 3], channels| {
+            fn views(maps: &[Vec<f32>; 3], channels: usize) -> [MapView<'_>; 3] {
                 std::array::from_fn(|scale| {
                     let (height, width) = GRIDS[scale];
                     MapView::planar(&maps[scale], channels, height, width)
                 })
-            };
-            RawMaps { boxes: views(&self.boxes, SIDES * REG_MAX), classes: views(&self.classes, self.count) }
+            }
+            RawMaps {
+                boxes: views(&self.boxes, SIDES * REG_MAX),
+                classes: views(&self.classes, self.count),
+            }
         }
     }
 
     /// The reference's way, step by step: all scores, the best anchors, the best of their classes, the threshold.
     fn naive(maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<(usize, f32, Anchor)> {
-        let ranked = if selection.classes.is_some() { selection.max_detections.max(300) } else { selection.max_detections };
+        let ranked = if selection.classes.is_some() {
+            selection.max_detections.max(300)
+        } else {
+            selection.max_detections
+        };
         let mut anchors = Vec::new();
         for (scale, (height, width)) in GRIDS.into_iter().enumerate() {
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-                let scores: Vec<f32> = (0..maps.classes[scale].channels).map(|class| sigmoid(maps.classes[scale].get(class, y, x))).collect();
-                anchors.push((Anchor { scale: scale as u8, y: y as u16, x: x as u16 }, scores));
+                let scores: Vec<f32> = (0..maps.classes[scale].channels)
+                    .map(|class| sigmoid(maps.classes[scale].get(class, y, x)))
+                    .collect();
+                anchors.push((
+                    Anchor {
+                        scale: scale as u8,
+                        y: y as u16,
+                        x: x as u16,
+                    },
+                    scores,
+                ));
             }
         }
         let best = |scores: &[f32]| scores.iter().copied().fold(0.0, f32::max);
@@ -222,12 +278,21 @@ mod tests {
         anchors.truncate(ranked);
         let mut all: Vec<(usize, f32, Anchor)> = anchors
             .iter()
-            .flat_map(|(anchor, scores)| scores.iter().enumerate().map(|(class, score)| (class, *score, *anchor)))
+            .flat_map(|(anchor, scores)| {
+                scores
+                    .iter()
+                    .enumerate()
+                    .map(|(class, score)| (class, *score, *anchor))
+            })
             .collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1));
         all.truncate(ranked);
         all.retain(|(class, score, _)| {
-            *score > selection.confidence && selection.classes.as_ref().is_none_or(|classes| classes.contains(class))
+            *score > selection.confidence
+                && selection
+                    .classes
+                    .as_ref()
+                    .is_none_or(|classes| classes.contains(class))
         });
         all.truncate(selection.max_detections);
         all
@@ -264,14 +329,33 @@ mod tests {
             maps.boxes[1][(side * REG_MAX + bin) * height * width + cell] = CERTAIN;
         }
         let found = Decoder::default().decode(&maps.view(), &Selection::default());
-        let rect = Rect { x1: (2.5 - 1.0) * 16.0, y1: (1.5 - 3.0) * 16.0, x2: (2.5 + 5.0) * 16.0, y2: (1.5 + 7.5) * 16.0 };
-        assert_eq!(found, [Detection { class: 0, score: sigmoid(3.0), rect }]);
+        let rect = Rect {
+            x1: (2.5 - 1.0) * 16.0,
+            y1: (1.5 - 3.0) * 16.0,
+            x2: (2.5 + 5.0) * 16.0,
+            y2: (1.5 + 7.5) * 16.0,
+        };
+        assert_eq!(
+            found,
+            [Detection {
+                class: 0,
+                score: sigmoid(3.0),
+                rect
+            }]
+        );
     }
 
     #[test]
     fn more_than_the_usual_300_are_kept_on_request() {
         let maps = Maps::new(7, 40);
-        let selection = Selection { confidence: 0.0, max_detections: 1000, classes: None };
-        assert_eq!(Decoder::default().decode(&maps.view(), &selection).len(), 1000);
+        let selection = Selection {
+            confidence: 0.0,
+            max_detections: 1000,
+            classes: None,
+        };
+        assert_eq!(
+            Decoder::default().decode(&maps.view(), &selection).len(),
+            1000
+        );
     }
 }

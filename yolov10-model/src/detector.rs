@@ -13,6 +13,7 @@ use crate::device::Device;
 use crate::engine::{NativeEngine, TensorEngine};
 use crate::error::Error;
 use crate::letterbox::{Fit, Letterbox, Size};
+use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 use crate::resample::Resampler;
 use crate::weights::Weights;
 
@@ -73,13 +74,27 @@ impl Detector {
     /// # Errors
     /// The weights are not a YOLOv10's, the device is not to be had, the input size is 0.
     pub fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
-        let trained = weights.trained_size().map(|[height, width]| Size { height, width });
-        let largest = options.input.or(trained).unwrap_or(Size::square(DEFAULT_SIDE)).to_stride();
+        let trained = weights
+            .trained_size()
+            .map(|[height, width]| Size { height, width });
+        let largest = options
+            .input
+            .or(trained)
+            .unwrap_or(Size::square(DEFAULT_SIDE))
+            .to_stride();
         if largest.height == 0 || largest.width == 0 {
-            return Err(Error::InputSize { found: largest, stride: crate::letterbox::STRIDE });
+            return Err(Error::InputSize {
+                found: largest,
+                stride: crate::letterbox::STRIDE,
+            });
         }
         let engine = match options.device {
             Device::Cpu => Engine::Native(NativeEngine::new(weights, &options.cpu)?),
+            other if options.cpu.memory_limit.is_some() => {
+                return Err(Error::LimitUnsupported {
+                    device: other.to_string(),
+                });
+            }
             other => Engine::Tensors(TensorEngine::new(weights, other.open()?)?),
         };
         Ok(Self {
@@ -119,7 +134,13 @@ impl Detector {
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
         let letterbox = self.letterbox(size_of(image))?;
         let found = self.detect_in_input(image, &letterbox)?;
-        Ok(found.into_iter().map(|found| Detection { rect: letterbox.to_image(found.rect), ..found }).collect())
+        Ok(found
+            .into_iter()
+            .map(|found| Detection {
+                rect: letterbox.to_image(found.rect),
+                ..found
+            })
+            .collect())
     }
 
     /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
@@ -130,10 +151,23 @@ impl Detector {
     ///
     /// # Panics
     /// The letterbox is one of another picture size.
-    pub fn detect_in_input(&mut self, image: &RgbImage, letterbox: &Letterbox) -> Result<Vec<Detection>, Error> {
-        assert_eq!(letterbox.image, size_of(image), "a letterbox is for pictures of one size");
+    pub fn detect_in_input(
+        &mut self,
+        image: &RgbImage,
+        letterbox: &Letterbox,
+    ) -> Result<Vec<Detection>, Error> {
+        assert_eq!(
+            letterbox.image,
+            size_of(image),
+            "a letterbox is for pictures of one size"
+        );
         let started = Instant::now();
-        let Self { resampler, decoder, selection, .. } = self;
+        let Self {
+            resampler,
+            decoder,
+            selection,
+            ..
+        } = self;
         let mut preprocessed = Duration::ZERO;
         let (detections, inferred) = match &mut self.engine {
             Engine::Native(engine) => engine.run(
@@ -153,7 +187,7 @@ impl Detector {
                 engine.run(letterbox.input, planes, |maps| {
                     let inferred = started.elapsed();
                     (decoder.decode(maps, selection), inferred)
-                })
+                })?
             }
         };
         self.speed = Speed {
@@ -163,14 +197,70 @@ impl Detector {
         };
         Ok(detections)
     }
+
+    /// What it holds now.
+    pub fn memory(&self) -> MemoryReport {
+        let engine = match &self.engine {
+            Engine::Native(engine) => engine.witness().memory(),
+            Engine::Tensors(engine) => engine.memory(),
+        };
+        MemoryReport {
+            staging: engine.staging + Bytes::used(self.resampler.bytes() + self.decoder.bytes()),
+            resident: resident(),
+            ..engine
+        }
+    }
+
+    /// Gives back everything but the weights. The next picture takes it again.
+    ///
+    /// # Errors
+    /// The device fails, or keeps some of it.
+    pub fn trim(&mut self) -> Result<FreeReport, Error> {
+        let (started, before) = (Instant::now(), self.memory());
+        match &mut self.engine {
+            Engine::Native(engine) => engine.trim(),
+            Engine::Tensors(engine) => engine.trim()?,
+        }
+        self.resampler = Resampler::default();
+        self.decoder = Decoder::default();
+        let after = self.memory();
+        FreeReport::new(before, after, after.workspace, started.elapsed()).checked()
+    }
+
+    /// Drops it and makes sure: every byte that it had reserved has gone back.
+    ///
+    /// # Errors
+    /// Some have not.
+    pub fn close(self) -> Result<FreeReport, Error> {
+        let (started, before) = (Instant::now(), self.memory());
+        let witness = match &self.engine {
+            Engine::Native(engine) => engine.witness(),
+            Engine::Tensors(engine) => engine.witness(),
+        };
+        drop(self);
+        let after = MemoryReport {
+            resident: resident(),
+            ..witness.memory()
+        };
+        let left = after.weights + after.workspace;
+        FreeReport::new(before, after, left, started.elapsed()).checked()
+    }
 }
 
 fn size_of(image: &RgbImage) -> Size {
-    Size { height: image.height() as usize, width: image.width() as usize }
+    Size {
+        height: image.height() as usize,
+        width: image.width() as usize,
+    }
 }
 
 /// Letterboxes `image` into the engine's own input planes, RGB in 0..1.
-fn fill_planes(resampler: &mut Resampler, image: &RgbImage, letterbox: &Letterbox, mut planes: InputPlanes<'_>) {
+fn fill_planes(
+    resampler: &mut Resampler,
+    image: &RgbImage,
+    letterbox: &Letterbox,
+    mut planes: InputPlanes<'_>,
+) {
     resampler.rows(image, letterbox, 0..letterbox.input.height, |y, row| {
         for channel in 0..RGB {
             normalize(row, channel, planes.row_mut(channel, y));
@@ -179,12 +269,20 @@ fn fill_planes(resampler: &mut Resampler, image: &RgbImage, letterbox: &Letterbo
 }
 
 /// The same into planes `[3, H, W]` one after another.
-fn contiguous_planes(resampler: &mut Resampler, image: &RgbImage, letterbox: &Letterbox) -> Vec<f32> {
+fn contiguous_planes(
+    resampler: &mut Resampler,
+    image: &RgbImage,
+    letterbox: &Letterbox,
+) -> Vec<f32> {
     let Size { height, width } = letterbox.input;
     let mut planes = vec![0.0; RGB * height * width];
     resampler.rows(image, letterbox, 0..height, |y, row| {
         for channel in 0..RGB {
-            normalize(row, channel, &mut planes[(channel * height + y) * width..][..width]);
+            normalize(
+                row,
+                channel,
+                &mut planes[(channel * height + y) * width..][..width],
+            );
         }
     });
     planes

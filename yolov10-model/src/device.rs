@@ -2,8 +2,15 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Instant;
 
+#[cfg(feature = "gpu")]
+use burn::backend::DispatchDevice;
+
+#[cfg(feature = "gpu")]
+use crate::engine::stream;
 use crate::error::Error;
+use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 
 /// Where a detector computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,30 +39,93 @@ impl Device {
         }
     }
 
+    /// What all detectors on it hold together, where it counts: a GPU does.
+    ///
+    /// # Errors
+    /// This build or this machine does not have it.
+    pub fn memory(self) -> Result<MemoryReport, Error> {
+        Ok(MemoryReport {
+            resident: resident(),
+            ..self.counted()?
+        })
+    }
+
+    /// Gives back what dropped detectors leave for the next one: compiled kernels, streams, on CUDA the context.
+    /// The next detector opens the device anew. The processor keeps nothing, so there this does nothing.
+    ///
+    /// No detector may be made on the device meanwhile.
+    ///
+    /// # Errors
+    /// Detectors still live there, or this build or this machine does not have the device.
+    pub fn shutdown(self) -> Result<FreeReport, Error> {
+        let (started, before) = (Instant::now(), self.memory()?);
+        #[cfg(feature = "gpu")]
+        if let DispatchDevice::Cube(device) = self.open()?.as_dispatch() {
+            stream::shut_down(device, &self.to_string())?;
+        }
+        let after = MemoryReport {
+            resident: resident(),
+            ..MemoryReport::default()
+        };
+        Ok(FreeReport::new(
+            before,
+            after,
+            Bytes::default(),
+            started.elapsed(),
+        ))
+    }
+
+    /// The bytes that its engines count.
+    fn counted(self) -> Result<MemoryReport, Error> {
+        let device = self.open()?;
+        #[cfg(feature = "gpu")]
+        if let DispatchDevice::Cube(device) = device.as_dispatch() {
+            return Ok(stream::device_memory(device));
+        }
+        drop(device);
+        Ok(MemoryReport::default())
+    }
+
     #[cfg(feature = "cuda")]
     fn open_cuda(self, index: usize) -> Result<burn::tensor::Device, Error> {
-        crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable { device: self.to_string(), reason })?;
+        crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable {
+            device: self.to_string(),
+            reason,
+        })?;
         Ok(burn::tensor::Device::cuda(index))
     }
 
     #[cfg(not(feature = "cuda"))]
     fn open_cuda(self, _index: usize) -> Result<burn::tensor::Device, Error> {
-        Err(Error::NotBuiltIn { device: self.to_string(), feature: "cuda" })
+        Err(Error::NotBuiltIn {
+            device: self.to_string(),
+            feature: "cuda",
+        })
     }
 
     #[cfg(feature = "wgpu")]
     fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
         use burn::tensor::{DeviceKind, DeviceType};
-        if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
+        if burn::tensor::Device::enumerate(DeviceType::Wgpu)
+            .into_iter()
+            .next()
+            .is_none()
+        {
             let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) is one without a GPU";
-            return Err(Error::DeviceUnavailable { device: self.to_string(), reason: reason.into() });
+            return Err(Error::DeviceUnavailable {
+                device: self.to_string(),
+                reason: reason.into(),
+            });
         }
         Ok(burn::tensor::Device::wgpu(DeviceKind::DefaultDevice))
     }
 
     #[cfg(not(feature = "wgpu"))]
     fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
-        Err(Error::NotBuiltIn { device: self.to_string(), feature: "wgpu" })
+        Err(Error::NotBuiltIn {
+            device: self.to_string(),
+            feature: "wgpu",
+        })
     }
 }
 

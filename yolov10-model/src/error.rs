@@ -87,6 +87,32 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// The device failed at its work.
+    #[error("the device failed: {reason}")]
+    DeviceFailed {
+        /// What it said.
+        reason: String,
+    },
+    /// Memory that should have gone back did not.
+    #[error("memory: {residue} bytes were not given back")]
+    Residue {
+        /// How many bytes.
+        residue: u64,
+    },
+    /// A device can't be shut down while detectors hold memory there.
+    #[error("device {device}: {in_use} bytes still in use; drop its detectors first")]
+    DeviceInUse {
+        /// The device.
+        device: String,
+        /// Bytes of live data.
+        in_use: u64,
+    },
+    /// A limit on memory that this device's engine can't keep.
+    #[error("device {device}: a memory limit needs the device cpu")]
+    LimitUnsupported {
+        /// The device.
+        device: String,
+    },
     /// The CPU engine.
     #[error(transparent)]
     Engine(#[from] yolov10_cpu::Error),
@@ -94,13 +120,33 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
-        Self::NotWeights { reason: reason.into() }
+        Self::NotWeights {
+            reason: reason.into(),
+        }
+    }
+
+    /// The device's words in one line, without the trace of its own source.
+    pub(crate) fn device(error: impl std::fmt::Display) -> Self {
+        let text = error.to_string();
+        let lines = text.lines().map(str::trim);
+        let reason: Vec<&str> = lines
+            .take_while(|line| !line.starts_with("Backtrace"))
+            .collect();
+        Self::DeviceFailed {
+            reason: reason.join(" "),
+        }
     }
 
     pub(crate) fn misshaped(tensor: String, expected: &[Option<usize>], found: &[usize]) -> Self {
-        let expected: Vec<String> =
-            expected.iter().map(|size| size.map_or("_".to_owned(), |size| size.to_string())).collect();
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|size| size.map_or("_".to_owned(), |size| size.to_string()))
+            .collect();
         let expected = format!("[{}]", expected.join(", "));
-        Self::MisshapedTensor { tensor, expected, found: found.to_vec() }
+        Self::MisshapedTensor {
+            tensor,
+            expected,
+            found: found.to_vec(),
+        }
     }
 }

@@ -20,6 +20,7 @@ mod error;
 mod feature_map;
 mod head;
 mod letterbox;
+mod memory;
 mod neck;
 mod picture;
 mod resample;
@@ -35,6 +36,7 @@ pub use device::Device;
 pub use engine::{Inventory, Step};
 pub use error::Error;
 pub use letterbox::{Fit, Letterbox, Size};
+pub use memory::{Bytes, FreeReport, MemoryReport};
 pub use picture::{decode_picture, open_picture};
 pub use weights::Weights;
 /// The native CPU engine, for its options.

@@ -2,8 +2,13 @@
 
 mod inventory;
 mod native;
+mod place;
+#[cfg(feature = "gpu")]
+pub(crate) mod stream;
 mod tensors;
+mod witness;
 
 pub use inventory::{Inventory, Step};
 pub use native::NativeEngine;
 pub use tensors::TensorEngine;
+pub(crate) use witness::Witness;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use yolov10_cpu::{Engine, InputPlanes, MapView, Options, Value};
 
+use super::Witness;
 use crate::backbone::RGB;
 use crate::blocks::{Activation, Conv};
 use crate::weights::{ParameterPaths, Weights};
-use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network};
+use crate::{
+    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
+};
 
 /// Tracing: the network's forward over these describes it to the engine.
 impl FeatureMap for Value {
@@ -17,7 +20,11 @@ impl FeatureMap for Value {
     }
 
     fn conv(self, conv: &Conv) -> Self {
-        let groups = if conv.filter.depthwise { conv.channels_in } else { 1 };
+        let groups = if conv.filter.depthwise {
+            conv.channels_in
+        } else {
+            1
+        };
         Value::conv(
             &self,
             yolov10_cpu::Conv {
@@ -93,16 +100,36 @@ impl NativeEngine {
     ) -> Result<R, Error> {
         let result = self.0.run(input.height, input.width, fill, |maps| {
             let [box3, box4, box5, class3, class4, class5] = *maps else {
-                unreachable!("the network was traced with six outputs, found {}", maps.len())
+                unreachable!(
+                    "the network was traced with six outputs, found {}",
+                    maps.len()
+                )
             };
-            read(&RawMaps { boxes: [box3, box4, box5], classes: [class3, class4, class5] })
+            read(&RawMaps {
+                boxes: [box3, box4, box5],
+                classes: [class3, class4, class5],
+            })
         })?;
         Ok(result)
     }
 }
 
+impl NativeEngine {
+    /// Who counts its bytes.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness::Pages(self.0.ledgers())
+    }
+
+    /// Gives plans and workspace back.
+    pub(crate) fn trim(&mut self) {
+        self.0.trim();
+    }
+}
+
 /// The key of the bias beside a weight.
 fn bias_of(weight: &str) -> String {
-    let conv = weight.strip_suffix("weight").expect("a convolution is known by its weight's key");
+    let conv = weight
+        .strip_suffix("weight")
+        .expect("a convolution is known by its weight's key");
     format!("{conv}bias")
 }

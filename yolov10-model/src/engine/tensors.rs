@@ -1,17 +1,23 @@
 //! The network as burn tensors on a device: the reference on the CPU (burn-flex), and the way to a GPU.
+//!
+//! Everything that touches the device happens in the network's own [`Place`]: see there for why.
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::{conv2d, interpolate, max_pool2d};
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use yolov10_cpu::MapView;
 
+use super::{Witness, place::Place};
 use crate::backbone::RGB;
 use crate::blocks::{Activation, Conv};
+use crate::memory::{Bytes, MemoryReport};
 use crate::{
-    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network, weights::Weights,
+    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
+    weights::Weights,
 };
 
 impl FeatureMap for Tensor<4> {
@@ -22,7 +28,11 @@ impl FeatureMap for Tensor<4> {
 
     fn conv(self, conv: &Conv) -> Self {
         let filter = conv.filter;
-        let groups = if filter.depthwise { conv.channels_in } else { 1 };
+        let groups = if filter.depthwise {
+            conv.channels_in
+        } else {
+            1
+        };
         let padding = filter.kernel / 2;
         let options = ConvOptions::new([filter.stride; 2], [padding; 2], [1, 1], groups);
         let output = conv2d(self, conv.weight.val(), Some(conv.bias.val()), options);
@@ -50,13 +60,16 @@ impl FeatureMap for Tensor<4> {
     }
 
     fn max_pool(self, kernel: usize) -> Self {
-        let options = MaxPoolOptions::new([kernel; 2]).with_stride([1, 1]).with_padding([kernel / 2; 2]);
+        let options = MaxPoolOptions::new([kernel; 2])
+            .with_stride([1, 1])
+            .with_padding([kernel / 2; 2]);
         max_pool2d(self, options)
     }
 
     fn upsample(self) -> Self {
         let [_, _, height, width] = self.dims();
-        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([2 * height, 2 * width]);
+        let options = InterpolateOptions::new(InterpolateMode::Nearest)
+            .with_output_size([2 * height, 2 * width]);
         interpolate(self, options)
     }
 
@@ -72,56 +85,129 @@ impl FeatureMap for Tensor<4> {
         let [_, _, key_channels, _] = key.dims();
         let scale = (key_channels as f64).powf(-0.5);
         let attended = softmax((query.swap_dims(2, 3) * scale).matmul(key), 3);
-        value.matmul(attended.swap_dims(2, 3)).reshape([batch, channels, height, width])
+        value
+            .matmul(attended.swap_dims(2, 3))
+            .reshape([batch, channels, height, width])
     }
 }
 
-/// The network on one device.
+/// The network on one device. Its drop gives everything back before it returns, on whatever thread.
 pub struct TensorEngine {
-    network: Network,
-    device: Device,
+    /// `None` once it is dropped.
+    network: Option<Network>,
+    place: Place,
 }
 
 impl TensorEngine {
     /// Reads the weights to `device`.
     ///
     /// # Errors
-    /// They are not a YOLOv10's.
+    /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
     pub fn new(weights: &Arc<Weights>, device: Device) -> Result<Self, Error> {
         let network = Network::new(weights, &device)?;
-        network.read_parameters();
-        Ok(Self { network, device })
+        let place = Place::new(device);
+        // From here on the engine's drop cleans up, whatever happens.
+        let mut engine = Self {
+            network: None,
+            place,
+        };
+        engine.network = Some(engine.place.load(network, |network| {
+            network.read_parameters();
+            network
+        }));
+        engine.trim()?;
+        Ok(engine)
     }
 
     /// One picture, planes `[3, H, W]` in 0..1 one after another; `read` sees the raw maps.
-    pub fn run<R>(&mut self, input: Size, planes: Vec<f32>, read: impl FnOnce(&RawMaps<MapView<'_>>) -> R) -> R {
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn run<R>(
+        &mut self,
+        input: Size,
+        planes: Vec<f32>,
+        read: impl FnOnce(&RawMaps<MapView<'_>>) -> R,
+    ) -> Result<R, Error> {
         let shape = [1, RGB, input.height, input.width];
-        let image = Tensor::<4>::from_data(TensorData::new(planes, shape), &self.device);
-        let RawMaps { boxes, classes } = self.network.forward(image);
-        let (boxes, classes) = (boxes.map(HostMap::new), classes.map(HostMap::new));
-        read(&RawMaps {
+        let network = self.network.as_ref().expect("only drop takes the network");
+        let (boxes, classes) = self.place.enter(|| {
+            let image = Tensor::<4>::from_data(TensorData::new(planes, shape), self.place.device());
+            let RawMaps { boxes, classes } = network.forward(image);
+            Ok::<_, Error>((HostMap::copy(boxes)?, HostMap::copy(classes)?))
+        })?;
+        Ok(read(&RawMaps {
             boxes: boxes.each_ref().map(HostMap::view),
             classes: classes.each_ref().map(HostMap::view),
-        })
+        }))
+    }
+
+    /// Gives everything but the weights back.
+    pub(crate) fn trim(&mut self) -> Result<(), Error> {
+        self.place.give_back()
+    }
+
+    /// What it holds now.
+    pub(crate) fn memory(&self) -> MemoryReport {
+        if self.place.counts() {
+            return self.place.memory();
+        }
+        // burn-flex counts nothing; between runs it holds the parameters.
+        let parameters = self.network.as_ref().map_or(0, Module::num_params);
+        MemoryReport {
+            weights: Bytes::used(parameters * size_of::<f32>()),
+            ..MemoryReport::default()
+        }
+    }
+
+    /// Who counts its bytes.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness::Pools(self.place.clone())
     }
 }
 
-/// One picture's raw map, copied from the device.
+impl Drop for TensorEngine {
+    fn drop(&mut self) {
+        // What is queued may still read the weights, and their frees are queued themselves: once before, once after.
+        // Nobody can be told of a failure here; `Detector::close` is the drop that checks.
+        self.place.give_back().ok();
+        let network = self.network.take();
+        self.place.enter(|| drop(network));
+        self.place.give_back().ok();
+    }
+}
+
+/// One picture's raw map, in memory of the host's own.
 struct HostMap {
-    data: TensorData,
+    values: Vec<f32>,
     channels: usize,
     height: usize,
     width: usize,
 }
 
 impl HostMap {
-    fn new(map: Tensor<4>) -> Self {
+    /// Three scales at once.
+    fn copy([p3, p4, p5]: [Tensor<4>; 3]) -> Result<[Self; 3], Error> {
+        Ok([Self::new(p3)?, Self::new(p4)?, Self::new(p5)?])
+    }
+
+    fn new(map: Tensor<4>) -> Result<Self, Error> {
         let [_, channels, height, width] = map.dims();
-        Self { data: map.into_data().convert::<f32>(), channels, height, width }
+        let data = map.try_into_data().map_err(Error::device)?.convert::<f32>();
+        // Copied at once: what a device gives may be a view that keeps its memory alive.
+        let values = data
+            .as_slice::<f32>()
+            .expect("the map was converted to f32")
+            .to_vec();
+        Ok(Self {
+            values,
+            channels,
+            height,
+            width,
+        })
     }
 
     fn view(&self) -> MapView<'_> {
-        let values = self.data.as_slice::<f32>().expect("the map was converted to f32");
-        MapView::planar(values, self.channels, self.height, self.width)
+        MapView::planar(&self.values, self.channels, self.height, self.width)
     }
 }

@@ -1,0 +1,82 @@
+//! Where burn's tensors live: a device, and on a GPU one stream that belongs to one network.
+//!
+//! cubecl keeps pools and queues per stream identity, whatever the thread. An identity per network makes its bytes
+//! countable and its frees exact; without one they belong to whichever thread came first.
+
+#[cfg(feature = "gpu")]
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+#[cfg(feature = "gpu")]
+use super::stream::DeviceStream;
+use crate::error::Error;
+use crate::memory::MemoryReport;
+
+/// The device of one network's tensors. A copy kept longer than the network tells what it left there.
+#[derive(Clone)]
+pub struct Place {
+    device: Device,
+    /// `None` for burn-flex, which knows no streams.
+    #[cfg(feature = "gpu")]
+    stream: Option<Arc<DeviceStream>>,
+}
+
+impl Place {
+    pub fn new(device: Device) -> Self {
+        Self {
+            #[cfg(feature = "gpu")]
+            stream: DeviceStream::new(&device).map(Arc::new),
+            device,
+        }
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Whether the device counts its own bytes. burn-flex does not: it takes them from the program's allocator.
+    pub fn counts(&self) -> bool {
+        #[cfg(feature = "gpu")]
+        return self.stream.is_some();
+        #[cfg(not(feature = "gpu"))]
+        return false;
+    }
+
+    /// Does `work` in the network's stream; everything that touches its tensors belongs in here, drops included.
+    pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "gpu")]
+        if let Some(stream) = &self.stream {
+            return stream.enter(work);
+        }
+        work()
+    }
+
+    /// The same, with what it allocates in slices of its own that fit exactly: for weights.
+    pub fn load<T: Send, R: Send>(&self, input: T, work: impl Fn(T) -> R + Send) -> R {
+        self.enter(|| self.device.memory_persistent_allocations(input, work))
+    }
+
+    /// Waits for everything queued, frees included, and gives pages without live data back to the driver.
+    pub fn give_back(&self) -> Result<(), Error> {
+        self.enter(|| {
+            self.device.sync().map_err(Error::device)?;
+            #[cfg(feature = "gpu")]
+            if let Some(stream) = &self.stream {
+                stream.clean_up()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What the stream holds; nothing where the device does not count.
+    pub fn memory(&self) -> MemoryReport {
+        #[cfg(feature = "gpu")]
+        if let Some(stream) = &self.stream {
+            // Frees may still be queued. A device that fails has counts all the same.
+            self.enter(|| self.device.sync()).ok();
+            return stream.memory();
+        }
+        MemoryReport::default()
+    }
+}

@@ -1,0 +1,121 @@
+//! One cubecl stream identity: its pools are one network's bytes.
+//!
+//! Frees are exact only when they are issued in the stream that allocated, which is why a [`DeviceStream`] is
+//! entered for every piece of work, from load to drop, on whatever thread.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use burn::backend::DispatchDevice;
+use burn::tensor::Device;
+use cubecl::device_handle::DeviceHandle;
+use cubecl::environment::stream::Stream;
+use cubecl::{MemoryScope, RuntimeId};
+
+use crate::error::Error;
+use crate::memory::{Bytes, MemoryReport};
+
+/// Identities that no network uses. cubecl never frees what a stream itself costs, so identities are reused: then
+/// that cost is bounded by the most networks that ever lived at once. Streams are the process's, hence the static.
+static UNUSED: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
+
+/// A stream of a GPU that nobody else has while this value lives.
+pub struct DeviceStream {
+    device: cubecl::Device,
+    stream: Stream,
+}
+
+impl DeviceStream {
+    /// `None` for a device that is not cubecl's.
+    pub fn new(device: &Device) -> Option<Self> {
+        let DispatchDevice::Cube(device) = device.as_dispatch() else {
+            return None;
+        };
+        Some(Self {
+            device: device.clone(),
+            stream: unused().pop().unwrap_or_else(Stream::new),
+        })
+    }
+
+    /// Does `work` in this stream, whichever thread this is.
+    pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.stream.enter(work)
+    }
+
+    /// Gives every page of the device without live data back to the driver. To be called in the stream.
+    pub fn clean_up(&self) -> Result<(), Error> {
+        self.device.client().memory_cleanup().map_err(Error::device)
+    }
+
+    /// What the stream's pools hold.
+    pub fn memory(&self) -> MemoryReport {
+        self.enter(|| memory(&self.device, MemoryScope::CurrentStream))
+    }
+}
+
+/// What all streams of a device hold together.
+pub fn device_memory(device: &cubecl::Device) -> MemoryReport {
+    memory(device, MemoryScope::Device)
+}
+
+/// Ends the device's server, and with it its streams, compiled kernels and context. Refused while data lives there.
+pub fn shut_down(device: &cubecl::Device, name: &str) -> Result<(), Error> {
+    device.client().memory_cleanup().map_err(Error::device)?;
+    let memory = device_memory(device);
+    let in_use = (memory.weights + memory.workspace).in_use;
+    if in_use > 0 {
+        return Err(Error::DeviceInUse {
+            device: name.to_owned(),
+            in_use,
+        });
+    }
+    // burn's queue is a server of its own, under the id that names the runtime too.
+    let id = device.to_id();
+    DeviceHandle::<()>::shutdown(id);
+    DeviceHandle::<()>::shutdown(RuntimeId::strip(id));
+    #[cfg(feature = "cuda")]
+    if let cubecl::Device::Cuda(device) = device {
+        crate::cuda::reset_context(device.index)?;
+    }
+    Ok(())
+}
+
+fn memory(device: &cubecl::Device, scope: MemoryScope) -> MemoryReport {
+    let streams = device.client().memory_report(scope).streams;
+    let pools = || streams.iter().map(|stream| &stream.pools);
+    let dynamic = pools().flat_map(|pools| pools.dynamic.iter().chain([&pools.dedicated]));
+    let auxiliary = streams.iter().flat_map(|stream| &stream.auxiliary);
+    MemoryReport {
+        weights: pools().map(|pools| bytes(&pools.persistent.usage)).sum(),
+        workspace: dynamic.map(|pool| bytes(&pool.usage)).sum(),
+        staging: auxiliary.map(|memory| bytes(&memory.pools.usage())).sum(),
+        resident: None,
+        driver: driver(device),
+    }
+}
+
+impl Drop for DeviceStream {
+    fn drop(&mut self) {
+        unused().push(self.stream);
+    }
+}
+
+fn unused() -> MutexGuard<'static, Vec<Stream>> {
+    // A panic in between leaves the list as it was.
+    UNUSED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn bytes(usage: &cubecl::MemoryUsage) -> Bytes {
+    Bytes {
+        in_use: usage.bytes_in_use,
+        reserved: usage.bytes_reserved,
+    }
+}
+
+/// The driver's own figure, where it has one.
+fn driver(device: &cubecl::Device) -> Option<u64> {
+    match device {
+        #[cfg(feature = "cuda")]
+        cubecl::Device::Cuda(device) => crate::cuda::bytes_in_use(device.index),
+        _ => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! What a detector holds, state by state, and the proof that it gave it back.
+//!
+//! *In use* is what live data fills, *reserved* what was taken from the system or the driver for it. The numbers
+//! are the engines' own counts; the resident set and the driver's figure stand beside them as witnesses.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::Add;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Bytes of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bytes {
+    /// Filled with live data.
+    pub in_use: u64,
+    /// Taken from the system or the driver, in use or not.
+    pub reserved: u64,
+}
+
+impl Bytes {
+    /// All of it in use.
+    pub(crate) fn used(bytes: usize) -> Self {
+        let bytes = bytes as u64;
+        Self {
+            in_use: bytes,
+            reserved: bytes,
+        }
+    }
+}
+
+impl Add for Bytes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            in_use: self.in_use + other.in_use,
+            reserved: self.reserved + other.reserved,
+        }
+    }
+}
+
+impl Sum for Bytes {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), Add::add)
+    }
+}
+
+/// What one detector holds at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryReport {
+    /// Parameters, as the engine keeps them.
+    pub weights: Bytes,
+    /// Activations and scratch.
+    pub workspace: Bytes,
+    /// Buffers between host and device, and the host's tables and scratch around the network.
+    pub staging: Bytes,
+    /// Bytes of this process that are resident in main memory, as the operating system counts; `None` where it
+    /// does not tell. On a processor's software Vulkan this is the device's memory too.
+    pub resident: Option<u64>,
+    /// Bytes of the device that are in use by all processes, as its driver counts; `None` where there is no driver
+    /// to ask. What it has beyond [`MemoryReport::total`] is kernels, context and other processes.
+    pub driver: Option<u64>,
+}
+
+impl MemoryReport {
+    /// Weights, workspace and staging together.
+    pub fn total(&self) -> Bytes {
+        [self.weights, self.workspace, self.staging]
+            .into_iter()
+            .sum()
+    }
+}
+
+impl fmt::Display for MemoryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = [
+            ("weights", self.weights),
+            ("workspace", self.workspace),
+            ("staging", self.staging),
+            ("total", self.total()),
+        ];
+        writeln!(f, "{:<10}{:>14}{:>14}", "", "in use", "reserved")?;
+        for (name, Bytes { in_use, reserved }) in rows {
+            writeln!(f, "{name:<10}{in_use:>14}{reserved:>14}")?;
+        }
+        for (name, seen) in [("resident", self.resident), ("driver", self.driver)] {
+            let seen = seen.map_or("not known".to_owned(), |bytes| bytes.to_string());
+            writeln!(f, "{name:<24}{seen:>14}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What freeing gave back, and what it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FreeReport {
+    /// What was held.
+    pub before: MemoryReport,
+    /// What is held now.
+    pub after: MemoryReport,
+    /// Reserved bytes that went back.
+    pub released: u64,
+    /// Reserved bytes that should have gone back and did not.
+    pub residue: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl FreeReport {
+    /// `residue` is what of `after` should not be there.
+    pub(crate) fn new(
+        before: MemoryReport,
+        after: MemoryReport,
+        residue: Bytes,
+        took: Duration,
+    ) -> Self {
+        let reserved = |report: &MemoryReport| report.total().reserved;
+        Self {
+            before,
+            after,
+            released: reserved(&before).saturating_sub(reserved(&after)),
+            residue: residue.reserved,
+            took,
+        }
+    }
+
+    /// An error where something was left.
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        match self.residue {
+            0 => Ok(self),
+            residue => Err(Error::Residue { residue }),
+        }
+    }
+}
+
+/// Bytes of this process that are resident in main memory; `None` where the system does not tell.
+pub(crate) fn resident() -> Option<u64> {
+    // Linux counts in units of 1024 bytes.
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(weights: usize, workspace: usize) -> MemoryReport {
+        MemoryReport {
+            weights: Bytes::used(weights),
+            workspace: Bytes::used(workspace),
+            ..MemoryReport::default()
+        }
+    }
+
+    #[test]
+    fn what_went_back_is_the_difference_of_the_totals() {
+        let (before, after) = (report(100, 40), report(100, 0));
+        let freed = FreeReport::new(before, after, after.workspace, Duration::ZERO);
+        assert_eq!((freed.released, freed.residue), (40, 0));
+        let kept = FreeReport::new(before, before, before.total(), Duration::ZERO);
+        assert_eq!((kept.released, kept.residue), (0, 140));
+    }
+
+    #[test]
+    fn a_report_reads_as_a_table() {
+        let text = MemoryReport {
+            resident: Some(5000),
+            ..report(100, 40)
+        }
+        .to_string();
+        assert_eq!(
+            text,
+            "                  in use      reserved
+weights              100           100
+workspace             40            40
+staging                0             0
+total                140           140
+resident                          5000
+driver                       not known
+"
+        );
+    }
+}
