@@ -372,6 +372,37 @@ fn classes_are_chosen_by_number_or_name() {
 }
 
 #[test]
+fn an_iou_is_accepted_and_said_to_have_no_effect() {
+    let place = Workplace::new();
+    let said = place.run(&["run", "iou=0.7", "--no-save"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("note: --iou has no effect: the one-to-one head needs no suppression"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn verbose_says_what_is_loaded_and_written_and_quiet_says_nothing() {
+    let place = Workplace::new();
+    place.grey("grey.png");
+    let said = place.run(&[&["run", "grey.png", "verbose=True"][..], &FAST].concat());
+    assert!(
+        said.stderr
+            .contains("note: built-in yolov10n-demo: YOLOv10 n, 80 classes, on cpu, loaded in "),
+        "{said:?}"
+    );
+    assert!(
+        said.stderr
+            .ends_with("note: wrote runs/detect/predict/grey.png\n"),
+        "{said:?}"
+    );
+    let said = place.run(&[&["run", "grey.png", "verbose=False"][..], &FAST].concat());
+    assert_eq!((said.code, &*said.stdout, &*said.stderr), (Some(0), "", ""));
+}
+
+#[test]
 fn max_det_is_honoured_above_and_below_its_default() {
     let place = Workplace::new();
     let count = |number: &str| {

@@ -53,6 +53,9 @@ pub struct SelectionArgs {
     /// The best so many per picture.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,
+    /// Accepted for ultralytics' sake: the one-to-one head needs no suppression of overlaps.
+    #[arg(long, value_parser = parse_confidence)]
+    pub iou: Option<f32>,
     /// Only these classes, by number or name: 0,2 or person,"traffic light".
     #[arg(long, value_name = "CLASS,..", value_delimiter = ',')]
     pub classes: Vec<String>,

@@ -13,11 +13,11 @@ mod report;
 
 use std::num::NonZeroUsize;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use yolov10_model::{Detector, Selection, Size};
+use yolov10_model::{Detector, Selection, Size, Weights};
 
 use args::SelectionArgs;
 pub use args::{Args, parse_confidence};
@@ -37,29 +37,24 @@ const MOST_LANES: usize = 4;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let started = Instant::now();
     let setup = args.engine.setup();
     note_what_is_built_in(args, &setup);
+    if args.selection.iou.is_some() && !args.quiet {
+        message::note("--iou has no effect: the one-to-one head needs no suppression of overlaps");
+    }
+    let started = Instant::now();
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let selection = selection(&args.selection, &class_names)?;
     let detector = setup.detector(&weights, selection)?;
     if args.verbose {
-        let variant = weights
-            .metadata()
-            .get("variant")
-            .map_or("custom", String::as_str);
-        let (name, device) = (setup.weights_name(), setup.device);
-        let (classes, time) = (class_names.len(), started.elapsed().as_millis());
-        message::note(format_args!(
-            "{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"
-        ));
+        note_what_is_loaded(&setup, &weights, started.elapsed());
     }
     // The detector has its own copy.
     drop(weights);
-    // Not before: while weights are loaded, Ctrl-C simply ends the program.
-    let interrupt = Interrupt::catch()?;
     let sources = sources(args);
+    // Not before: while weights are loaded or a list is awaited, Ctrl-C simply ends the program.
+    let interrupt = Interrupt::catch()?;
     let form = match (args.json, args.quiet) {
         (true, _) => Form::Json,
         (false, true) => Form::Quiet,
@@ -177,6 +172,18 @@ fn sources(args: &Args) -> Vec<Source> {
             Depth::Folder
         },
     )
+}
+
+fn note_what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
+    let variant = weights
+        .metadata()
+        .get("variant")
+        .map_or("custom", String::as_str);
+    let (name, device) = (setup.weights_name(), setup.device);
+    let (classes, time) = (weights.class_names().len(), time.as_millis());
+    message::note(format_args!(
+        "{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"
+    ));
 }
 
 fn note_what_is_built_in(args: &Args, setup: &Setup) {
