@@ -1,0 +1,47 @@
+//! Time of each stage from a picture file's bytes to boxes: YOLOv10n with the demo's weights, 640x640, all threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use yolov10_model::{Detector, Fit, Options, Size, Speed, Weights, decode_picture};
+
+/// Trained to draw on, not to be good at: speed is the same.
+const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
+/// 1280x896 pixels.
+const PICTURE: &[u8] = include_bytes!("../assets/street.jpg");
+
+fn stages(criterion: &mut Criterion) {
+    let weights = Arc::new(Weights::from_static(WEIGHTS).expect("the demo's weights are whole"));
+    let options = Options {
+        input: Some(Size::square(640)),
+        fit: Fit::Full,
+        ..Options::default()
+    };
+    let mut detector = Detector::new(&weights, &options).expect("the CPU is always there");
+    let picture = decode_picture(PICTURE).expect("the demo's picture is whole");
+
+    let mut group = criterion.benchmark_group("stages");
+    group.bench_function("jpeg", |bencher| bencher.iter(|| decode_picture(PICTURE)));
+    let measured: [(&str, fn(Speed) -> Duration); 3] = [
+        ("letterbox", |speed| speed.preprocess),
+        ("network", |speed| speed.inference),
+        ("decode", |speed| speed.postprocess),
+    ];
+    // The stages hand buffers to each other, so all run and the clock of one is read.
+    for (name, stage) in measured {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|runs| {
+                let run = |_| {
+                    detector.detect(&picture).expect("the picture has pixels");
+                    stage(detector.speed())
+                };
+                (0..runs).map(run).sum()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, stages);
+criterion_main!(benches);
