@@ -55,28 +55,60 @@ fn main() -> ExitCode {
     };
     let min_score: f32 = min_score.parse().expect("MIN_SCORE is a number");
     let options = weights_convert::Options::default();
-    let converted = weights_convert::convert(Path::new(weights), &options).expect("WEIGHTS is a checkpoint");
+    let converted =
+        weights_convert::convert(Path::new(weights), &options).expect("WEIGHTS is a checkpoint");
     let weights = Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted"));
-    let selection = Selection { confidence: RECORDED, ..Selection::default() };
-    let mut detector = Detector::new(&weights, &Options { selection, ..Options::default() }).expect("it is a YOLOv10");
+    let selection = Selection {
+        confidence: RECORDED,
+        ..Selection::default()
+    };
+    let mut detector = Detector::new(
+        &weights,
+        &Options {
+            selection,
+            ..Options::default()
+        },
+    )
+    .expect("it is a YOLOv10");
     let json = std::fs::read(expected).expect("EXPECTED can be read");
     let reference: Reference = serde_json::from_slice(&json).expect("EXPECTED is a reference file");
 
     let (mut expected, mut missed, mut extra) = (0, 0, 0);
     for (name, picture) in &reference.images {
-        let Some(path) = find(Path::new(images), name) else { continue };
-        let found = detector.detect(&open_picture(&path).expect("IMAGES are pictures")).expect("the CPU is there");
-        for wanted in picture.detections.iter().filter(|wanted| wanted.score > min_score) {
+        let Some(path) = find(Path::new(images), name) else {
+            continue;
+        };
+        let found = detector
+            .detect(&open_picture(&path).expect("IMAGES are pictures"))
+            .expect("the CPU is there");
+        for wanted in picture
+            .detections
+            .iter()
+            .filter(|wanted| wanted.score > min_score)
+        {
             expected += 1;
             if !found.iter().any(|found| wanted.matches(found)) {
                 missed += 1;
-                println!("{name}: missed class {} score {} at {:?}", wanted.class, wanted.score, wanted.corners);
+                println!(
+                    "{name}: missed class {} score {} at {:?}",
+                    wanted.class, wanted.score, wanted.corners
+                );
             }
         }
-        for found in found.iter().filter(|found| found.score > min_score + SCORE_TOLERANCE) {
-            if !picture.detections.iter().any(|wanted| wanted.matches(found)) {
+        for found in found
+            .iter()
+            .filter(|found| found.score > min_score + SCORE_TOLERANCE)
+        {
+            if !picture
+                .detections
+                .iter()
+                .any(|wanted| wanted.matches(found))
+            {
                 extra += 1;
-                println!("{name}: extra class {} score {} at {:?}", found.class, found.score, found.rect);
+                println!(
+                    "{name}: extra class {} score {} at {:?}",
+                    found.class, found.score, found.rect
+                );
             }
         }
     }
@@ -87,5 +119,7 @@ fn main() -> ExitCode {
 /// The picture of this name, or of this stem with another extension.
 fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
     let path = folder.join(name);
-    [path.with_extension("png"), path].into_iter().find(|path| path.exists())
+    [path.with_extension("png"), path]
+        .into_iter()
+        .find(|path| path.exists())
 }

@@ -55,12 +55,18 @@ impl Backbone {
 
     /// Channels of P3, P4, P5.
     pub fn channels_out(&self) -> [usize; 3] {
-        [self.stage_p3.channels_out(), self.stage_p4.channels_out(), self.psa.channels_out()]
+        [
+            self.stage_p3.channels_out(),
+            self.stage_p4.channels_out(),
+            self.psa.channels_out(),
+        ]
     }
 
     /// RGB in 0..1, `[B, 3, H, W]`, to P3, P4, P5: `[B, C, H/s, W/s]` for s = 8, 16, 32.
     pub fn forward<M: FeatureMap>(&self, image: M) -> [M; 3] {
-        let p2 = self.stage_p2.forward(self.down_p2.forward(self.stem.forward(image)));
+        let p2 = self
+            .stage_p2
+            .forward(self.down_p2.forward(self.stem.forward(image)));
         let p3 = self.stage_p3.forward(self.down_p3.forward(p2));
         let p4 = self.stage_p4.forward(self.down_p4.forward(p3.clone()));
         let p5 = self.stage_p5.forward(self.down_p5.forward(p4.clone()));

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
-use crate::weights::{Scope, Weights};
 use crate::error::Error;
+use crate::weights::{Scope, Weights};
 
 pub use crate::backbone::Backbone;
+pub use crate::blocks::{
+    Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf,
+};
 pub use crate::decode::Decoder;
 pub use crate::engine::{NativeEngine, TensorEngine};
-pub use yolov10_cpu::MapView;
-pub use crate::blocks::{Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf};
 pub use crate::feature_map::FeatureMap;
 pub use crate::head::{Branch, Branches, Head, REG_MAX, RawMaps, SIDES};
 pub use crate::neck::Neck;
+pub use yolov10_cpu::MapView;
 
 /// The network. Its parameters are read from the weight file when an engine first asks for them.
 #[derive(Module, Debug)]
@@ -34,8 +36,16 @@ impl Network {
         let root = Scope::root(weights, device);
         let backbone = Backbone::new(&root.at("backbone"), weights.sppf_activation()?)?;
         let neck = Neck::new(&root.at("neck"), backbone.channels_out())?;
-        let head = Head::new(&root.at("head"), neck.channels_out(), weights.class_names().len())?;
-        let network = Self { backbone, neck, head };
+        let head = Head::new(
+            &root.at("head"),
+            neck.channels_out(),
+            weights.class_names().len(),
+        )?;
+        let network = Self {
+            backbone,
+            neck,
+            head,
+        };
         weights.expect_all_used(&network)?;
         Ok(network)
     }

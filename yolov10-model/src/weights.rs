@@ -54,10 +54,14 @@ impl Weights {
     /// # Errors
     /// The file can't be read, or is not a converted weight file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
+        let unreadable = |error| Error::Unreadable {
+            path: path.to_owned(),
+            error,
+        };
         let mut file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
-        let length = usize::try_from(length).map_err(|_| Error::not_weights(format!("it has {length} bytes")))?;
+        let length = usize::try_from(length)
+            .map_err(|_| Error::not_weights(format!("it has {length} bytes")))?;
         let mut pages = Pages::new(length).map_err(Error::Engine)?;
         file.read_exact(&mut pages).map_err(unreadable)?;
         Self::new(Bytes::Pages(pages))
@@ -82,14 +86,22 @@ impl Weights {
     }
 
     fn new(bytes: Bytes) -> Result<Self, Error> {
-        let (header_length, header) =
-            SafeTensors::read_metadata(bytes.get()).map_err(|error| Error::not_weights(error.to_string()))?;
+        let (header_length, header) = SafeTensors::read_metadata(bytes.get())
+            .map_err(|error| Error::not_weights(error.to_string()))?;
         let data_start = header_length + size_of::<u64>();
-        let metadata: BTreeMap<String, String> = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let metadata: BTreeMap<String, String> = header
+            .metadata()
+            .iter()
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         let found = |key: &str| metadata.get(key).map_or("none", String::as_str);
         for (key, expected) in [("format", FORMAT), ("format_version", FORMAT_VERSION)] {
             if found(key) != expected {
-                return Err(Error::not_weights(format!("{key} is {}, expected {expected}", found(key))));
+                return Err(Error::not_weights(format!(
+                    "{key} is {}, expected {expected}",
+                    found(key)
+                )));
             }
         }
         let class_names: Vec<String> = serde_json::from_str(found("names"))
@@ -107,7 +119,12 @@ impl Weights {
                 (name, entry)
             })
             .collect();
-        Ok(Self { bytes, tensors, metadata, class_names })
+        Ok(Self {
+            bytes,
+            tensors,
+            metadata,
+            class_names,
+        })
     }
 
     /// What detections' class numbers mean.
@@ -123,16 +140,26 @@ impl Weights {
     /// Height and width in pixels that the checkpoint was trained at, where it says so.
     pub fn trained_size(&self) -> Option<[usize; 2]> {
         let size: serde_json::Value = serde_json::from_str(self.metadata.get("imgsz")?).ok()?;
-        let pixels = |value: &serde_json::Value| value.as_u64().and_then(|pixels| usize::try_from(pixels).ok());
+        let pixels = |value: &serde_json::Value| {
+            value
+                .as_u64()
+                .and_then(|pixels| usize::try_from(pixels).ok())
+        };
         match &size {
-            serde_json::Value::Array(sides) => Some([pixels(sides.first()?)?, pixels(sides.get(1)?)?]),
+            serde_json::Value::Array(sides) => {
+                Some([pixels(sides.first()?)?, pixels(sides.get(1)?)?])
+            }
             side => pixels(side).map(|side| [side, side]),
         }
     }
 
     /// The type that the tensors are stored in, as safetensors names it.
     pub fn stored_dtype(&self) -> String {
-        let mut dtypes: Vec<String> = self.tensors.values().map(|entry| entry.dtype.to_string()).collect();
+        let mut dtypes: Vec<String> = self
+            .tensors
+            .values()
+            .map(|entry| entry.dtype.to_string())
+            .collect();
         dtypes.sort();
         dtypes.dedup();
         dtypes.join(", ")
@@ -166,8 +193,12 @@ impl Weights {
         let paths = ParameterPaths::of(network);
         let mut used: Vec<&str> = paths.iter().collect();
         used.sort_unstable();
-        let unused: Vec<&str> =
-            self.tensors.keys().map(String::as_str).filter(|name| used.binary_search(name).is_err()).collect();
+        let unused: Vec<&str> = self
+            .tensors
+            .keys()
+            .map(String::as_str)
+            .filter(|name| used.binary_search(name).is_err())
+            .collect();
         match unused.len() {
             0 => Ok(()),
             count => {
@@ -207,19 +238,31 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(crate) fn root(weights: &'a Arc<Weights>, device: &'a Device) -> Self {
-        Self { weights, device, path: String::new() }
+        Self {
+            weights,
+            device,
+            path: String::new(),
+        }
     }
 
     /// The place of a field, or of an element of a list.
     pub(crate) fn at(&self, name: impl std::fmt::Display) -> Self {
         let separator = if self.path.is_empty() { "" } else { "." };
-        Self { path: format!("{}{separator}{name}", self.path), ..*self }
+        Self {
+            path: format!("{}{separator}{name}", self.path),
+            ..*self
+        }
     }
 
     /// Whether the file has nothing here.
     pub(crate) fn is_empty(&self) -> bool {
         let prefix = format!("{}.", self.path);
-        !self.weights.tensors.range(prefix.clone()..).next().is_some_and(|(name, _)| name.starts_with(&prefix))
+        !self
+            .weights
+            .tensors
+            .range(prefix.clone()..)
+            .next()
+            .is_some_and(|(name, _)| name.starts_with(&prefix))
     }
 
     /// How many elements 0, 1, .. the list here has.
@@ -234,16 +277,26 @@ impl<'a> Scope<'a> {
     }
 
     /// The parameter `name` here, checked now and read when first asked for; `None` leaves a dimension to the file.
-    pub(crate) fn param<const D: usize>(&self, name: &str, expected: [Option<usize>; D]) -> Result<Param<Tensor<D>>, Error> {
+    pub(crate) fn param<const D: usize>(
+        &self,
+        name: &str,
+        expected: [Option<usize>; D],
+    ) -> Result<Param<Tensor<D>>, Error> {
         let path = self.at(name).path;
         let entry = self.entry(name)?;
-        let fits = entry.shape.len() == D
-            && entry.shape.iter().zip(expected).all(|(found, expected)| expected.is_none_or(|size| size == *found) && *found > 0);
+        let fits =
+            entry.shape.len() == D
+                && entry.shape.iter().zip(expected).all(|(found, expected)| {
+                    expected.is_none_or(|size| size == *found) && *found > 0
+                });
         if !fits {
             return Err(Error::misshaped(path, &expected, &entry.shape));
         }
         if !matches!(entry.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(Error::UnsupportedDtype { tensor: path, found: entry.dtype.to_string() });
+            return Err(Error::UnsupportedDtype {
+                tensor: path,
+                found: entry.dtype.to_string(),
+            });
         }
         let shape = entry.shape.clone();
         let weights = Arc::clone(self.weights);
@@ -253,20 +306,37 @@ impl<'a> Scope<'a> {
             Tensor::from_data(TensorData::new(values, shape), device)
         };
         let requires_gradient = false;
-        Ok(Param::uninitialized(ParamId::new(), read, self.device.clone(), requires_gradient, entry.shape.clone().into()))
+        Ok(Param::uninitialized(
+            ParamId::new(),
+            read,
+            self.device.clone(),
+            requires_gradient,
+            entry.shape.clone().into(),
+        ))
     }
 
     /// The convolution here gives `expected` channels.
-    pub(crate) fn expect_outputs(&self, conv: &crate::blocks::Conv, expected: usize) -> Result<(), Error> {
+    pub(crate) fn expect_outputs(
+        &self,
+        conv: &crate::blocks::Conv,
+        expected: usize,
+    ) -> Result<(), Error> {
         if conv.channels_out == expected {
             return Ok(());
         }
-        Err(Error::misshaped(self.at("bias").path, &[Some(expected)], &[conv.channels_out]))
+        Err(Error::misshaped(
+            self.at("bias").path,
+            &[Some(expected)],
+            &[conv.channels_out],
+        ))
     }
 
     fn entry(&self, name: &str) -> Result<&'a Entry, Error> {
         let path = self.at(name).path;
-        self.weights.tensors.get(&path).ok_or(Error::MissingTensor { tensor: path })
+        self.weights
+            .tensors
+            .get(&path)
+            .ok_or(Error::MissingTensor { tensor: path })
     }
 }
 
