@@ -11,6 +11,9 @@ const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 /// 1280x896 pixels.
 const PICTURE: &[u8] = include_bytes!("../assets/street.jpg");
 
+/// One stage's time of a call.
+type Stage = fn(Speed) -> Duration;
+
 fn stages(criterion: &mut Criterion) {
     let weights = Arc::new(Weights::from_static(WEIGHTS).expect("the demo's weights are whole"));
     let options = Options {
@@ -23,7 +26,7 @@ fn stages(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("stages");
     group.bench_function("jpeg", |bencher| bencher.iter(|| decode_picture(PICTURE)));
-    let measured: [(&str, fn(Speed) -> Duration); 3] = [
+    let measured: [(&str, Stage); 3] = [
         ("letterbox", |speed| speed.preprocess),
         ("network", |speed| speed.inference),
         ("decode", |speed| speed.postprocess),

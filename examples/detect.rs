@@ -1,5 +1,7 @@
 //! The library in ten lines, as the README has it: `cargo run --release --example detect -- WEIGHTS PICTURE`.
 
+#![expect(clippy::print_stdout, reason = "what it finds goes to the terminal")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use yolov10_model::cpu::{InputPlanes, Options, Precision};
 use yolov10_model::network::{MapView, NativeEngine, RawMaps};
-use yolov10_model::{Detector, Fit, Inventory, Size, Weights, decode_picture};
+use yolov10_model::{Assignment, Detector, Fit, Inventory, Size, Weights, decode_picture};
 
 /// The input's sides, in pixels.
 const INPUT: Size = Size::square(640);
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
 struct Server {
     weights: String,
     options: Options,
-    /// Bytes.
+    /// Bytes resident before there was a detector.
     before_load: u64,
     network: Option<Network>,
     detector: Option<Detector>,
@@ -76,7 +76,7 @@ impl Server {
             ["heads", input, output] => {
                 let weights = self.load()?;
                 let mut network = Network {
-                    engine: NativeEngine::new(&weights, &self.options)?,
+                    engine: NativeEngine::new(&weights, Assignment::OneToOne, &self.options)?,
                     input: read_floats(input)?,
                 };
                 let maps = network.run(|maps| {
@@ -98,13 +98,14 @@ impl Server {
             }
             ["picture", file] => {
                 let bytes = std::fs::read(file)?;
-                if self.detector.is_none() {
-                    self.detector = Some(self.load_detector()?);
-                }
-                let detector = self.detector.as_mut().context("it was just loaded")?;
                 let started = Instant::now();
                 let picture = decode_picture(&bytes)?;
                 let decoded = milliseconds(started);
+                if self.detector.is_none() {
+                    self.before_load = resident("VmRSS:")?;
+                    self.detector = Some(self.load_detector()?);
+                }
+                let detector = self.detector.as_mut().context("it was just loaded")?;
                 let detections = detector.detect(&picture)?;
                 Ok(
                     json!({ "ms": milliseconds(started), "decoded_ms": decoded, "detections": detections.len() }),

@@ -17,7 +17,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use support::formula;
 use support::golden::{Answers, Exact, Golden, Sample};
 use yolov10_model::network::{Conv, Decoder, FeatureMap, MapView, NativeEngine, Network, RawMaps};
-use yolov10_model::{Detection, Rect, Selection, Size};
+use yolov10_model::{Assignment, Detection, Rect, Selection, Size};
 
 /// Sums in another order are another draw of the same rounding errors: the worst of one draw is exceeded by the next.
 const DIRECT: f64 = 2.0;
@@ -319,7 +319,8 @@ fn check_native(variant: char) {
             exact,
             ..yolov10_cpu::Options::default()
         };
-        let mut engine = NativeEngine::new(&weights, &options).expect("the goldens are a YOLOv10");
+        let mut engine = NativeEngine::new(&weights, Assignment::OneToOne, &options)
+            .expect("the goldens are a YOLOv10");
         engine
             .run(
                 Size { height, width },

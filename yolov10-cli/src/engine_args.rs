@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use yolov10_model::{Device, Fit, Size, cpu::Isa};
+use yolov10_model::{Assignment, Device, Fit, Size, cpu::Isa};
 
 use crate::model::Setup;
 
@@ -33,6 +33,9 @@ pub struct EngineArgs {
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Most bytes that weights and workspace may take together, on the CPU engine.
+    #[arg(long, value_name = "BYTES")]
+    memory_limit: Option<usize>,
     #[command(flatten)]
     kernels: KernelArgs,
 }
@@ -72,7 +75,9 @@ impl EngineArgs {
             },
             device: self.device,
             threads: self.threads,
+            memory_limit: self.memory_limit,
             kernels: self.kernels,
+            assignment: Assignment::OneToOne,
         }
     }
 }

@@ -51,7 +51,7 @@ struct Info<'a> {
 pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref();
     let name = model::name_of(path);
-    let weights = model::load(path)?;
+    let weights = model::load(path, &weights_convert::Options::default())?;
     let trained = weights
         .trained_size()
         .map(|[height, width]| Size { height, width });

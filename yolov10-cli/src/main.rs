@@ -10,9 +10,11 @@ mod doctor;
 mod draw;
 mod engine_args;
 mod ffmpeg;
+mod head_args;
 mod info;
 mod interrupt;
 mod manual;
+mod memory;
 mod message;
 mod model;
 mod outcome;
@@ -55,6 +57,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Info(args) => info::info(&args),
         Command::Val(args) => val::val(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Memory(args) => memory::memory(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use yolov10_model::{
-    Detector, Device, Error, Fit, Options, Selection, Size, Weights, cpu::Precision,
+    Assignment, Detector, Device, Error, Fit, Options, Selection, Size, Weights, cpu::Precision,
 };
 
 use crate::engine_args::{Dtype, KernelArgs};
@@ -27,8 +27,12 @@ pub struct Setup {
     pub device: Device,
     /// Threads of the CPU engine; as many as it finds best if `None`.
     pub threads: Option<NonZeroUsize>,
+    /// Most bytes of weights and workspace together, on the CPU engine.
+    pub memory_limit: Option<usize>,
     /// How the CPU engine computes.
     pub kernels: KernelArgs,
+    /// The head that finds the objects.
+    pub assignment: Assignment,
 }
 
 impl Setup {
@@ -39,7 +43,11 @@ impl Setup {
 
     /// The weights.
     pub fn load_weights(&self) -> Result<Arc<Weights>> {
-        load(self.weights.as_deref())
+        let options = weights_convert::Options {
+            keep_one_to_many: self.assignment != Assignment::OneToOne,
+            ..weights_convert::Options::default()
+        };
+        load(self.weights.as_deref(), &options)
     }
 
     /// A detector of these weights. It has its own copy: who drops the weights gets their memory back.
@@ -55,10 +63,14 @@ impl Setup {
             device: self.device,
             input: self.input,
             fit: self.fit,
-            selection,
+            selection: Selection {
+                assignment: self.assignment,
+                ..selection
+            },
             ..Options::default()
         };
         options.cpu.threads = self.threads;
+        options.cpu.memory_limit = self.memory_limit;
         options.cpu.isa = isa;
         options.cpu.exact = exact;
         options.cpu.precision = match dtype {
@@ -81,27 +93,28 @@ pub fn name_of(path: Option<&Path>) -> String {
     })
 }
 
-/// Reads weights in any form; the built-in ones where there is no path.
-pub fn load(path: Option<&Path>) -> Result<Arc<Weights>> {
+/// Reads weights in any form, converted as `options` say where they are not yet; the built-in ones where there is
+/// no path.
+pub fn load(path: Option<&Path>, options: &weights_convert::Options) -> Result<Arc<Weights>> {
     let weights = match path {
         None => Weights::from_static(demo::WEIGHTS)?,
-        Some(path) => open(path)?,
+        Some(path) => open(path, options)?,
     };
     Ok(Arc::new(weights))
 }
 
-fn open(path: &Path) -> Result<Weights> {
+fn open(path: &Path, options: &weights_convert::Options) -> Result<Weights> {
     let found = release::find(path)?;
     let path = found.as_deref().unwrap_or(path);
-    read(path).with_context(|| path.display().to_string())
+    read(path, options).with_context(|| path.display().to_string())
 }
 
 /// A converted file is read straight into its place; every other form is converted in memory first.
-fn read(path: &Path) -> Result<Weights> {
+fn read(path: &Path, options: &weights_convert::Options) -> Result<Weights> {
     if is_converted(path)? {
         return Ok(Weights::open(path)?);
     }
-    let converted = weights_convert::convert(path, &weights_convert::Options::default())?;
+    let converted = weights_convert::convert(path, options)?;
     Ok(Weights::from_bytes(&converted.bytes)?)
 }
 

@@ -9,6 +9,8 @@ pub enum Outcome {
     Done,
     /// No object in any picture, and `--fail-empty` asked to be told.
     NothingFound,
+    /// A promise of the memory contract was broken.
+    NotKept,
     /// Some or all of it failed; what failed has been reported.
     Failed,
     /// Ctrl-C: what was in flight is done, the rest is not.
@@ -19,7 +21,7 @@ pub enum Outcome {
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    nothing found in any picture, with --fail-empty
+  1    nothing found in any picture, with --fail-empty; memory: a promise is broken
   2    error: bad usage, or some or all pictures failed
   130  interrupted by Ctrl-C; what was in flight is written";
 
@@ -27,7 +29,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {
             Outcome::Done => 0,
-            Outcome::NothingFound => 1,
+            Outcome::NothingFound | Outcome::NotKept => 1,
             Outcome::Failed => 2,
             // 128 + SIGINT, as shells have it.
             Outcome::Interrupted => 130,

@@ -3,7 +3,7 @@
 use burn::module::Module;
 
 use crate::blocks::{Activation, C2f, Conv, Filter, Psa, ScDown, Skip, Sppf};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 /// Channels of the input picture.
 pub(crate) const RGB: usize = 3;

@@ -7,6 +7,7 @@ use yolov10_cpu::MapView;
 
 use crate::detection::{Detection, Rect};
 use crate::head::{REG_MAX, RawMaps, SIDES};
+use crate::suppression::{Assignment, Suppression};
 
 /// Pixels of the input between neighbouring cells of P3, P4, P5.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -22,6 +23,8 @@ pub struct Selection {
     pub max_detections: usize,
     /// Only these classes; all where it is `None`.
     pub classes: Option<Vec<usize>>,
+    /// The head that finds them.
+    pub assignment: Assignment,
 }
 
 impl Default for Selection {
@@ -30,7 +33,15 @@ impl Default for Selection {
             confidence: 0.25,
             max_detections: MAX_DETECTIONS,
             classes: None,
+            assignment: Assignment::OneToOne,
         }
+    }
+}
+
+impl Selection {
+    fn wants(&self, class: usize) -> bool {
+        let wanted = |classes: &Vec<usize>| classes.contains(&class);
+        self.classes.as_ref().is_none_or(wanted)
     }
 }
 
@@ -57,13 +68,42 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// The detections of one picture from the raw maps of the head that `selection` names, best first, in pixels
+    /// of the network's input.
+    pub fn decode(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
+        match selection.assignment {
+            Assignment::OneToOne => self.decode_one(maps, selection),
+            Assignment::OneToMany(suppression) => self.decode_many(maps, selection, suppression),
+        }
+    }
+
+    /// The one-to-many head's detections: the best class of each anchor, thinned out.
+    fn decode_many(
+        &mut self,
+        maps: &RawMaps<MapView<'_>>,
+        selection: &Selection,
+        suppression: Suppression,
+    ) -> Vec<Detection> {
+        self.rank_anchors(maps, logit(selection.confidence));
+        let found = self.anchors.iter().filter_map(|candidate| {
+            let score = sigmoid(candidate.logit);
+            let class = best_class(maps, candidate);
+            (score > selection.confidence && selection.wants(class)).then(|| Detection {
+                class,
+                score,
+                rect: decode_box(maps, candidate.anchor),
+            })
+        });
+        suppression.apply(found.collect(), selection.max_detections)
+    }
+
     /// Bytes of its scratch.
     pub(crate) fn bytes(&self) -> usize {
         (self.anchors.capacity() + self.candidates.capacity()) * size_of::<Candidate>()
     }
 
-    /// The detections of one picture, best first, in pixels of the network's input.
-    pub fn decode(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
+    /// The one-to-one head's detections: the best of the best anchors' classes.
+    fn decode_one(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
         // With a class filter the reference ranks its usual 300 and cuts after the filter.
         let ranked = match selection.classes {
             Some(_) => selection.max_detections.max(MAX_DETECTIONS),
@@ -78,8 +118,7 @@ impl Decoder {
             .iter()
             .map(|candidate| (candidate, sigmoid(candidate.logit)))
             .filter(|(candidate, score)| {
-                let wanted = |classes: &Vec<usize>| classes.contains(&(candidate.class as usize));
-                *score > selection.confidence && selection.classes.as_ref().is_none_or(wanted)
+                *score > selection.confidence && selection.wants(candidate.class as usize)
             })
             .take(selection.max_detections)
             .map(|(candidate, score)| Detection {
@@ -135,6 +174,15 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The class that gave an anchor its logit; the first of equals.
+fn best_class(maps: &RawMaps<MapView<'_>>, candidate: &Candidate) -> usize {
+    let Anchor { scale, y, x } = candidate.anchor;
+    let logits = &maps.classes[usize::from(scale)];
+    (0..logits.channels)
+        .find(|class| logits.get(*class, usize::from(y), usize::from(x)) == candidate.logit)
+        .expect("one of the classes has the largest logit")
 }
 
 /// Leaves the `count` best, best first; equal scores go by position, so that results do not depend on the sort.
@@ -305,7 +353,7 @@ mod tests {
         ) {
             let maps = Maps::new(seed, count);
             let classes = one_class.then(|| vec![count / 2]);
-            let selection = Selection { confidence, max_detections, classes };
+            let selection = Selection { confidence, max_detections, classes, ..Selection::default() };
             let found = Decoder::default().decode(&maps.view(), &selection);
             let found: Vec<(usize, f32)> = found.iter().map(|detection| (detection.class, detection.score)).collect();
             let expected: Vec<(usize, f32)> = naive(&maps.view(), &selection).iter().map(|(class, score, _)| (*class, *score)).collect();
@@ -352,6 +400,7 @@ mod tests {
             confidence: 0.0,
             max_detections: 1000,
             classes: None,
+            ..Selection::default()
         };
         assert_eq!(
             Decoder::default().decode(&maps.view(), &selection).len(),

@@ -12,6 +12,7 @@ use crate::detection::Detection;
 use crate::device::Device;
 use crate::engine::{NativeEngine, TensorEngine};
 use crate::error::Error;
+use crate::isolation::Geometry;
 use crate::letterbox::{Fit, Letterbox, Size};
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 use crate::resample::Resampler;
@@ -38,7 +39,7 @@ pub struct Options {
 }
 
 /// How long the stages of one call took, per picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Speed {
     /// Letterbox and normalisation.
     pub preprocess: Duration,
@@ -51,7 +52,8 @@ pub struct Speed {
 /// A YOLOv10 ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped.
 ///
 /// It is `Send`: it may be made on one thread, used on a second and dropped on a third. [`Detector::detect`] takes
-/// `&mut self` because one workspace serves one picture at a time; two threads want two detectors.
+/// `&mut self` because one workspace serves one picture at a time, so that sharing it between threads (`Sync`) would
+/// be of no use; two threads want two detectors. [`memory`](crate::memory) says what it holds when.
 pub struct Detector {
     engine: Engine,
     class_names: Vec<String>,
@@ -64,8 +66,8 @@ pub struct Detector {
 }
 
 enum Engine {
-    Native(NativeEngine),
-    Tensors(TensorEngine),
+    Native(Box<NativeEngine>),
+    Tensors(Box<TensorEngine>),
 }
 
 impl Detector {
@@ -89,13 +91,21 @@ impl Detector {
             });
         }
         let engine = match options.device {
-            Device::Cpu => Engine::Native(NativeEngine::new(weights, &options.cpu)?),
+            Device::Cpu => Engine::Native(Box::new(NativeEngine::new(
+                weights,
+                options.selection.assignment,
+                &options.cpu,
+            )?)),
             other if options.cpu.memory_limit.is_some() => {
                 return Err(Error::LimitUnsupported {
                     device: other.to_string(),
                 });
             }
-            other => Engine::Tensors(TensorEngine::new(weights, other.open()?)?),
+            other => Engine::Tensors(Box::new(TensorEngine::new(
+                weights,
+                options.selection.assignment,
+                other.open()?,
+            )?)),
         };
         Ok(Self {
             engine,
@@ -117,6 +127,14 @@ impl Detector {
     /// How long the stages of the last call took, per picture.
     pub fn speed(&self) -> Speed {
         self.speed
+    }
+
+    /// How it lays pictures into its input.
+    pub(crate) fn geometry(&self) -> Geometry {
+        Geometry {
+            largest: self.largest,
+            fit: self.fit,
+        }
     }
 
     /// Where a picture of this size lies in the network's input.

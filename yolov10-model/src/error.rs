@@ -27,6 +27,9 @@ pub enum Error {
         /// Its key.
         tensor: String,
     },
+    /// The one-to-many head was asked for, and the weight file has none.
+    #[error("the weights have no one-to-many head: convert the checkpoint with --keep-one2many")]
+    NoOneToMany,
     /// A tensor of the weight file has another shape than the network needs.
     #[error("tensor {tensor}: expected {expected}, found {found:?}")]
     MisshapedTensor {
@@ -99,6 +102,12 @@ pub enum Error {
         /// How many bytes.
         residue: u64,
     },
+    /// The process of an isolated detector.
+    #[error("worker process: {reason}")]
+    Worker {
+        /// What became of it, or what it said.
+        reason: String,
+    },
     /// A device can't be shut down while detectors hold memory there.
     #[error("device {device}: {in_use} bytes still in use; drop its detectors first")]
     DeviceInUse {
@@ -122,6 +131,12 @@ impl Error {
     pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
         Self::NotWeights {
             reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn worker(reason: impl std::fmt::Display) -> Self {
+        Self::Worker {
+            reason: reason.to_string(),
         }
     }
 

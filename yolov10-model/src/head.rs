@@ -6,7 +6,7 @@
 use burn::module::Module;
 
 use crate::blocks::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 /// Bins of the distribution over a box side's distance (DFL, arXiv:2006.04388).
 pub const REG_MAX: usize = 16;

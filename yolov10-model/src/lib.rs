@@ -19,13 +19,16 @@ mod engine;
 mod error;
 mod feature_map;
 mod head;
+mod isolation;
 mod letterbox;
-mod memory;
 mod neck;
 mod picture;
 mod resample;
+mod scope;
+mod suppression;
 mod weights;
 
+pub mod memory;
 /// The network itself, for those who look inside or run it on an engine of their own.
 pub mod network;
 
@@ -35,9 +38,11 @@ pub use detector::{Detector, Options, Speed};
 pub use device::Device;
 pub use engine::{Inventory, Step};
 pub use error::Error;
+pub use isolation::{IsolatedDetector, is_worker, serve};
 pub use letterbox::{Fit, Letterbox, Size};
 pub use memory::{Bytes, FreeReport, MemoryReport};
 pub use picture::{decode_picture, open_picture};
+pub use suppression::{Assignment, Suppression};
 pub use weights::Weights;
 /// The native CPU engine, for its options.
 pub use yolov10_cpu as cpu;

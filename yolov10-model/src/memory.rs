@@ -2,18 +2,19 @@
 //!
 //! *In use* is what live data fills, *reserved* what was taken from the system or the driver for it. The numbers
 //! are the engines' own counts; the resident set and the driver's figure stand beside them as witnesses.
+#![doc = include_str!("memory.md")]
 
 use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// Bytes of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes {
     /// Filled with live data.
     pub in_use: u64,
@@ -50,7 +51,7 @@ impl Sum for Bytes {
 }
 
 /// What one detector holds at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryReport {
     /// Parameters, as the engine keeps them.
     pub weights: Bytes,

@@ -3,7 +3,7 @@
 use burn::module::Module;
 
 use crate::blocks::{C2f, Conv, Filter, ScDown, Skip};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 /// Path aggregation: top-down to spread meaning, bottom-up to spread position.
 #[derive(Module, Debug)]

@@ -6,7 +6,9 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::error::Error;
-use crate::weights::{Scope, Weights};
+use crate::scope::Scope;
+use crate::suppression::Assignment;
+use crate::weights::Weights;
 
 pub use crate::backbone::Backbone;
 pub use crate::blocks::{
@@ -65,6 +67,29 @@ impl Network {
     pub fn forward<M: FeatureMap>(&self, image: M) -> RawMaps<M> {
         let scales = self.neck.forward(self.backbone.forward(image));
         self.head.one_to_one.forward(scales)
+    }
+
+    /// The raw maps of the head of `assignment`.
+    ///
+    /// # Errors
+    /// The weight file did not keep it.
+    pub(crate) fn forward_as<M: FeatureMap>(
+        &self,
+        assignment: Assignment,
+        image: M,
+    ) -> Result<RawMaps<M>, Error> {
+        match assignment {
+            Assignment::OneToOne => Ok(self.forward(image)),
+            Assignment::OneToMany(_) => self.forward_one_to_many(image).ok_or(Error::NoOneToMany),
+        }
+    }
+
+    /// The weight file kept the head of `assignment`.
+    pub(crate) fn expect_head(&self, assignment: Assignment) -> Result<(), Error> {
+        match assignment {
+            Assignment::OneToMany(_) if self.head.one_to_many.is_none() => Err(Error::NoOneToMany),
+            _ => Ok(()),
+        }
     }
 
     /// The same for the one-to-many head, where the weight file kept it.

@@ -8,15 +8,15 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use yolov10_cpu::Pages;
 
-use crate::{blocks::Activation, error::Error, network::Network};
+use crate::blocks::Activation;
+use crate::error::Error;
+use crate::network::Network;
+use crate::scope::ParameterPaths;
 
 /// What `format` and `format_version` in the metadata must say.
 const FORMAT: &str = "yolo10-burn";
@@ -41,10 +41,11 @@ enum Bytes {
     Pages(Pages),
 }
 
+/// A tensor's line in the header.
 #[derive(Debug)]
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<usize>,
+pub(crate) struct Entry {
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
     range: Range<usize>,
 }
 
@@ -165,6 +166,17 @@ impl Weights {
         dtypes.join(", ")
     }
 
+    /// The tensor of this key.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.tensors.get(key)
+    }
+
+    /// Whether any key begins with `prefix`.
+    pub(crate) fn has(&self, prefix: &str) -> bool {
+        let mut from = self.tensors.range(prefix.to_owned()..);
+        from.next().is_some_and(|(key, _)| key.starts_with(prefix))
+    }
+
     pub(crate) fn sppf_activation(&self) -> Result<Activation, Error> {
         match self.metadata.get("sppf_activation").map(String::as_str) {
             Some("silu") => Ok(Activation::Silu),
@@ -225,155 +237,5 @@ fn fill<const N: usize>(values: &mut [f32], bytes: &[u8], decode: impl Fn([u8; N
     let (elements, _) = bytes.as_chunks::<N>();
     for (value, element) in values.iter_mut().zip(elements) {
         *value = decode(*element);
-    }
-}
-
-/// A place in a weight file: what a block's constructor finds its tensors through.
-#[derive(Clone)]
-pub(crate) struct Scope<'a> {
-    weights: &'a Arc<Weights>,
-    device: &'a Device,
-    path: String,
-}
-
-impl<'a> Scope<'a> {
-    pub(crate) fn root(weights: &'a Arc<Weights>, device: &'a Device) -> Self {
-        Self {
-            weights,
-            device,
-            path: String::new(),
-        }
-    }
-
-    /// The place of a field, or of an element of a list.
-    pub(crate) fn at(&self, name: impl std::fmt::Display) -> Self {
-        let separator = if self.path.is_empty() { "" } else { "." };
-        Self {
-            path: format!("{}{separator}{name}", self.path),
-            ..*self
-        }
-    }
-
-    /// Whether the file has nothing here.
-    pub(crate) fn is_empty(&self) -> bool {
-        let prefix = format!("{}.", self.path);
-        !self
-            .weights
-            .tensors
-            .range(prefix.clone()..)
-            .next()
-            .is_some_and(|(name, _)| name.starts_with(&prefix))
-    }
-
-    /// How many elements 0, 1, .. the list here has.
-    pub(crate) fn children(&self) -> usize {
-        (0..).take_while(|index| !self.at(index).is_empty()).count()
-    }
-
-    /// Width of the kernel of the convolution here.
-    pub(crate) fn kernel(&self) -> Result<usize, Error> {
-        let entry = self.entry("weight")?;
-        Ok(entry.shape.last().copied().unwrap_or_default())
-    }
-
-    /// The parameter `name` here, checked now and read when first asked for; `None` leaves a dimension to the file.
-    pub(crate) fn param<const D: usize>(
-        &self,
-        name: &str,
-        expected: [Option<usize>; D],
-    ) -> Result<Param<Tensor<D>>, Error> {
-        let path = self.at(name).path;
-        let entry = self.entry(name)?;
-        let fits =
-            entry.shape.len() == D
-                && entry.shape.iter().zip(expected).all(|(found, expected)| {
-                    expected.is_none_or(|size| size == *found) && *found > 0
-                });
-        if !fits {
-            return Err(Error::misshaped(path, &expected, &entry.shape));
-        }
-        if !matches!(entry.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(Error::UnsupportedDtype {
-                tensor: path,
-                found: entry.dtype.to_string(),
-            });
-        }
-        let shape = entry.shape.clone();
-        let weights = Arc::clone(self.weights);
-        let read = move |device: &Device, _| {
-            let mut values = vec![0.0; shape.iter().product()];
-            weights.read(&path, &mut values);
-            Tensor::from_data(TensorData::new(values, shape), device)
-        };
-        let requires_gradient = false;
-        Ok(Param::uninitialized(
-            ParamId::new(),
-            read,
-            self.device.clone(),
-            requires_gradient,
-            entry.shape.clone().into(),
-        ))
-    }
-
-    /// The convolution here gives `expected` channels.
-    pub(crate) fn expect_outputs(
-        &self,
-        conv: &crate::blocks::Conv,
-        expected: usize,
-    ) -> Result<(), Error> {
-        if conv.channels_out == expected {
-            return Ok(());
-        }
-        Err(Error::misshaped(
-            self.at("bias").path,
-            &[Some(expected)],
-            &[conv.channels_out],
-        ))
-    }
-
-    fn entry(&self, name: &str) -> Result<&'a Entry, Error> {
-        let path = self.at(name).path;
-        self.weights
-            .tensors
-            .get(&path)
-            .ok_or(Error::MissingTensor { tensor: path })
-    }
-}
-
-/// The field path of every parameter of a network: its key in the weight file.
-#[derive(Default)]
-pub(crate) struct ParameterPaths {
-    paths: BTreeMap<u64, String>,
-    here: Vec<String>,
-}
-
-impl ParameterPaths {
-    pub(crate) fn of(network: &Network) -> Self {
-        let mut paths = Self::default();
-        network.visit(&mut paths);
-        paths
-    }
-
-    /// The path of the parameter with this id.
-    pub(crate) fn get(&self, id: u64) -> &str {
-        &self.paths[&id]
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        self.paths.values().map(String::as_str)
-    }
-}
-
-impl ModuleVisitor for ParameterPaths {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.paths.insert(param.id.val(), self.here.join("."));
-    }
-
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.here.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.here.pop();
     }
 }

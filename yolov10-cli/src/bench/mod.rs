@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use yolov10_model::{Device, Fit};
+use yolov10_model::{Assignment, Device, Fit};
 
 use crate::engine_args::{InputSize, KernelArgs};
 use crate::model::Setup;
@@ -112,7 +112,9 @@ fn setups(args: &Args) -> Vec<Setup> {
                         fit,
                         device,
                         threads,
+                        memory_limit: None,
                         kernels: args.kernels,
+                        assignment: Assignment::OneToOne,
                     });
                 }
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::draw::{Label, Style};
 use crate::engine_args::EngineArgs;
+use crate::head_args::HeadArgs;
 use crate::output::Scores;
 
 /// Find objects in pictures.
@@ -35,6 +36,12 @@ pub struct Args {
     /// Exit code 1 if nothing is found in any picture.
     #[arg(long)]
     pub fail_empty: bool,
+    /// Say at the end what memory was held, and what its freeing gave back, on stderr.
+    #[arg(long)]
+    pub memory: bool,
+    /// Run the detector in a worker process: its end gives everything back, and its crash is an error here.
+    #[arg(long)]
+    pub isolate: bool,
     #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
@@ -53,12 +60,11 @@ pub struct SelectionArgs {
     /// The best so many per picture.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,
-    /// Accepted for ultralytics' sake: the one-to-one head needs no suppression of overlaps.
-    #[arg(long, value_parser = parse_confidence)]
-    pub iou: Option<f32>,
     /// Only these classes, by number or name: 0,2 or person,"traffic light".
     #[arg(long, value_name = "CLASS,..", value_delimiter = ',')]
     pub classes: Vec<String>,
+    #[command(flatten)]
+    pub head: HeadArgs,
 }
 
 /// What is written.

@@ -6,22 +6,25 @@
 
 mod args;
 mod files;
+mod finder;
 mod json;
 mod pipeline;
 mod progress;
 mod report;
 
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use yolov10_model::{Detector, Selection, Size, Weights};
+use yolov10_model::{Selection, Size, Weights, is_worker};
 
 use args::SelectionArgs;
 pub use args::{Args, parse_confidence};
 use files::{Files, Gathered, Written};
+use finder::Finder;
 pub use pipeline::stage;
 pub use progress::Progress;
 use report::{Form, Reporter, Searched};
@@ -37,16 +40,31 @@ const MOST_LANES: usize = 4;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let setup = args.engine.setup();
+    let setup = Setup {
+        assignment: args.selection.head.assignment(),
+        ..args.engine.setup()
+    };
+    if is_worker() {
+        finder::work(|| {
+            let weights = setup.load_weights()?;
+            let selection = selection(&args.selection, weights.class_names())?;
+            setup.detector(&weights, selection)
+        })?;
+        return Ok(Outcome::Done);
+    }
     note_what_is_built_in(args, &setup);
-    if args.selection.iou.is_some() && !args.quiet {
-        message::note("--iou has no effect: the one-to-one head needs no suppression of overlaps");
+    if !args.quiet {
+        args.selection.head.note_what_has_no_effect();
     }
     let started = Instant::now();
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let selection = selection(&args.selection, &class_names)?;
-    let detector = setup.detector(&weights, selection)?;
+    let finder = if args.isolate {
+        Finder::isolated()?
+    } else {
+        Finder::Here(setup.detector(&weights, selection)?.into())
+    };
     if args.verbose {
         note_what_is_loaded(&setup, &weights, started.elapsed());
     }
@@ -64,18 +82,21 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let files = Files::prepare(args, &class_names)?;
     let mut gathered = Gathered::create(&files)?;
     let search = Search {
-        detector,
+        finder,
         sources,
         stride: args.vid_stride,
         interrupt: interrupt.clone(),
     };
-    search.each(&files, |item| {
+    let finder = search.each(&files, |item| {
         let item = gathered.add(item)?;
         reporter.report(&item)
     })?;
     gathered.keep()?;
     let tally = reporter.finish()?;
     files.summarize(form)?;
+    if args.memory {
+        say_what_is_held(finder)?;
+    }
     Ok(match tally {
         _ if interrupt.is_pressed() => Outcome::Interrupted,
         tally if tally.failures > 0 => Outcome::Failed,
@@ -85,21 +106,22 @@ pub fn run(args: &Args) -> Result<Outcome> {
 }
 
 struct Search {
-    detector: Detector,
+    finder: Finder,
     sources: Vec<Source>,
     stride: NonZeroUsize,
     interrupt: Interrupt,
 }
 
 impl Search {
-    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
+    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all. Gives the
+    /// detector back.
     fn each(
         self,
         files: &Files,
         mut report: impl FnMut(Item<Written>) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Finder> {
         let Self {
-            mut detector,
+            mut finder,
             sources,
             stride,
             interrupt,
@@ -116,17 +138,23 @@ impl Search {
                 let mut wanted = items(sources, stride).take_while(|_| !interrupt.is_pressed());
                 wanted.try_for_each(|item| to_decoders.deal(item))
             });
-            scope.spawn(move || {
+            let searching = scope.spawn(move || {
                 let search =
-                    |item: Item<RgbImage>| item.then(|_, picture| detect(&mut detector, picture));
+                    |item: Item<RgbImage>| item.then(|_, picture| detect(&mut finder, picture));
+                // Closed only where the report failed, which has been told.
                 decoded
                     .map(search)
                     .try_for_each(|item| to_writers.deal(item))
+                    .ok();
+                finder
             });
             // Dropped when a report fails, which ends the stages before.
             let result = written.try_for_each(&mut report);
             drop(written);
-            result
+            let finder = searching
+                .join()
+                .unwrap_or_else(|panic| resume_unwind(panic));
+            result.map(|()| finder)
         })
     }
 }
@@ -137,14 +165,14 @@ pub fn lanes() -> usize {
     cores.div_ceil(2).min(MOST_LANES)
 }
 
-fn detect(detector: &mut Detector, picture: RgbImage) -> Result<(RgbImage, Searched)> {
+fn detect(finder: &mut Finder, picture: RgbImage) -> Result<(RgbImage, Searched)> {
     let size = Size {
         height: picture.height() as usize,
         width: picture.width() as usize,
     };
-    let input = detector.letterbox(size)?.input;
-    let detections = detector.detect(&picture)?;
-    let speed = detector.speed();
+    let input = finder.letterbox(size)?.input;
+    let detections = finder.detect(&picture)?;
+    let speed = finder.speed();
     Ok((
         picture,
         Searched {
@@ -172,6 +200,19 @@ fn sources(args: &Args) -> Vec<Source> {
             Depth::Folder
         },
     )
+}
+
+/// What the detector held at the end, and that it gave it back.
+fn say_what_is_held(mut finder: Finder) -> Result<()> {
+    let held = finder.memory()?;
+    let freed = finder.close()?;
+    message::line(format_args!(
+        "\nmemory held after the last picture, in bytes\n{held}released {} bytes in {:.2} ms, {} left",
+        freed.released,
+        freed.took.as_secs_f64() * 1e3,
+        freed.residue
+    ));
+    Ok(())
 }
 
 fn note_what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
@@ -215,6 +256,7 @@ fn selection(args: &SelectionArgs, class_names: &[String]) -> Result<Selection> 
         confidence: args.conf,
         max_detections: args.max_det as usize,
         classes: (!classes.is_empty()).then_some(classes),
+        ..Selection::default()
     })
 }
 

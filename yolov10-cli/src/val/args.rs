@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::engine_args::EngineArgs;
+use crate::head_args::HeadArgs;
 
 /// Measure a detector on a data set: precision, recall, mAP, confusion matrix, as `yolo val` and COCO have them.
 #[derive(clap::Args, Debug)]
@@ -27,9 +28,8 @@ pub struct Args {
     /// Scores must be above this, 0 to 1; also for the confusion matrix.
     #[arg(long, default_value_t = 0.001, value_parser = crate::run::parse_confidence)]
     pub conf: f32,
-    /// Accepted for `yolo val`'s sake: the one-to-one head needs no suppression of overlaps.
-    #[arg(long)]
-    pub iou: Option<f32>,
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// The best so many per picture.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,

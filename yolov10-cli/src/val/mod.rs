@@ -37,7 +37,10 @@ const DEFAULT_SIDE: usize = 640;
 
 /// Measures the detector that `args` names.
 pub fn val(args: &Args) -> Result<Outcome> {
-    let setup = args.engine.setup();
+    let setup = Setup {
+        assignment: args.head.assignment(),
+        ..args.engine.setup()
+    };
     note_what_has_no_effect(args, &setup);
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
@@ -46,7 +49,7 @@ pub fn val(args: &Args) -> Result<Outcome> {
     let selection = Selection {
         confidence: args.conf,
         max_detections: args.max_det as usize,
-        classes: None,
+        ..Selection::default()
     };
     let detector = setup.detector(&weights, selection)?;
     // The detector has its own copy.
@@ -283,7 +286,5 @@ fn note_what_has_no_effect(args: &Args, setup: &Setup) {
             demo::WEIGHTS_NAME
         ));
     }
-    if args.iou.is_some() {
-        message::note("--iou has no effect: the one-to-one head needs no suppression of overlaps");
-    }
+    args.head.note_what_has_no_effect();
 }

@@ -6,7 +6,7 @@
 use burn::module::Module;
 
 use super::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 /// A chain of convolutions, its input added to its output where there is a skip.
 #[derive(Module, Debug)]

@@ -3,7 +3,7 @@
 use burn::module::Module;
 
 use super::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 /// Channels of one attention head, as the reference sizes them; fewer channels than that make one head.
 const HEAD_CHANNELS: usize = 64;

@@ -3,7 +3,7 @@
 use burn::module::Module;
 
 use super::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 /// A 1x1 convolution that changes the channels, then a depthwise one that halves height and width.
 #[derive(Module, Debug)]

@@ -3,7 +3,7 @@
 use burn::module::Module;
 
 use super::{Activation, Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, weights::Scope};
+use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
 const WINDOW: usize = 5;
 

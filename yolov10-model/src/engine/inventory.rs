@@ -8,7 +8,8 @@ use burn::tensor::Device;
 
 use crate::backbone::RGB;
 use crate::blocks::Conv;
-use crate::weights::{ParameterPaths, Weights};
+use crate::scope::ParameterPaths;
+use crate::weights::Weights;
 use crate::{error::Error, feature_map::FeatureMap, letterbox::Size, network::Network};
 
 /// One convolution, or one attention, of the one-to-one network.

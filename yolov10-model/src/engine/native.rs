@@ -8,7 +8,9 @@ use yolov10_cpu::{Engine, InputPlanes, MapView, Options, Value};
 use super::Witness;
 use crate::backbone::RGB;
 use crate::blocks::{Activation, Conv};
-use crate::weights::{ParameterPaths, Weights};
+use crate::scope::ParameterPaths;
+use crate::suppression::Assignment;
+use crate::weights::Weights;
 use crate::{
     error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
 };
@@ -76,10 +78,14 @@ pub struct NativeEngine(pub(crate) Engine);
 
 impl NativeEngine {
     /// Packs the weights; nothing of `weights` is kept.
-    pub fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
+    pub fn new(
+        weights: &Arc<Weights>,
+        assignment: Assignment,
+        options: &Options,
+    ) -> Result<Self, Error> {
         // The device is a formality: no parameter is ever made on it.
         let network = Network::new(weights, &Device::flex())?;
-        let RawMaps { boxes, classes } = network.forward(Value::input(RGB));
+        let RawMaps { boxes, classes } = network.forward_as(assignment, Value::input(RGB))?;
         let outputs: Vec<Value> = boxes.into_iter().chain(classes).collect();
         let paths = ParameterPaths::of(&network);
         let engine = Engine::new(&outputs, options, |key, weight, bias| {

@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use cubecl::device_handle::DeviceHandle;
-use cubecl::environment::stream::Stream;
 use cubecl::{MemoryScope, RuntimeId};
+use cubecl_environment::stream::Stream;
 
 use crate::error::Error;
 use crate::memory::{Bytes, MemoryReport};

@@ -15,6 +15,7 @@ use super::{Witness, place::Place};
 use crate::backbone::RGB;
 use crate::blocks::{Activation, Conv};
 use crate::memory::{Bytes, MemoryReport};
+use crate::suppression::Assignment;
 use crate::{
     error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
     weights::Weights,
@@ -95,6 +96,7 @@ impl FeatureMap for Tensor<4> {
 pub struct TensorEngine {
     /// `None` once it is dropped.
     network: Option<Network>,
+    assignment: Assignment,
     place: Place,
 }
 
@@ -103,12 +105,18 @@ impl TensorEngine {
     ///
     /// # Errors
     /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
-    pub fn new(weights: &Arc<Weights>, device: Device) -> Result<Self, Error> {
+    pub fn new(
+        weights: &Arc<Weights>,
+        assignment: Assignment,
+        device: Device,
+    ) -> Result<Self, Error> {
         let network = Network::new(weights, &device)?;
+        network.expect_head(assignment)?;
         let place = Place::new(device);
         // From here on the engine's drop cleans up, whatever happens.
         let mut engine = Self {
             network: None,
+            assignment,
             place,
         };
         engine.network = Some(engine.place.load(network, |network| {
@@ -133,7 +141,7 @@ impl TensorEngine {
         let network = self.network.as_ref().expect("only drop takes the network");
         let (boxes, classes) = self.place.enter(|| {
             let image = Tensor::<4>::from_data(TensorData::new(planes, shape), self.place.device());
-            let RawMaps { boxes, classes } = network.forward(image);
+            let RawMaps { boxes, classes } = network.forward_as(self.assignment, image)?;
             Ok::<_, Error>((HostMap::copy(boxes)?, HostMap::copy(classes)?))
         })?;
         Ok(read(&RawMaps {

@@ -1,0 +1,59 @@
+//! Which of the dual heads finds the objects: the options that `run` and `val` share.
+
+use clap::ValueEnum;
+use yolov10_model::{Assignment, Suppression};
+
+use crate::message;
+use crate::run::parse_confidence;
+
+/// The heads' names as ultralytics has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Head {
+    /// One box per object, without NMS.
+    One2one,
+    /// Several boxes per object, thinned out by NMS.
+    One2many,
+}
+
+/// Which head, and how its boxes are thinned out.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct HeadArgs {
+    /// The head that finds the objects; one2many needs a .pt, or weights converted with --keep-one2many.
+    #[arg(long, value_enum, default_value_t = Head::One2one)]
+    pub head: Head,
+    /// NMS drops a box that overlaps a better one by more than this IoU, 0 to 1 [default: 0.7]; one2many only.
+    #[arg(long, value_parser = parse_confidence)]
+    pub iou: Option<f32>,
+    /// NMS across classes; one2many only.
+    #[arg(long)]
+    pub agnostic_nms: bool,
+}
+
+impl HeadArgs {
+    /// What the library calls it.
+    pub fn assignment(self) -> Assignment {
+        match self.head {
+            Head::One2one => Assignment::OneToOne,
+            Head::One2many => Assignment::OneToMany(Suppression {
+                iou: self.iou.unwrap_or(Suppression::default().iou),
+                class_agnostic: self.agnostic_nms,
+            }),
+        }
+    }
+
+    /// Says which options were given in vain.
+    pub fn note_what_has_no_effect(self) {
+        let given = [
+            ("--iou", self.iou.is_some()),
+            ("--agnostic-nms", self.agnostic_nms),
+        ];
+        for (option, _) in given
+            .into_iter()
+            .filter(|(_, given)| *given && self.head == Head::One2one)
+        {
+            message::note(format_args!(
+                "{option} has no effect: the one-to-one head needs no suppression of overlaps"
+            ));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `memory`: what a detector holds in every state of its life, and whether it keeps the memory contract here.
+//!
+//! The states are those of the contract (docs/memory.md); each promise that one process can check gets a verdict.
+
+mod verdict;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use anyhow::Result;
+use image::RgbImage;
+use serde::Serialize;
+use yolov10_model::{Detector, FreeReport, MemoryReport, Selection, Weights, decode_picture};
+
+use crate::engine_args::EngineArgs;
+use crate::model::Setup;
+use crate::outcome::Outcome;
+use crate::{demo, message};
+use verdict::{Verdict, flat, gave_back, same};
+
+/// Check the memory contract: load, run, trim, run, drop, again and again; a table of what is held, and verdicts.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Load, run and drop so often.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..))]
+    cycles: u32,
+    /// One JSON object: states and verdicts.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was held at one moment.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct State {
+    after: &'static str,
+    #[serde(flatten)]
+    memory: MemoryReport,
+    /// Milliseconds that freeing took.
+    freeing_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    device: String,
+    cycles: u32,
+    states: Vec<State>,
+    verdicts: Vec<Verdict>,
+}
+
+pub fn memory(args: &Args) -> Result<Outcome> {
+    let report = Life::new(args.engine.setup())?.observe(args.cycles)?;
+    if args.json {
+        message::result(serde_json::to_string(&report)?)?;
+    } else {
+        message::result(report.table().trim_end())?;
+    }
+    let is_kept = report.verdicts.iter().all(|verdict| verdict.kept);
+    Ok(if is_kept {
+        Outcome::Done
+    } else {
+        Outcome::NotKept
+    })
+}
+
+/// What it takes to live a detector's life.
+struct Life {
+    setup: Setup,
+    weights: Arc<Weights>,
+    picture: RgbImage,
+}
+
+impl Life {
+    fn new(setup: Setup) -> Result<Self> {
+        Ok(Self {
+            weights: setup.load_weights()?,
+            picture: decode_picture(demo::PICTURE)?,
+            setup,
+        })
+    }
+
+    fn load(&self) -> Result<Detector> {
+        self.setup.detector(&self.weights, Selection::default())
+    }
+
+    fn observe(&self, cycles: u32) -> Result<Report> {
+        let device = self.setup.device;
+        let mut states = vec![State::new("start", device.memory()?)];
+        let mut detector = self.load()?;
+        let loaded = detector.memory();
+        let found = detector.detect(&self.picture)?;
+        let ran = detector.memory();
+        let again = detector.detect(&self.picture)?;
+        let ran_again = detector.memory();
+        let trimmed = detector.trim()?;
+        let after_trim = detector.detect(&self.picture)?;
+        let ran_after_trim = detector.memory();
+        let closed = detector.close()?;
+        states.extend([
+            State::new("load", loaded),
+            State::new("run", ran),
+            State::new("run again", ran_again),
+            State::freed("trim", &trimmed),
+            State::new("run after trim", ran_after_trim),
+            State::freed("drop", &closed),
+        ]);
+
+        let lives = (0..cycles)
+            .map(|_| self.live())
+            .collect::<Result<Vec<_>>>()?;
+        let last = lives[lives.len() - 1];
+        states.push(State::freed("last cycle's drop", &last));
+        let shut_down = device.shutdown()?;
+        states.push(State::freed("shutdown", &shut_down));
+
+        let verdicts = vec![
+            same("a further run takes nothing", &ran, &ran_again),
+            gave_back("trim gives the workspace back", &trimmed),
+            same(
+                "a run after trim takes as much as before",
+                &ran,
+                &ran_after_trim,
+            ),
+            Verdict::new(
+                "trim changes no result",
+                found == again && found == after_trim,
+                format!("{} detections, three times", found.len()),
+            ),
+            gave_back("drop gives every byte back", &closed),
+            flat("cycles of load, run and drop are flat", &lives),
+        ];
+        Ok(Report {
+            device: device.to_string(),
+            cycles,
+            states,
+            verdicts,
+        })
+    }
+
+    /// Load, run, drop.
+    fn live(&self) -> Result<FreeReport> {
+        let mut detector = self.load()?;
+        detector.detect(&self.picture)?;
+        Ok(detector.close()?)
+    }
+}
+
+impl State {
+    fn new(after: &'static str, memory: MemoryReport) -> Self {
+        Self {
+            after,
+            memory,
+            freeing_ms: None,
+        }
+    }
+
+    fn freed(after: &'static str, report: &FreeReport) -> Self {
+        Self {
+            freeing_ms: Some(report.took.as_secs_f64() * 1e3),
+            ..Self::new(after, report.after)
+        }
+    }
+}
+
+impl Report {
+    fn table(&self) -> String {
+        let mut table = format!(
+            "device {}; MB of 1,000,000 bytes, in use/reserved\n\n{:<18}{:>16}{:>16}{:>16}{:>10}{:>10}{:>12}\n",
+            self.device,
+            "after",
+            "weights",
+            "workspace",
+            "staging",
+            "resident",
+            "driver",
+            "freeing ms"
+        );
+        for State {
+            after,
+            memory,
+            freeing_ms,
+        } in &self.states
+        {
+            let bytes = [memory.weights, memory.workspace, memory.staging]
+                .map(|bytes| format!("{}/{}", megabytes(bytes.in_use), megabytes(bytes.reserved)));
+            let seen =
+                [memory.resident, memory.driver].map(|seen| seen.map_or("-".into(), megabytes));
+            let took = freeing_ms.map_or(String::new(), |ms| format!("{ms:.2}"));
+            writeln!(
+                table,
+                "{after:<18}{:>16}{:>16}{:>16}{:>10}{:>10}{took:>12}",
+                bytes[0], bytes[1], bytes[2], seen[0], seen[1]
+            )
+            .expect("a string takes everything");
+        }
+        table += "\n";
+        for Verdict { promise, kept, why } in &self.verdicts {
+            let word = if *kept { "kept" } else { "BROKEN" };
+            writeln!(table, "{word:<7} {promise}: {why}").expect("a string takes everything");
+        }
+        table
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.3}", bytes as f64 / 1e6)
+}

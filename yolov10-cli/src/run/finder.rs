@@ -1,0 +1,79 @@
+//! Where a run's detector is: in this process, or in a worker process of its own.
+
+use std::env;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use image::RgbImage;
+use yolov10_model::{
+    Detection, Detector, FreeReport, IsolatedDetector, Letterbox, MemoryReport, Size, Speed, serve,
+};
+
+use crate::interrupt::Interrupt;
+
+/// Longest wait for a worker to load or to search one picture: beyond the compilation of all kernels on a slow GPU.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Finds objects, here or elsewhere.
+pub enum Finder {
+    Here(Box<Detector>),
+    Isolated(Box<IsolatedDetector>),
+}
+
+impl Finder {
+    /// A detector in a worker: this program again, with the same words.
+    pub fn isolated() -> Result<Self> {
+        let program = env::current_exe().context("the program's own file")?;
+        let mut command = Command::new(program);
+        command.args(env::args_os().skip(1));
+        // stdin and stdout are the parent's.
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(Self::Isolated(Box::new(IsolatedDetector::new(
+            command, PATIENCE,
+        )?)))
+    }
+
+    pub fn letterbox(&self, image: Size) -> Result<Letterbox> {
+        Ok(match self {
+            Self::Here(detector) => detector.letterbox(image)?,
+            Self::Isolated(detector) => detector.letterbox(image)?,
+        })
+    }
+
+    pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>> {
+        Ok(match self {
+            Self::Here(detector) => detector.detect(image)?,
+            Self::Isolated(detector) => detector.detect(image)?,
+        })
+    }
+
+    pub fn speed(&self) -> Speed {
+        match self {
+            Self::Here(detector) => detector.speed(),
+            Self::Isolated(detector) => detector.speed(),
+        }
+    }
+
+    pub fn memory(&mut self) -> Result<MemoryReport> {
+        Ok(match self {
+            Self::Here(detector) => detector.memory(),
+            Self::Isolated(detector) => detector.memory()?,
+        })
+    }
+
+    /// Ends it, and makes sure that nothing is left.
+    pub fn close(self) -> Result<FreeReport> {
+        Ok(match self {
+            Self::Here(detector) => detector.close()?,
+            Self::Isolated(detector) => detector.close()?,
+        })
+    }
+}
+
+/// What this process does as a worker.
+pub fn work(load: impl FnOnce() -> Result<Detector>) -> Result<()> {
+    // Ctrl-C reaches the whole group; the parent still wants the picture in flight.
+    let _caught = Interrupt::catch()?;
+    Ok(serve(load)?)
+}

@@ -1,0 +1,74 @@
+//! What a detector's process and its worker tell each other.
+
+use ipc_channel::IpcError;
+use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory, channel};
+use serde::{Deserialize, Serialize};
+
+use crate::detection::Detection;
+use crate::detector::Speed;
+use crate::error::Error;
+use crate::letterbox::{Fit, Size};
+use crate::memory::MemoryReport;
+
+/// The worker's first word: where to send requests, and where its replies come.
+#[derive(Serialize, Deserialize)]
+pub struct Greeting {
+    pub requests: IpcSender<Request>,
+    pub replies: IpcReceiver<Reply>,
+}
+
+/// What a worker is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Search a picture: RGB, row after row.
+    Detect { size: Size, pixels: IpcSharedMemory },
+    /// Say what is held.
+    Memory,
+}
+
+/// How a detector lays pictures into its input.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Geometry {
+    pub largest: Size,
+    pub fit: Fit,
+}
+
+/// What a worker answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is ready; the geometry of its inputs.
+    Loaded(Geometry),
+    /// To [`Request::Detect`].
+    Found {
+        detections: Vec<Detection>,
+        speed: Speed,
+    },
+    /// To [`Request::Memory`].
+    Memory(MemoryReport),
+    /// An error of the detector, in words.
+    Failed(String),
+}
+
+impl Greeting {
+    /// Greets on the channel `name`, and gives the worker's ends.
+    pub fn send(name: String) -> Result<(IpcReceiver<Request>, IpcSender<Reply>), Error> {
+        let (requests, inbox) = channel().map_err(Error::worker)?;
+        let (outbox, replies) = channel().map_err(Error::worker)?;
+        let greeting = Self { requests, replies };
+        IpcSender::connect(name)
+            .map_err(Error::worker)?
+            .send(greeting)
+            .map_err(Error::worker)?;
+        Ok((inbox, outbox))
+    }
+
+    /// Greets for a worker that did not, to end a wait; nobody is behind it.
+    pub fn nobodys(name: String) -> Result<(), Error> {
+        Self::send(name).map(drop)
+    }
+}
+
+/// Whether a failed receive means that the other side is gone.
+pub fn is_end(error: &IpcError) -> bool {
+    matches!(error, IpcError::Disconnected)
+}

@@ -1,0 +1,255 @@
+//! A detector in a process of its own: when the worker ends, the operating system takes everything back, a GPU's
+//! context included, and whatever kills it is an error here.
+//!
+//! Messages go through ipc-channel, pixels through shared memory. The protocol is in `message`, the worker's side
+//! in `worker`.
+
+mod message;
+mod worker;
+
+use std::process::{Child, Command};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+use ipc_channel::TryRecvError;
+use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory};
+
+use crate::detection::Detection;
+use crate::detector::Speed;
+use crate::error::Error;
+use crate::letterbox::{Letterbox, Size};
+use crate::memory::{FreeReport, MemoryReport, resident};
+use message::{Greeting, Reply, Request};
+
+pub(crate) use message::Geometry;
+pub use worker::{is_worker, serve};
+
+/// Where a worker finds the channel to greet on: the environment, so that its words may be its parent's own.
+const CHANNEL: &str = "YOLO10_BURN_WORKER";
+/// How often a worker that has not greeted yet is looked at.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The same as a [`Detector`](crate::Detector), in a worker process.
+///
+/// A worker that is killed, hangs or talks nonsense is an [`Error::Worker`] within the time it is given; the next
+/// call starts a fresh one. Dropping this ends the worker.
+#[derive(Debug)]
+pub struct IsolatedDetector {
+    command: Command,
+    patience: Duration,
+    worker: Option<Worker>,
+    geometry: Geometry,
+    speed: Speed,
+}
+
+impl IsolatedDetector {
+    /// Starts `command` as a worker; it is to call [`serve`]. Mostly it is the program itself with the same words,
+    /// and [`is_worker`] tells it apart. `patience` bounds every wait: for it to load, and for each picture.
+    ///
+    /// # Errors
+    /// It does not start, or says why it can't load.
+    pub fn new(mut command: Command, patience: Duration) -> Result<Self, Error> {
+        let (worker, geometry) = Worker::start(&mut command, patience)?;
+        Ok(Self {
+            command,
+            patience,
+            worker: Some(worker),
+            geometry,
+            speed: Speed::default(),
+        })
+    }
+
+    /// Where a picture of this size lies in the network's input.
+    ///
+    /// # Errors
+    /// The picture has no pixels.
+    pub fn letterbox(&self, image: Size) -> Result<Letterbox, Error> {
+        let Geometry { largest, fit } = self.geometry;
+        Letterbox::new(image, largest, fit)
+    }
+
+    /// The objects in a picture, best first, in pixels of the picture.
+    ///
+    /// # Errors
+    /// The detector's own, or [`Error::Worker`].
+    pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
+        let request = Request::Detect {
+            size: Size {
+                height: image.height() as usize,
+                width: image.width() as usize,
+            },
+            pixels: IpcSharedMemory::from_bytes(image),
+        };
+        match self.ask(request)? {
+            Reply::Found { detections, speed } => {
+                self.speed = speed;
+                Ok(detections)
+            }
+            other => Err(self.give_up(other)),
+        }
+    }
+
+    /// How long the stages of the last call took in the worker.
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// What the worker's detector holds, and its process.
+    ///
+    /// # Errors
+    /// [`Error::Worker`].
+    pub fn memory(&mut self) -> Result<MemoryReport, Error> {
+        match self.ask(Request::Memory)? {
+            Reply::Memory(report) => Ok(report),
+            other => Err(self.give_up(other)),
+        }
+    }
+
+    /// Ends the worker. When this returns the process is gone, and all that it held.
+    ///
+    /// # Errors
+    /// [`Error::Worker`]: it could not say what it held.
+    pub fn close(mut self) -> Result<FreeReport, Error> {
+        let (started, before) = (Instant::now(), self.memory()?);
+        drop(self);
+        let after = MemoryReport {
+            resident: resident(),
+            ..MemoryReport::default()
+        };
+        FreeReport::new(before, after, after.total(), started.elapsed()).checked()
+    }
+
+    /// The worker's process, while there is one.
+    pub fn process(&self) -> Option<u32> {
+        self.worker.as_ref().map(|worker| worker.process.id())
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Reply, Error> {
+        let patience = self.patience;
+        let reply = self.worker()?.ask(request, patience);
+        if reply.is_err() {
+            // Whatever state it is in: the next call wants a fresh one.
+            self.worker = None;
+        }
+        match reply? {
+            Reply::Failed(reason) => Err(Error::worker(reason)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// The worker, started if there is none.
+    fn worker(&mut self) -> Result<&mut Worker, Error> {
+        let worker = match self.worker.take() {
+            Some(worker) => worker,
+            None => {
+                let (worker, geometry) = Worker::start(&mut self.command, self.patience)?;
+                self.geometry = geometry;
+                worker
+            }
+        };
+        Ok(self.worker.insert(worker))
+    }
+
+    /// An answer to another question: its thread of talk is lost.
+    fn give_up(&mut self, reply: Reply) -> Error {
+        self.worker = None;
+        Error::worker(format!("it gave an answer to another question: {reply:?}"))
+    }
+}
+
+/// A process that holds a detector. Dropping it ends it.
+#[derive(Debug)]
+struct Worker {
+    process: Process,
+    requests: IpcSender<Request>,
+    replies: IpcReceiver<Reply>,
+}
+
+impl Worker {
+    fn start(command: &mut Command, patience: Duration) -> Result<(Self, Geometry), Error> {
+        let (server, name) = IpcOneShotServer::new().map_err(Error::worker)?;
+        let child = command
+            .env(CHANNEL, &name)
+            .spawn()
+            .map_err(|error| Error::worker(format!("it did not start: {error}")))?;
+        let mut process = Process(child);
+        let Greeting { requests, replies } = greeting(server, name, &mut process, patience)?;
+        let worker = Self {
+            process,
+            requests,
+            replies,
+        };
+        match worker.answer(patience)? {
+            Reply::Loaded(geometry) => Ok((worker, geometry)),
+            Reply::Failed(reason) => Err(Error::worker(reason)),
+            other => Err(Error::worker(format!("it began with {other:?}"))),
+        }
+    }
+
+    fn ask(&mut self, request: Request, patience: Duration) -> Result<Reply, Error> {
+        let sent = self.requests.send(request);
+        sent.map_err(|_| Error::worker("it has ended"))?;
+        self.answer(patience)
+    }
+
+    fn answer(&self, patience: Duration) -> Result<Reply, Error> {
+        self.replies
+            .try_recv_timeout(patience)
+            .map_err(|error| match error {
+                TryRecvError::Empty => Error::worker(format!("no answer within {patience:?}")),
+                TryRecvError::IpcError(error) => Error::worker(error),
+            })
+    }
+}
+
+/// Waits for the worker's first word. Accepting can't be bounded, so a thread does it, and is let go by a greeting
+/// of our own where the worker fails to.
+fn greeting(
+    server: IpcOneShotServer<Greeting>,
+    name: String,
+    process: &mut Process,
+    patience: Duration,
+) -> Result<Greeting, Error> {
+    let (accepted, greeted) = channel();
+    let waiting = thread::spawn(move || accepted.send(server.accept()));
+    let started = Instant::now();
+    let failure = loop {
+        match greeted.recv_timeout(GLANCE) {
+            Ok(Ok((_, greeting))) => return Ok(greeting),
+            Ok(Err(error)) => return Err(Error::worker(error)),
+            Err(RecvTimeoutError::Disconnected) => break "its greeting was lost".to_owned(),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(status) = process.0.try_wait().map_err(Error::worker)? {
+            break format!("it ended before it served: {status}");
+        }
+        if started.elapsed() > patience {
+            break format!("it did not serve within {patience:?}");
+        }
+    };
+    if Greeting::nobodys(name).is_ok() {
+        // It sent to a channel that is still here, or finds that it is not; neither is news.
+        drop(waiting.join());
+    }
+    Err(Error::worker(failure))
+}
+
+/// A process that does not outlive this value.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Process {
+    fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Killed, not asked: the end must not depend on what state it is in. Both fail only where it is gone.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
