@@ -149,11 +149,11 @@ def scaling(args, variant):
     return {"times": times, "flops": child.flops}
 
 
-def peak():
+def peak(target):
     """Multiplications and additions per second of one core that does nothing else, at best."""
     command = ["cargo", "bench", "-p", "yolov10-cpu", "--bench", "kernels", "--", "peak/"]
-    subprocess.run(command, cwd=engines.REPOSITORY, check=True, stdout=subprocess.DEVNULL)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", engines.REPOSITORY / "target"))
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target.resolve())}
+    subprocess.run(command, cwd=engines.REPOSITORY, check=True, stdout=subprocess.DEVNULL, env=environment)
     best = 0
     for folder in (target / "criterion/peak").glob("*/new"):
         operations = json.loads((folder / "benchmark.json").read_text())["throughput"]["Elements"]
@@ -265,7 +265,7 @@ def main():
         found["starts"] = starts(args)
         report(table("YOLOv10-N, start of the process to detections in a file", found["starts"]))
     if "scaling" in wanted:
-        found["peak"], found["scaling"] = peak(), {}
+        found["peak"], found["scaling"] = peak(args.target), {}
         for variant in "nx":
             found["scaling"][variant] = scaling(args, variant)
             report(scaling_table(variant, found["scaling"][variant], found["peak"]))
