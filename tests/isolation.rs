@@ -13,7 +13,8 @@ use std::{env, fs, thread};
 use image::RgbImage;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use yolov10_model::{
-    Detector, Error, IsolatedDetector, Options, Size, Weights, decode_picture, is_worker, serve,
+    Detector, Error, IsolatedDetector, Options, Selection, Size, Weights, decode_picture,
+    is_worker, serve,
 };
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
@@ -46,6 +47,11 @@ fn load() -> Result<Detector, Error> {
     let weights = Arc::new(Weights::from_static(WEIGHTS)?);
     let options = Options {
         input: Some(Size::square(320)),
+        // So small an input leaves few objects sure.
+        selection: Selection {
+            confidence: 0.05,
+            ..Selection::default()
+        },
         ..Options::default()
     };
     Detector::new(&weights, &options)
