@@ -24,10 +24,11 @@ import engines
 from engines import Ncnn, OnnxRuntime, OpenVino, PyTorch, ours, rten, timed
 
 RUNS_PER_TURN = 3
-TOLERANCE = 1e-2
+TOLERANCE = 5e-2
 """Largest root of the mean square difference of a raw map from ONNX Runtime's, in its standard deviations: a wrong layer
-is off by 1. Engines sum in another order, Winograd rounds more, and a deep network that was not trained amplifies that.
-bf16 is reported, not judged: here what 8 bits lose grows up to the size of the map itself."""
+is off by 1. Engines sum in another order, Winograd rounds more, and a deep network that was not trained amplifies that:
+at the end of x OpenVINO's f32 is off by 0.01. bf16 is reported, not judged: what 8 bits lose grows up to the map itself.
+"""
 
 
 def settle():
@@ -153,7 +154,7 @@ def peak(target):
     """Multiplications and additions per second of one core that does nothing else, at best."""
     command = ["cargo", "bench", "-p", "yolov10-cpu", "--bench", "kernels", "--", "peak/"]
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target.resolve())}
-    subprocess.run(command, cwd=engines.REPOSITORY, check=True, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(command, cwd=engines.REPOSITORY, check=True, capture_output=True, env=environment)
     best = 0
     for folder in (target / "criterion/peak").glob("*/new"):
         operations = json.loads((folder / "benchmark.json").read_text())["throughput"]["Elements"]
@@ -265,8 +266,10 @@ def main():
         found["starts"] = starts(args)
         report(table("YOLOv10-N, start of the process to detections in a file", found["starts"]))
     if "scaling" in wanted:
-        found["peak"], found["scaling"] = peak(args.target), {}
+        found["peak"], found["scaling"] = 0, {}
         for variant in "nx":
+            # Once more each time: on a busy machine one loop may not have had a core to itself.
+            found["peak"] = max(found["peak"], peak(args.target))
             found["scaling"][variant] = scaling(args, variant)
             report(scaling_table(variant, found["scaling"][variant], found["peak"]))
     if "memory" in wanted:
