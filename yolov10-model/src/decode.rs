@@ -1,4 +1,5 @@
-//! From raw maps to detections, as the reference's `v10postprocess` has it (arXiv:2405.14458 §3.2): no NMS.
+//! From raw maps to detections: the one-to-one head as the reference's `v10postprocess` has it (arXiv:2405.14458 §3.2),
+//! without NMS, and the one-to-many head with it.
 //!
 //! Anchors are ranked by their best class, the kept anchors' classes are ranked once more, and only the boxes that
 //! are left are decoded. Scores below the threshold can't push others out, so they are dropped before the ranking.
