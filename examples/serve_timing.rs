@@ -15,6 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use yolov10_model::cpu::{InputPlanes, Options, Precision};
+use yolov10_model::memory::{peak_resident, resident};
 use yolov10_model::network::{MapView, NativeEngine, RawMaps};
 use yolov10_model::{Assignment, Detector, Fit, Inventory, Size, Weights, decode_picture};
 
@@ -39,7 +40,7 @@ fn main() -> Result<()> {
     let mut server = Server {
         weights: weights.clone(),
         options,
-        before_load: resident("VmRSS:")?,
+        before_load: resident(),
         network: None,
         detector: None,
     };
@@ -59,7 +60,7 @@ struct Server {
     weights: String,
     options: Options,
     /// Bytes resident before there was a detector.
-    before_load: u64,
+    before_load: Option<u64>,
     network: Option<Network>,
     detector: Option<Detector>,
 }
@@ -102,7 +103,7 @@ impl Server {
                 let picture = decode_picture(&bytes)?;
                 let decoded = milliseconds(started);
                 if self.detector.is_none() {
-                    self.before_load = resident("VmRSS:")?;
+                    self.before_load = resident();
                     self.detector = Some(self.load_detector()?);
                 }
                 let detector = self.detector.as_mut().context("it was just loaded")?;
@@ -112,12 +113,12 @@ impl Server {
                 )
             }
             ["drop"] => {
-                let running = resident("VmRSS:")?;
+                let running = resident();
                 self.network = None;
                 self.detector = None;
                 Ok(json!({
                     "before_load": self.before_load, "running": running,
-                    "after_drop": resident("VmRSS:")?, "peak": resident("VmHWM:")?,
+                    "after_drop": resident(), "peak": peak_resident(),
                 }))
             }
             _ => bail!("expected heads, network, picture or drop"),
@@ -169,15 +170,4 @@ fn read_floats(path: &str) -> Result<Vec<f32>> {
 
 fn milliseconds(started: Instant) -> f64 {
     started.elapsed().as_secs_f64() * 1e3
-}
-
-/// Bytes of this process, by a line of Linux' `/proc/self/status` in units of 1024 bytes.
-fn resident(field: &str) -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field))
-        .context("no such line")?;
-    let kibibytes: u64 = value.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes * 1024)
 }

@@ -1,7 +1,7 @@
 //! From a file to a converted file in memory: the container is recognised, the rest is in the other
 //! modules.
 
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path};
 
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
@@ -59,6 +59,27 @@ pub struct Converted {
     pub bytes: Vec<u8>,
     /// What it holds.
     pub summary: Summary,
+}
+
+impl fmt::Display for Converted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary {
+            variant,
+            classes,
+            parameters,
+            tensors,
+            dtype,
+            lineage,
+            ..
+        } = &self.summary;
+        let (classes, dtype) = (classes.len(), dtype.name());
+        let megabytes = self.bytes.len() as f64 / 1e6;
+        write!(
+            f,
+            "YOLOv10 {variant}, {classes} classes, {parameters} parameters, {tensors} tensors, {dtype}, \
+             {megabytes:.1} MB, from {lineage}"
+        )
+    }
 }
 
 /// Reads any weights file (`.pt`, safetensors with PyTorch's names, or an already converted file).

@@ -13,6 +13,12 @@ pub enum Error {
     /// The file could not be read.
     #[error("cannot read: {0}")]
     Read(io::Error),
+    /// The result would replace what it is made from.
+    #[error("{} is the input itself: name another output", path.display())]
+    OutputIsInput {
+        /// The output file.
+        path: PathBuf,
+    },
     /// The result could not be written; an earlier file of that name is untouched.
     #[error("cannot write {}: {source}", path.display())]
     Write {

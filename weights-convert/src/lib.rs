@@ -8,11 +8,12 @@
 //!
 //! ```no_run
 //! use std::path::Path;
-//! use weights_convert::{Options, convert, write};
+//! use weights_convert::{Options, convert, output_path, write};
 //!
-//! let converted = convert(Path::new("yolov10n.pt"), &Options::default())?;
-//! println!("YOLOv10 {}", converted.summary.variant);
-//! write(&converted, Path::new("yolov10n.safetensors"))?;
+//! let input = Path::new("yolov10n.pt");
+//! let converted = convert(input, &Options::default())?;
+//! println!("{converted}"); // YOLOv10 n, 80 classes, 2775520 parameters, ..
+//! write(&converted, &output_path(input, None)?)?; // yolov10n.safetensors
 //! # Ok::<(), weights_convert::Error>(())
 //! ```
 
@@ -32,4 +33,4 @@ pub use convert::check_pickle;
 pub use convert::{Converted, DType, Options, convert, convert_bytes};
 pub use error::Error;
 pub use metadata::Summary;
-pub use write::write;
+pub use write::{output_path, write};

@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use weights_convert::{Converted, DType, Options, convert, write};
+use weights_convert::{Converted, DType, Options, convert, output_path, write};
 
 /// Converts a YOLOv10 checkpoint to the safetensors file that yolo10-burn loads.
 #[derive(Parser)]
@@ -59,16 +59,7 @@ fn print_line(line: &str) -> Result<()> {
 
 fn run(arguments: &Arguments) -> Result<String> {
     let input = &arguments.input;
-    let output = arguments
-        .output
-        .clone()
-        .unwrap_or_else(|| input.with_extension("safetensors"));
-    if output == *input || is_same_file(&output, input) {
-        bail!(
-            "{} is the input itself: name another output with -o",
-            output.display()
-        );
-    }
+    let output = output_path(input, arguments.output.as_deref())?;
     let dtype = match arguments.dtype {
         Width::F32 => DType::F32,
         Width::F16 => DType::F16,
@@ -79,12 +70,7 @@ fn run(arguments: &Arguments) -> Result<String> {
     };
     let converted = converted(input, options).with_context(|| input.display().to_string())?;
     write(&converted, &output)?;
-    Ok(report(&converted, &output))
-}
-
-/// Whether two paths, links followed, are one existing file.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    Ok(format!("{}: {converted}", output.display()))
 }
 
 /// Converts, and says so on stderr if it takes longer than a second.
@@ -102,19 +88,4 @@ fn converted(input: &Path, options: Options) -> Result<Converted> {
         }
         Ok(worker.join().expect("converting does not panic")?)
     })
-}
-
-fn report(converted: &Converted, output: &Path) -> String {
-    let summary = &converted.summary;
-    format!(
-        "{}: YOLOv10 {}, {} classes, {} parameters, {} tensors, {}, {:.1} MB, from {}",
-        output.display(),
-        summary.variant,
-        summary.classes.len(),
-        summary.parameters,
-        summary.tensors,
-        summary.dtype.name(),
-        converted.bytes.len() as f64 / 1e6,
-        summary.lineage,
-    )
 }

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use half::f16;
@@ -121,6 +121,19 @@ impl Writer {
     pub(crate) fn finish(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// Where the result of converting `input` goes: to the file asked for, or else beside the input, under its name with
+/// `.safetensors`. Never onto the input.
+pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error> {
+    let path = wanted.map_or_else(|| input.with_extension("safetensors"), Path::to_owned);
+    // Links followed, if both exist.
+    let is_same_file =
+        matches!((path.canonicalize(), input.canonicalize()), (Ok(one), Ok(other)) if one == other);
+    if path == input || is_same_file {
+        return Err(Error::OutputIsInput { path });
+    }
+    Ok(path)
 }
 
 /// Writes a converted file beside `path` and renames it: `path` is the old file or the new one,

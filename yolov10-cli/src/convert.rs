@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
-use weights_convert::{Converted, DType, Options};
+use weights_convert::{DType, Options, output_path};
 
 use crate::message;
 use crate::outcome::Outcome;
@@ -34,19 +34,7 @@ enum Stored {
 
 pub fn convert(args: &Args) -> Result<Outcome> {
     let input = &args.input;
-    let output = args
-        .output
-        .clone()
-        .unwrap_or_else(|| input.with_extension("safetensors"));
-    let is_input = output == *input
-        || output
-            .canonicalize()
-            .is_ok_and(|output| input.canonicalize().is_ok_and(|input| input == output));
-    ensure!(
-        !is_input,
-        "{}: it is the input itself; name another file with --output",
-        output.display()
-    );
+    let output = output_path(input, args.output.as_deref())?;
     let dtype = match args.dtype {
         Stored::F32 => DType::F32,
         Stored::F16 => DType::F16,
@@ -58,17 +46,6 @@ pub fn convert(args: &Args) -> Result<Outcome> {
     let converted =
         weights_convert::convert(input, &options).with_context(|| input.display().to_string())?;
     weights_convert::write(&converted, &output)?;
-    let Converted { bytes, summary } = &converted;
-    message::result(format_args!(
-        "{}: YOLOv10 {}, {} classes, {} parameters, {} tensors, {}, {:.1} MB, from {}",
-        output.display(),
-        summary.variant,
-        summary.classes.len(),
-        summary.parameters,
-        summary.tensors,
-        summary.dtype.name(),
-        bytes.len() as f64 / 1e6,
-        summary.lineage,
-    ))?;
+    message::result(format_args!("{}: {converted}", output.display()))?;
     Ok(Outcome::Done)
 }

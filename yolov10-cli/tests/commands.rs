@@ -82,9 +82,10 @@ fn convert_passes_a_converted_file_on_and_never_writes_over_its_input() {
     ] {
         let said = place.run(words);
         assert_eq!(said.code, Some(2), "{said:?}");
-        assert!(said.stderr.ends_with(
-            "weights.safetensors: it is the input itself; name another file with --output\n"
-        ));
+        assert!(
+            said.stderr
+                .ends_with("weights.safetensors is the input itself: name another output\n")
+        );
     }
     place.file("broken.pt", &WEIGHTS[..1000]);
     let said = place.run(&["convert", "broken.pt"]);

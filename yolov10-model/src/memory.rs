@@ -138,13 +138,20 @@ impl FreeReport {
     }
 }
 
-/// Bytes of this process that are resident in main memory; `None` where the system does not tell.
-pub(crate) fn resident() -> Option<u64> {
-    // Linux counts in units of 1024 bytes.
+/// Bytes of this process that are resident in main memory now; `None` where the system does not tell.
+pub fn resident() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// The most that ever were resident, in bytes; `None` where the system does not tell.
+pub fn peak_resident() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// A line of Linux' `/proc/self/status`, which counts in units of 1024 bytes.
+fn status(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use image::RgbImage;
 use serde::Serialize;
+use yolov10_model::memory::{peak_resident, resident};
 use yolov10_model::{Detector, Inventory, Selection, Size, Speed, decode_picture};
 
-use super::resident::{peak_resident_bytes, resident_bytes};
 use super::sample::{Summary, milliseconds, summarize};
 use crate::model::Setup;
 
@@ -74,7 +74,7 @@ impl Picture {
 /// Loads, warms up for some seconds, and measures twice within `budget`: detection alone, then with decoding.
 pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
     let Picture { bytes, pixels } = picture;
-    let before_load = resident_bytes();
+    let before_load = resident();
     let started = Instant::now();
     let weights = setup.load_weights()?;
     let variant = weights
@@ -103,9 +103,9 @@ pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) ->
         detector.detect(&decode_picture(bytes)?)?;
         Ok(started.elapsed())
     })?;
-    let running = resident_bytes();
+    let running = resident();
     drop(detector);
-    let after_drop = resident_bytes();
+    let after_drop = resident();
 
     let stage = |time: fn(&Speed) -> Duration| summarize(speeds.iter().map(time).collect());
     let ms = Stages {
@@ -131,7 +131,7 @@ pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) ->
             before_load,
             running,
             after_drop,
-            peak: peak_resident_bytes(),
+            peak: peak_resident(),
         },
     })
 }

@@ -1,7 +1,6 @@
 //! `bench`: how long detection takes on this machine, stage by stage, and what memory it holds.
 
 mod measure;
-mod resident;
 mod sample;
 mod table;
 
