@@ -3,9 +3,11 @@
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-use std::io::Write;
+#[path = "support/wgpu.rs"]
+mod wgpu;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use image::RgbImage;
@@ -18,25 +20,6 @@ const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");
 /// Load, run and drop so often: beyond the 128 streams that a device has at most.
 const CYCLES: usize = 140;
-
-/// Tests share the device: one at a time. `None` without a driver, which is a failure where CI promised one.
-#[expect(
-    clippy::explicit_write,
-    reason = "the harness swallows eprintln in a test that passes"
-)]
-fn device() -> Option<MutexGuard<'static, ()>> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    match Device::Wgpu.memory() {
-        Ok(_) => Some(alone),
-        Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
-        Err(error) => {
-            // Past the test's capture: a skip is to be seen.
-            writeln!(std::io::stderr(), "SKIPPED, nothing was tested: {error}").unwrap();
-            None
-        }
-    }
-}
 
 fn weights() -> Arc<Weights> {
     Arc::new(Weights::from_static(WEIGHTS).unwrap())
@@ -72,7 +55,7 @@ const NOTHING: [Bytes; 2] = [Bytes {
 
 #[test]
 fn every_state_holds_what_the_contract_says() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let mut detector = load(64);
     let loaded = detector.memory();
     assert!(loaded.weights.in_use > 8 << 20, "{loaded}");
@@ -82,9 +65,10 @@ fn every_state_holds_what_the_contract_says() {
     let ran = detector.memory();
     assert_eq!(ran.weights, loaded.weights, "{ran}");
     assert!(ran.workspace.reserved > 0, "{ran}");
+    let input = 64 * 64 * 3 * size_of::<f32>() as u64;
     assert_eq!(
-        ran.workspace.in_use, 0,
-        "results and activations are gone: {ran}"
+        ran.workspace.in_use, input,
+        "results and activations are gone, the input's memory waits for the next picture: {ran}"
     );
 
     assert_eq!(run(&mut detector), expected);
@@ -105,7 +89,7 @@ fn every_state_holds_what_the_contract_says() {
 
 #[test]
 fn dropping_on_another_thread_gives_everything_back() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let mut detector = load(64);
     run(&mut detector);
     let freed = thread::spawn(move || detector.close().unwrap())
@@ -116,7 +100,7 @@ fn dropping_on_another_thread_gives_everything_back() {
 
 #[test]
 fn a_detector_may_move_between_threads_and_finds_the_same() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let mut detector = thread::spawn(|| load(64)).join().unwrap();
     let here = run(&mut detector);
     let there = thread::spawn(move || run(&mut detector)).join().unwrap();
@@ -125,7 +109,7 @@ fn a_detector_may_move_between_threads_and_finds_the_same() {
 
 #[test]
 fn dropping_one_detector_leaves_exactly_the_bytes_and_bits_of_the_other() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let mut stays = load(64);
     let expected = run(&mut stays);
     let held = pools(stays.memory());
@@ -144,7 +128,7 @@ fn dropping_one_detector_leaves_exactly_the_bytes_and_bits_of_the_other() {
 
 #[test]
 fn swapping_models_returns_to_the_same_reserved_bytes() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let held = |side| {
         let mut detector = load(side);
         run(&mut detector);
@@ -159,7 +143,7 @@ fn swapping_models_returns_to_the_same_reserved_bytes() {
 
 #[test]
 fn many_cycles_leave_the_device_as_it_was() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let cycle = || {
         run(&mut load(64));
         Device::Wgpu.memory().unwrap()
@@ -173,7 +157,7 @@ fn many_cycles_leave_the_device_as_it_was() {
 
 #[test]
 fn a_detector_dropped_while_a_panic_unwinds_leaves_nothing() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let unwound = catch_unwind(|| {
         let mut detector = load(64);
         run(&mut detector);
@@ -185,7 +169,7 @@ fn a_detector_dropped_while_a_panic_unwinds_leaves_nothing() {
 
 #[test]
 fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let mut detector = load(64);
     let expected = run(&mut detector);
     let ten = Size::square(10);
@@ -201,7 +185,7 @@ fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
 
 #[test]
 fn a_load_that_fails_leaves_nothing() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let name = b"neck.";
     let mut broken = WEIGHTS.to_vec();
     let at = broken
@@ -221,7 +205,7 @@ fn a_load_that_fails_leaves_nothing() {
 
 #[test]
 fn shutdown_is_refused_while_a_detector_lives_and_the_next_detector_works_after_it() {
-    let Some(_alone) = device() else { return };
+    let Some(_alone) = wgpu::alone() else { return };
     let mut detector = load(64);
     let expected = run(&mut detector);
     let refused = Device::Wgpu.shutdown().unwrap_err();

@@ -13,6 +13,25 @@ use crate::error::Error;
 
 /// Bytes of the device in use by all processes, as NVML counts; `None` where it can't tell.
 pub(crate) fn bytes_in_use(index: usize) -> Option<u64> {
+    let nvml = Nvml::init().ok()?;
+    Some(find(&nvml, index)?.memory_info().ok()?.used)
+}
+
+/// The GPU's model and its driver's version; its number alone where NVML can't tell.
+pub(crate) fn identity(index: usize) -> String {
+    let known = || {
+        let nvml = Nvml::init().ok()?;
+        let (model, driver) = (
+            find(&nvml, index)?.name().ok()?,
+            nvml.sys_driver_version().ok()?,
+        );
+        Some(format!("{model} driver {driver}"))
+    };
+    known().unwrap_or_else(|| format!("cuda {index}"))
+}
+
+/// The device as NVML knows it.
+fn find(nvml: &Nvml, index: usize) -> Option<nvml_wrapper::Device<'_>> {
     // NVML numbers the machine's GPUs, CUDA those that it may see: the UUID is the same for both.
     let device = i32::try_from(index)
         .ok()
@@ -30,11 +49,7 @@ pub(crate) fn bytes_in_use(index: usize) -> Option<u64> {
         &hex[16..20],
         &hex[20..],
     ];
-    let nvml = Nvml::init().ok()?;
-    let device = nvml
-        .device_by_uuid(format!("GPU-{}", parts.join("-")))
-        .ok()?;
-    Some(device.memory_info().ok()?.used)
+    nvml.device_by_uuid(format!("GPU-{}", parts.join("-"))).ok()
 }
 
 /// Ends the primary context of the device, and with it everything that CUDA loaded there for this process.

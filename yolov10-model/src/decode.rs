@@ -6,12 +6,13 @@
 
 use yolov10_cpu::MapView;
 
+use crate::anchors::{Anchor, Anchors, BOX_LOGITS, STRIDES, keep_best};
 use crate::detection::{Detection, Rect};
-use crate::head::{REG_MAX, RawMaps, SIDES};
+use crate::head::{REG_MAX, RawMaps};
+#[cfg(feature = "gpu")]
+use crate::letterbox::Size;
 use crate::suppression::{Assignment, Suppression};
 
-/// Pixels of the input between neighbouring cells of P3, P4, P5.
-pub const STRIDES: [usize; 3] = [8, 16, 32];
 /// Detections of one picture unless asked otherwise.
 pub const MAX_DETECTIONS: usize = 300;
 
@@ -40,92 +41,101 @@ impl Default for Selection {
 }
 
 impl Selection {
+    /// How many anchors are worth a look, the best ones.
+    pub(crate) fn ranked(&self) -> usize {
+        match (self.assignment, &self.classes) {
+            (Assignment::OneToMany(_), _) => usize::MAX,
+            (Assignment::OneToOne, None) => self.max_detections,
+            // With a class filter the reference ranks its usual 300 and cuts after the filter.
+            (Assignment::OneToOne, Some(_)) => self.max_detections.max(MAX_DETECTIONS),
+        }
+    }
+
+    /// What an anchor's best logit has to reach.
+    fn threshold(&self) -> f32 {
+        logit(self.confidence)
+    }
+
     fn wants(&self, class: usize) -> bool {
         let wanted = |classes: &Vec<usize>| classes.contains(&class);
         self.classes.as_ref().is_none_or(wanted)
     }
 }
 
-/// One cell of one scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Anchor {
-    scale: u8,
-    y: u16,
-    x: u16,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    logit: f32,
-    anchor: Anchor,
-    class: u32,
-}
-
-/// Ranks candidates and decodes the best; keeps its scratch between pictures.
+/// Turns anchors into detections; keeps its scratch between pictures.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    anchors: Vec<Candidate>,
-    candidates: Vec<Candidate>,
+    anchors: Anchors,
+    candidates: Vec<(f32, Candidate)>,
+}
+
+/// A class of an anchor that may be a detection. Of equal logits the first anchor's first class comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    anchor: Anchor,
+    class: usize,
+    row: usize,
 }
 
 impl Decoder {
     /// The detections of one picture from the raw maps of the head that `selection` names, best first, in pixels
     /// of the network's input.
     pub fn decode(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
+        self.anchors
+            .rank(maps, selection.ranked(), selection.threshold());
+        self.decode_anchors(selection)
+    }
+
+    /// The same from the anchors that the device ranked: see [`Anchors::take`].
+    #[cfg(feature = "gpu")]
+    pub(crate) fn decode_rows(
+        &mut self,
+        rows: &[f32],
+        classes: usize,
+        input: Size,
+        selection: &Selection,
+    ) -> Vec<Detection> {
+        self.anchors
+            .take(rows, classes, input, selection.threshold());
+        self.decode_anchors(selection)
+    }
+
+    fn decode_anchors(&mut self, selection: &Selection) -> Vec<Detection> {
         match selection.assignment {
-            Assignment::OneToOne => self.decode_one(maps, selection),
-            Assignment::OneToMany(suppression) => self.decode_many(maps, selection, suppression),
+            Assignment::OneToOne => self.decode_one(selection),
+            Assignment::OneToMany(suppression) => self.decode_many(selection, suppression),
         }
     }
 
-    /// The one-to-many head's detections: the best class of each anchor, thinned out.
-    fn decode_many(
-        &mut self,
-        maps: &RawMaps<MapView<'_>>,
-        selection: &Selection,
-        suppression: Suppression,
-    ) -> Vec<Detection> {
-        self.rank_anchors(maps, logit(selection.confidence));
-        let found = self.anchors.iter().filter_map(|candidate| {
-            let score = sigmoid(candidate.logit);
-            let class = best_class(maps, candidate);
-            (score > selection.confidence && selection.wants(class)).then(|| Detection {
-                class,
-                score,
-                rect: decode_box(maps, candidate.anchor),
-            })
-        });
-        suppression.apply(found.collect(), selection.max_detections)
-    }
-
-    /// Bytes of its scratch.
-    pub(crate) fn bytes(&self) -> usize {
-        (self.anchors.capacity() + self.candidates.capacity()) * size_of::<Candidate>()
-    }
-
     /// The one-to-one head's detections: the best of the best anchors' classes.
-    fn decode_one(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
-        // With a class filter the reference ranks its usual 300 and cuts after the filter.
-        let ranked = match selection.classes {
-            Some(_) => selection.max_detections.max(MAX_DETECTIONS),
-            None => selection.max_detections,
-        };
-        self.rank_anchors(maps, logit(selection.confidence));
-        keep_best(&mut self.anchors, ranked);
-        self.rank_classes(maps, logit(selection.confidence));
-        keep_best(&mut self.candidates, ranked);
+    fn decode_one(&mut self, selection: &Selection) -> Vec<Detection> {
+        let threshold = selection.threshold();
+        self.candidates.clear();
+        for row in 0..self.anchors.len() {
+            let (anchor, _, classes) = self.anchors.get(row);
+            let passing = classes
+                .iter()
+                .enumerate()
+                .filter(|(_, logit)| **logit >= threshold);
+            self.candidates
+                .extend(passing.map(|(class, logit)| (*logit, Candidate { anchor, class, row })));
+        }
+        keep_best(&mut self.candidates, selection.ranked());
         let found = self
             .candidates
             .iter()
-            .map(|candidate| (candidate, sigmoid(candidate.logit)))
-            .filter(|(candidate, score)| {
-                *score > selection.confidence && selection.wants(candidate.class as usize)
+            .map(|(logit, candidate)| (sigmoid(*logit), candidate))
+            .filter(|(score, candidate)| {
+                *score > selection.confidence && selection.wants(candidate.class)
             })
             .take(selection.max_detections)
-            .map(|(candidate, score)| Detection {
-                class: candidate.class as usize,
-                score,
-                rect: decode_box(maps, candidate.anchor),
+            .map(|(score, candidate)| {
+                let (anchor, sides, _) = self.anchors.get(candidate.row);
+                Detection {
+                    class: candidate.class,
+                    score,
+                    rect: decode_box(anchor, sides),
+                }
             });
         // One allocation, whatever passes.
         let mut detections =
@@ -134,87 +144,35 @@ impl Decoder {
         detections
     }
 
-    /// Every anchor whose best class may pass, with that class.
-    fn rank_anchors(&mut self, maps: &RawMaps<MapView<'_>>, threshold: f32) {
-        self.anchors.clear();
-        for (scale, logits) in maps.classes.iter().enumerate() {
-            for y in 0..logits.height {
-                for x in 0..logits.width {
-                    let logit = logits.max_over_channels(y, x);
-                    if logit >= threshold {
-                        let anchor = Anchor {
-                            scale: scale as u8,
-                            y: y as u16,
-                            x: x as u16,
-                        };
-                        self.anchors.push(Candidate {
-                            logit,
-                            anchor,
-                            class: 0,
-                        });
-                    }
-                }
-            }
-        }
+    /// The one-to-many head's detections: the best class of each anchor, the first of equals, thinned out.
+    fn decode_many(&self, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
+        let found = (0..self.anchors.len()).filter_map(|row| {
+            let (anchor, sides, classes) = self.anchors.get(row);
+            let (class, logit) = classes
+                .iter()
+                .enumerate()
+                .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+            let score = sigmoid(*logit);
+            (score > selection.confidence && selection.wants(class)).then(|| Detection {
+                class,
+                score,
+                rect: decode_box(anchor, sides),
+            })
+        });
+        suppression.apply(found.collect(), selection.max_detections)
     }
 
-    /// Every class of the kept anchors that may pass.
-    fn rank_classes(&mut self, maps: &RawMaps<MapView<'_>>, threshold: f32) {
-        self.candidates.clear();
-        for &Candidate { anchor, .. } in &self.anchors {
-            let logits = &maps.classes[usize::from(anchor.scale)];
-            for class in 0..logits.channels {
-                let logit = logits.get(class, usize::from(anchor.y), usize::from(anchor.x));
-                if logit >= threshold {
-                    self.candidates.push(Candidate {
-                        logit,
-                        anchor,
-                        class: class as u32,
-                    });
-                }
-            }
-        }
+    /// Bytes of its scratch.
+    pub(crate) fn bytes(&self) -> usize {
+        self.anchors.bytes() + self.candidates.capacity() * size_of::<(f32, Candidate)>()
     }
-}
-
-/// The class that gave an anchor its logit; the first of equals.
-fn best_class(maps: &RawMaps<MapView<'_>>, candidate: &Candidate) -> usize {
-    let Anchor { scale, y, x } = candidate.anchor;
-    let logits = &maps.classes[usize::from(scale)];
-    (0..logits.channels)
-        .find(|class| logits.get(*class, usize::from(y), usize::from(x)) == candidate.logit)
-        .expect("one of the classes has the largest logit")
-}
-
-/// Leaves the `count` best, best first; equal scores go by position, so that results do not depend on the sort.
-fn keep_best(candidates: &mut Vec<Candidate>, count: usize) {
-    let order = |a: &Candidate, b: &Candidate| {
-        b.logit
-            .total_cmp(&a.logit)
-            .then((a.anchor, a.class).cmp(&(b.anchor, b.class)))
-    };
-    if count < candidates.len() {
-        candidates.select_nth_unstable_by(count, order);
-        candidates.truncate(count);
-    }
-    candidates.sort_unstable_by(order);
 }
 
 /// The expected distance of each side from the anchor's centre (DFL, arXiv:2006.04388), as a rectangle of the input.
-fn decode_box(maps: &RawMaps<MapView<'_>>, anchor: Anchor) -> Rect {
-    let scale = usize::from(anchor.scale);
-    let stride = STRIDES[scale] as f32;
-    let [left, top, right, bottom] = std::array::from_fn::<f32, SIDES, _>(|side| {
-        let bin = |bin| {
-            maps.boxes[scale].get(
-                side * REG_MAX + bin,
-                usize::from(anchor.y),
-                usize::from(anchor.x),
-            )
-        };
-        let logits: [f32; REG_MAX] = std::array::from_fn(bin);
-        expectation(logits)
-    });
+fn decode_box(anchor: Anchor, sides: &[f32; BOX_LOGITS]) -> Rect {
+    let stride = STRIDES[usize::from(anchor.scale)] as f32;
+    let (sides, _) = sides.as_chunks::<REG_MAX>();
+    let [left, top, right, bottom] = std::array::from_fn(|side| expectation(sides[side]));
     let (x, y) = (f32::from(anchor.x) + 0.5, f32::from(anchor.y) + 0.5);
     Rect {
         x1: (x - left) * stride,
@@ -257,6 +215,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::head::SIDES;
 
     const GRIDS: [(usize, usize); 3] = [(4, 6), (2, 3), (1, 2)];
 

@@ -1,5 +1,6 @@
 //! The detector: pictures in, detections out, everything in between owned by one value.
 
+use std::ops::Add;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,11 +11,14 @@ use crate::backbone::RGB;
 use crate::decode::{Decoder, Selection};
 use crate::detection::Detection;
 use crate::device::Device;
+#[cfg(feature = "gpu")]
+use crate::engine::gpu::GpuEngine;
 use crate::engine::{NativeEngine, TensorEngine};
 use crate::error::Error;
 use crate::isolation::Geometry;
 use crate::letterbox::{Fit, Letterbox, Size};
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
+use crate::precision::Precision;
 use crate::resample::Resampler;
 use crate::weights::Weights;
 
@@ -34,6 +38,8 @@ pub struct Options {
     pub fit: Fit,
     /// Which detections to keep.
     pub selection: Selection,
+    /// The numbers that are multiplied; the device's usual ones if `None`: f32 on a processor, TF32 on a GPU.
+    pub precision: Option<Precision>,
     /// The native CPU engine's own choices.
     pub cpu: yolov10_cpu::Options,
 }
@@ -47,6 +53,30 @@ pub struct Speed {
     pub inference: Duration,
     /// Ranking and decoding.
     pub postprocess: Duration,
+}
+
+impl Speed {
+    /// The share of each of `pictures` that took this long together.
+    fn per(self, pictures: usize) -> Self {
+        let pictures = u32::try_from(pictures.max(1)).unwrap_or(u32::MAX);
+        Self {
+            preprocess: self.preprocess / pictures,
+            inference: self.inference / pictures,
+            postprocess: self.postprocess / pictures,
+        }
+    }
+}
+
+impl Add for Speed {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            preprocess: self.preprocess + other.preprocess,
+            inference: self.inference + other.inference,
+            postprocess: self.postprocess + other.postprocess,
+        }
+    }
 }
 
 /// A YOLOv10 ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped.
@@ -68,6 +98,64 @@ pub struct Detector {
 enum Engine {
     Native(Box<NativeEngine>),
     Tensors(Box<TensorEngine>),
+    #[cfg(feature = "gpu")]
+    Gpu(Box<GpuEngine>),
+}
+
+impl Engine {
+    /// # Errors
+    /// The weights are not a YOLOv10's, the device is not to be had or can't do what is asked of it.
+    fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
+        let Options {
+            device, precision, ..
+        } = *options;
+        let unsupported = |found, expected| Error::PrecisionUnsupported {
+            device: device.to_string(),
+            found,
+            expected,
+        };
+        if device != Device::Cpu && options.cpu.memory_limit.is_some() {
+            return Err(Error::LimitUnsupported {
+                device: device.to_string(),
+            });
+        }
+        let assignment = options.selection.assignment;
+        match device {
+            Device::Cpu => {
+                let precision = match precision {
+                    None => options.cpu.precision,
+                    Some(Precision::F32) => yolov10_cpu::Precision::F32,
+                    Some(Precision::Bf16) => yolov10_cpu::Precision::Bf16,
+                    Some(found) => return Err(unsupported(found, "f32 or bf16")),
+                };
+                let options = yolov10_cpu::Options {
+                    precision,
+                    ..options.cpu.clone()
+                };
+                let engine = NativeEngine::new(weights, assignment, &options)?;
+                Ok(Self::Native(Box::new(engine)))
+            }
+            Device::Flex => {
+                if let Some(found) = precision.filter(|precision| *precision != Precision::F32) {
+                    return Err(unsupported(found, "f32"));
+                }
+                let engine = TensorEngine::new(weights, assignment, device.open()?)?;
+                Ok(Self::Tensors(Box::new(engine)))
+            }
+            #[cfg(feature = "gpu")]
+            Device::Cuda(_) | Device::Wgpu => {
+                let precision = precision.unwrap_or(Precision::Tf32);
+                let engine =
+                    GpuEngine::new(weights, &options.selection, device.open()?, precision)?;
+                Ok(Self::Gpu(Box::new(engine)))
+            }
+            #[cfg(not(feature = "gpu"))]
+            Device::Cuda(_) | Device::Wgpu => {
+                let error = device.open().err();
+                Err(error.expect("a GPU needs the feature of its engine"))
+            }
+        }
+    }
 }
 
 impl Detector {
@@ -90,23 +178,7 @@ impl Detector {
                 stride: crate::letterbox::STRIDE,
             });
         }
-        let engine = match options.device {
-            Device::Cpu => Engine::Native(Box::new(NativeEngine::new(
-                weights,
-                options.selection.assignment,
-                &options.cpu,
-            )?)),
-            other if options.cpu.memory_limit.is_some() => {
-                return Err(Error::LimitUnsupported {
-                    device: other.to_string(),
-                });
-            }
-            other => Engine::Tensors(Box::new(TensorEngine::new(
-                weights,
-                options.selection.assignment,
-                other.open()?,
-            )?)),
-        };
+        let engine = Engine::new(weights, options)?;
         Ok(Self {
             engine,
             class_names: weights.class_names().to_vec(),
@@ -127,6 +199,16 @@ impl Detector {
     /// How long the stages of the last call took, per picture.
     pub fn speed(&self) -> Speed {
         self.speed
+    }
+
+    /// Whether its GPU refused to hold the network as a graph, which it is asked to when an input size comes a second
+    /// time: then every run launches its kernels one by one, slower but with the same results.
+    pub fn graphs_refused(&self) -> bool {
+        match &self.engine {
+            Engine::Native(_) | Engine::Tensors(_) => false,
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.graphs_refused(),
+        }
     }
 
     /// How it lays pictures into its input.
@@ -161,6 +243,28 @@ impl Detector {
             .collect())
     }
 
+    /// The objects in each of several pictures, as [`Detector::detect`] finds them one by one. A GPU takes those that
+    /// share an input size in one go.
+    ///
+    /// # Errors
+    /// A picture has no pixels, or the device fails.
+    pub fn detect_batch(&mut self, images: &[RgbImage]) -> Result<Vec<Vec<Detection>>, Error> {
+        let letterboxes = images
+            .iter()
+            .map(|image| self.letterbox(size_of(image)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let pictures: Vec<_> = images.iter().zip(&letterboxes).collect();
+        let found = self.detect_batch_in_input(&pictures)?;
+        let to_image = |(found, letterbox): (Vec<Detection>, &Letterbox)| {
+            let moved = found.into_iter().map(|found| Detection {
+                rect: letterbox.to_image(found.rect),
+                ..found
+            });
+            moved.collect()
+        };
+        Ok(found.into_iter().zip(&letterboxes).map(to_image).collect())
+    }
+
     /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
     /// For a geometry other than [`Detector::letterbox`], as validation has it.
     ///
@@ -174,11 +278,72 @@ impl Detector {
         image: &RgbImage,
         letterbox: &Letterbox,
     ) -> Result<Vec<Detection>, Error> {
-        assert_eq!(
-            letterbox.image,
-            size_of(image),
-            "a letterbox is for pictures of one size"
-        );
+        let (found, speed) = self.run(&[(image, letterbox)])?;
+        self.speed = speed;
+        Ok(found.into_iter().next().expect("a picture has a result"))
+    }
+
+    /// The same for several pictures, as [`Detector::detect_batch`] takes them.
+    ///
+    /// # Errors
+    /// As [`Detector::detect_in_input`].
+    ///
+    /// # Panics
+    /// As [`Detector::detect_in_input`].
+    pub fn detect_batch_in_input(
+        &mut self,
+        pictures: &[(&RgbImage, &Letterbox)],
+    ) -> Result<Vec<Vec<Detection>>, Error> {
+        let mut found = vec![Vec::new(); pictures.len()];
+        let mut total = Speed::default();
+        for batch in self.batches(pictures) {
+            let members: Vec<_> = batch.iter().map(|index| pictures[*index]).collect();
+            let (results, speed) = self.run(&members)?;
+            total = total + speed;
+            for (index, result) in batch.into_iter().zip(results) {
+                found[index] = result;
+            }
+        }
+        self.speed = total.per(pictures.len());
+        Ok(found)
+    }
+
+    /// Which pictures go together: on a GPU those of one input size, elsewhere each goes alone.
+    fn batches(&self, pictures: &[(&RgbImage, &Letterbox)]) -> Vec<Vec<usize>> {
+        match &self.engine {
+            Engine::Native(_) | Engine::Tensors(_) => {
+                (0..pictures.len()).map(|index| vec![index]).collect()
+            }
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(_) => {
+                let mut batches: Vec<(Size, Vec<usize>)> = Vec::new();
+                for (index, (_, letterbox)) in pictures.iter().enumerate() {
+                    match batches
+                        .iter_mut()
+                        .find(|(input, _)| *input == letterbox.input)
+                    {
+                        Some((_, batch)) => batch.push(index),
+                        None => batches.push((letterbox.input, vec![index])),
+                    }
+                }
+                batches.into_iter().map(|(_, batch)| batch).collect()
+            }
+        }
+    }
+
+    /// The objects in pictures that go together, and how long that took in all.
+    fn run(
+        &mut self,
+        pictures: &[(&RgbImage, &Letterbox)],
+    ) -> Result<(Vec<Vec<Detection>>, Speed), Error> {
+        for (image, letterbox) in pictures {
+            assert_eq!(
+                letterbox.image,
+                size_of(image),
+                "a letterbox is for pictures of one size"
+            );
+        }
+        let (image, letterbox) = pictures.first().expect("there is a picture to look at");
         let started = Instant::now();
         let Self {
             resampler,
@@ -196,7 +361,7 @@ impl Detector {
                 },
                 |maps| {
                     let inferred = started.elapsed();
-                    (decoder.decode(maps, selection), inferred)
+                    (vec![decoder.decode(maps, selection)], inferred)
                 },
             )?,
             Engine::Tensors(engine) => {
@@ -204,16 +369,24 @@ impl Detector {
                 preprocessed = started.elapsed();
                 engine.run(letterbox.input, planes, |maps| {
                     let inferred = started.elapsed();
-                    (decoder.decode(maps, selection), inferred)
+                    (vec![decoder.decode(maps, selection)], inferred)
                 })?
             }
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => {
+                let tables = engine.run(pictures, || preprocessed = started.elapsed())?;
+                let inferred = started.elapsed();
+                let classes = self.class_names.len();
+                let decode = |rows| decoder.decode_rows(rows, classes, letterbox.input, selection);
+                (tables.iter().map(decode).collect(), inferred)
+            }
         };
-        self.speed = Speed {
+        let speed = Speed {
             preprocess: preprocessed,
             inference: inferred - preprocessed,
             postprocess: started.elapsed() - inferred,
         };
-        Ok(detections)
+        Ok((detections, speed))
     }
 
     /// What it holds now.
@@ -221,6 +394,8 @@ impl Detector {
         let engine = match &self.engine {
             Engine::Native(engine) => engine.witness().memory(),
             Engine::Tensors(engine) => engine.memory(),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.memory(),
         };
         MemoryReport {
             staging: engine.staging + Bytes::used(self.resampler.bytes() + self.decoder.bytes()),
@@ -238,6 +413,8 @@ impl Detector {
         match &mut self.engine {
             Engine::Native(engine) => engine.trim(),
             Engine::Tensors(engine) => engine.trim()?,
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.trim()?,
         }
         self.resampler = Resampler::default();
         self.decoder = Decoder::default();
@@ -254,6 +431,8 @@ impl Detector {
         let witness = match &self.engine {
             Engine::Native(engine) => engine.witness(),
             Engine::Tensors(engine) => engine.witness(),
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(engine) => engine.witness(),
         };
         drop(self);
         let after = MemoryReport {

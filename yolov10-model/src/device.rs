@@ -1,6 +1,7 @@
 //! Where a detector computes.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use std::time::Instant;
 use burn::backend::DispatchDevice;
 
 #[cfg(feature = "gpu")]
-use crate::engine::stream;
+use crate::engine::gpu::{cache, stream};
 use crate::error::Error;
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 
@@ -32,6 +33,10 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have it.
     pub(crate) fn open(self) -> Result<burn::tensor::Device, Error> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = self.gpu_identity()? {
+            cache::keep_in(None, &gpu);
+        }
         match self {
             Self::Cpu | Self::Flex => Ok(burn::tensor::Device::flex()),
             Self::Cuda(index) => self.open_cuda(index),
@@ -86,12 +91,51 @@ impl Device {
         Ok(MemoryReport::default())
     }
 
+    /// Keeps what a GPU compiles and tunes in `folder` from now on, or where the user's caches are; returns the file,
+    /// which is there once something was kept. `None` for a processor, which has nothing to keep.
+    ///
+    /// The first call in a process decides, and so does a detector that is made before it.
+    ///
+    /// # Errors
+    /// This build or this machine does not have the device.
+    pub fn keep_kernels(self, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = self.gpu_identity()? {
+            cache::keep_in(folder, &gpu);
+            self.open()?;
+            return Ok(Some(cache::file()));
+        }
+        drop((self.open()?, folder));
+        Ok(None)
+    }
+
+    /// What compiled kernels are good for: a GPU and its driver.
+    #[cfg(feature = "gpu")]
+    fn gpu_identity(self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Cpu | Self::Flex => Ok(None),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index) => {
+                self.check_cuda(index)?;
+                Ok(Some(crate::cuda::identity(index)))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Self::Cuda(_) => Ok(None),
+            Self::Wgpu => Ok(Some(self.to_string())),
+        }
+    }
+
     #[cfg(feature = "cuda")]
-    fn open_cuda(self, index: usize) -> Result<burn::tensor::Device, Error> {
+    fn check_cuda(self, index: usize) -> Result<(), Error> {
         crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable {
             device: self.to_string(),
             reason,
-        })?;
+        })
+    }
+
+    #[cfg(feature = "cuda")]
+    fn open_cuda(self, index: usize) -> Result<burn::tensor::Device, Error> {
+        self.check_cuda(index)?;
         Ok(burn::tensor::Device::cuda(index))
     }
 

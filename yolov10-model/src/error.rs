@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::letterbox::Size;
+use crate::precision::Precision;
 
 /// Why a detector could not be made or a picture not be searched.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,19 @@ pub enum Error {
     /// A device's name is not one of those known.
     #[error("device {0}: expected cpu, flex, cuda, cuda:N or wgpu")]
     UnknownDevice(String),
+    /// A precision's name is not one of those known.
+    #[error("dtype {0}: expected f32, tf32, f16 or bf16")]
+    UnknownPrecision(String),
+    /// The engine of this device does not compute in this precision.
+    #[error("device {device}: no {found} here, expected {expected}")]
+    PrecisionUnsupported {
+        /// The device.
+        device: String,
+        /// What was asked for.
+        found: Precision,
+        /// What there is.
+        expected: &'static str,
+    },
     /// The program was built without the engine for this device.
     #[error("device {device}: this build has no {feature}; build with --features {feature}")]
     NotBuiltIn {

@@ -7,6 +7,7 @@
 //! The network ([`network::Network`]) is written once, as burn modules whose `forward` is generic over what a
 //! feature map is ([`network::FeatureMap`]). It runs on the native CPU engine of `yolov10-cpu`, or as burn tensors.
 
+mod anchors;
 mod backbone;
 mod blocks;
 #[cfg(feature = "cuda")]
@@ -23,6 +24,7 @@ mod isolation;
 mod letterbox;
 mod neck;
 mod picture;
+mod precision;
 mod resample;
 mod scope;
 mod suppression;
@@ -42,6 +44,7 @@ pub use isolation::{IsolatedDetector, is_worker, serve};
 pub use letterbox::{Fit, Letterbox, Size};
 pub use memory::{Bytes, FreeReport, MemoryReport};
 pub use picture::{decode_picture, open_picture};
+pub use precision::Precision;
 pub use suppression::{Assignment, Suppression};
 pub use weights::Weights;
 /// The native CPU engine, for its options.

@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::error::Error;
-use crate::scope::Scope;
+use crate::scope::{Form, Scope};
 use crate::suppression::Assignment;
 use crate::weights::Weights;
 
@@ -35,7 +35,16 @@ impl Network {
     /// # Errors
     /// Strict: a missing, misshaped or unused tensor is named.
     pub fn new(weights: &Arc<Weights>, device: &Device) -> Result<Self, Error> {
-        let root = Scope::root(weights, device);
+        Self::with_form(weights, device, Form::default())
+    }
+
+    /// The same with parameters in the form that an engine wants.
+    pub(crate) fn with_form(
+        weights: &Arc<Weights>,
+        device: &Device,
+        form: Form,
+    ) -> Result<Self, Error> {
+        let root = Scope::root(weights, device, form);
         let backbone = Backbone::new(&root.at("backbone"), weights.sppf_activation()?)?;
         let neck = Neck::new(&root.at("neck"), backbone.channels_out())?;
         let head = Head::new(

@@ -16,16 +16,16 @@ const WEIGHT_ONE: f32 = 2048.0;
 
 /// One output position between two input positions.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tap {
+pub struct Tap {
     /// The nearer-to-zero input position; can be -1 or the last one for rows.
-    start: i64,
+    pub start: i64,
     /// Weights of `start` and `start + 1`, in 1/2048.
-    weights: [i32; 2],
+    pub weights: [i32; 2],
 }
 
 impl Tap {
     /// The tap of position `index` of `scaled` over `source` positions.
-    fn new(index: usize, scaled: usize, source: usize) -> Self {
+    pub fn new(index: usize, scaled: usize, source: usize) -> Self {
         let position = ((index as f64 + 0.5) * (source as f64 / scaled as f64) - 0.5) as f32;
         Self::at(position.floor() as i64, position - position.floor())
     }
@@ -39,7 +39,7 @@ impl Tap {
     }
 
     /// Columns beyond the edge take the edge pixel alone; rows keep their weights and clamp their indices instead.
-    fn column(index: usize, scaled: usize, source: usize) -> Self {
+    pub fn column(index: usize, scaled: usize, source: usize) -> Self {
         let tap = Self::new(index, scaled, source);
         let last = source as i64 - 1;
         if tap.start < 0 || tap.start >= last {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::Dtype;
 
 use crate::blocks::Conv;
@@ -12,19 +12,76 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::weights::{Entry, Weights};
 
+/// How parameters lie on their device; their shapes are the same in all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// The type of the numbers.
+    pub(crate) dtype: DType,
+    /// Filters in memory as `[O, kh, kw, I]`, the channels next to each other.
+    pub(crate) channels_last: bool,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self {
+            dtype: DType::F32,
+            channels_last: false,
+        }
+    }
+}
+
+impl Form {
+    /// A parameter of this shape on `device`.
+    fn tensor<const D: usize>(
+        self,
+        values: Vec<f32>,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Tensor<D> {
+        let make = |values, shape: [usize; D]| {
+            Tensor::from_data(TensorData::new(values, shape), (device, self.dtype))
+        };
+        match shape[..] {
+            [outputs, inputs, height, width] if self.channels_last => {
+                let last = channels_last(&values, [outputs, inputs, height * width]);
+                let mut moved = shape;
+                moved.copy_from_slice(&[outputs, height, width, inputs]);
+                let mut back = [0; D];
+                back.copy_from_slice(&[0, 3, 1, 2]);
+                make(last, moved).permute(back)
+            }
+            _ => make(values, shape),
+        }
+    }
+}
+
+/// `[O, I, K]` to `[O, K, I]`.
+fn channels_last(values: &[f32], [outputs, inputs, taps]: [usize; 3]) -> Vec<f32> {
+    let mut last = Vec::with_capacity(values.len());
+    for output in 0..outputs {
+        let filter = &values[output * inputs * taps..][..inputs * taps];
+        for tap in 0..taps {
+            last.extend(filter[tap..].iter().step_by(taps));
+        }
+    }
+    last
+}
+
 /// A place in a weight file: what a block's constructor finds its tensors through.
 #[derive(Clone)]
 pub(crate) struct Scope<'a> {
     weights: &'a Arc<Weights>,
     device: &'a Device,
+    form: Form,
     path: String,
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn root(weights: &'a Arc<Weights>, device: &'a Device) -> Self {
+    pub(crate) fn root(weights: &'a Arc<Weights>, device: &'a Device, form: Form) -> Self {
         Self {
             weights,
             device,
+            form,
             path: String::new(),
         }
     }
@@ -76,12 +133,14 @@ impl<'a> Scope<'a> {
                 found: entry.dtype.to_string(),
             });
         }
-        let shape = entry.shape.clone();
+        let mut shape = [0; D];
+        shape.copy_from_slice(&entry.shape);
         let weights = Arc::clone(self.weights);
+        let form = self.form;
         let read = move |device: &Device, _| {
             let mut values = vec![0.0; shape.iter().product()];
             weights.read(&path, &mut values);
-            Tensor::from_data(TensorData::new(values, shape), device)
+            form.tensor(values, shape, device)
         };
         let requires_gradient = false;
         Ok(Param::uninitialized(

@@ -1,10 +1,10 @@
 //! The engines: how the network runs. Nothing here knows what YOLOv10 looks like.
 
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 mod inventory;
 mod native;
 mod place;
-#[cfg(feature = "gpu")]
-pub(crate) mod stream;
 mod tensors;
 mod witness;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 #[cfg(feature = "gpu")]
-use super::stream::DeviceStream;
+use super::gpu::stream::DeviceStream;
 use crate::error::Error;
 use crate::memory::MemoryReport;
 
@@ -43,7 +43,8 @@ impl Place {
         return false;
     }
 
-    /// Does `work` in the network's stream; everything that touches its tensors belongs in here, drops included.
+    /// Does `work` in the network's stream; everything that touches its tensors belongs in here or in
+    /// [`Place::alone`].
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "gpu")]
         if let Some(stream) = &self.stream {
@@ -52,14 +53,24 @@ impl Place {
         work()
     }
 
+    /// The same while no other network is at work on a GPU: for what takes memory from the driver or gives it back,
+    /// and for recording a graph, which neither may disturb.
+    pub fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "gpu")]
+        if let Some(stream) = &self.stream {
+            return stream.enter_alone(work);
+        }
+        work()
+    }
+
     /// The same, with what it allocates in slices of its own that fit exactly: for weights.
     pub fn load<T: Send, R: Send>(&self, input: T, work: impl Fn(T) -> R + Send) -> R {
-        self.enter(|| self.device.memory_persistent_allocations(input, work))
+        self.alone(|| self.device.memory_persistent_allocations(input, work))
     }
 
     /// Waits for everything queued, frees included, and gives pages without live data back to the driver.
     pub fn give_back(&self) -> Result<(), Error> {
-        self.enter(|| {
+        self.alone(|| {
             self.device.sync().map_err(Error::device)?;
             #[cfg(feature = "gpu")]
             if let Some(stream) = &self.stream {

@@ -15,6 +15,7 @@ use super::{Witness, place::Place};
 use crate::backbone::RGB;
 use crate::blocks::{Activation, Conv};
 use crate::memory::{Bytes, MemoryReport};
+use crate::scope::Form;
 use crate::suppression::Assignment;
 use crate::{
     error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
@@ -37,11 +38,7 @@ impl FeatureMap for Tensor<4> {
         let padding = filter.kernel / 2;
         let options = ConvOptions::new([filter.stride; 2], [padding; 2], [1, 1], groups);
         let output = conv2d(self, conv.weight.val(), Some(conv.bias.val()), options);
-        match filter.activation {
-            Activation::Identity => output,
-            // burn's own silu takes two exponentials and a logarithm.
-            Activation::Silu => output.clone() / (output.neg().exp() + 1.0),
-        }
+        activate(output, filter.activation)
     }
 
     fn add(self, other: Self) -> Self {
@@ -75,21 +72,38 @@ impl FeatureMap for Tensor<4> {
     }
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
-        let [batch, channels, height, width] = value.dims();
-        let positions = height * width;
-        // [B, heads * C, H, W] -> [B, heads, C, H * W]
-        let per_head = |map: Self| {
-            let [_, channels, ..] = map.dims();
-            map.reshape([batch, heads, channels / heads, positions])
-        };
-        let (query, key, value) = (per_head(query), per_head(key), per_head(value));
-        let [_, _, key_channels, _] = key.dims();
-        let scale = (key_channels as f64).powf(-0.5);
-        let attended = softmax((query.swap_dims(2, 3) * scale).matmul(key), 3);
-        value
-            .matmul(attended.swap_dims(2, 3))
-            .reshape([batch, channels, height, width])
+        attend(query, key, value, heads, Tensor::matmul)
     }
+}
+
+pub fn activate(map: Tensor<4>, activation: Activation) -> Tensor<4> {
+    match activation {
+        Activation::Identity => map,
+        // burn's own silu takes two exponentials and a logarithm.
+        Activation::Silu => map.clone() / (map.neg().exp() + 1.0),
+    }
+}
+
+/// [`FeatureMap::attention`] with the matrix product of one's choice, `[B, heads, M, K]` by `[B, heads, K, N]`.
+pub fn attend(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    heads: usize,
+    matmul: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+) -> Tensor<4> {
+    let [batch, channels, height, width] = value.dims();
+    let positions = height * width;
+    // [B, heads * C, H, W] -> [B, heads, C, H * W]
+    let per_head = |map: Tensor<4>| {
+        let [_, channels, ..] = map.dims();
+        map.reshape([batch, heads, channels / heads, positions])
+    };
+    let (query, key, value) = (per_head(query), per_head(key), per_head(value));
+    let [_, _, key_channels, _] = key.dims();
+    let scale = (key_channels as f64).powf(-0.5);
+    let attended = softmax(matmul(query.swap_dims(2, 3) * scale, key), 3);
+    matmul(value, attended.swap_dims(2, 3)).reshape([batch, channels, height, width])
 }
 
 /// The network on one device. Its drop gives everything back before it returns, on whatever thread.
@@ -110,7 +124,17 @@ impl TensorEngine {
         assignment: Assignment,
         device: Device,
     ) -> Result<Self, Error> {
-        let network = Network::new(weights, &device)?;
+        Self::with_form(weights, assignment, device, Form::default())
+    }
+
+    /// The same with parameters in the form that is wanted.
+    pub(crate) fn with_form(
+        weights: &Arc<Weights>,
+        assignment: Assignment,
+        device: Device,
+        form: Form,
+    ) -> Result<Self, Error> {
+        let network = Network::with_form(weights, &device, form)?;
         network.expect_head(assignment)?;
         let place = Place::new(device);
         // From here on the engine's drop cleans up, whatever happens.
@@ -150,6 +174,18 @@ impl TensorEngine {
         }))
     }
 
+    /// The network, its parameters on the device.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn network(&self) -> &Network {
+        self.network.as_ref().expect("only drop takes the network")
+    }
+
+    /// Where it is.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Gives everything but the weights back.
     pub(crate) fn trim(&mut self) -> Result<(), Error> {
         self.place.give_back()
@@ -180,7 +216,7 @@ impl Drop for TensorEngine {
         // Nobody can be told of a failure here; `Detector::close` is the drop that checks.
         self.place.give_back().ok();
         let network = self.network.take();
-        self.place.enter(|| drop(network));
+        self.place.alone(|| drop(network));
         self.place.give_back().ok();
     }
 }

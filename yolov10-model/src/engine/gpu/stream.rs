@@ -3,7 +3,7 @@
 //! Frees are exact only when they are issued in the stream that allocated, which is why a [`DeviceStream`] is
 //! entered for every piece of work, from load to drop, on whatever thread.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;
@@ -17,6 +17,10 @@ use crate::memory::{Bytes, MemoryReport};
 /// Identities that no network uses. cubecl never frees what a stream itself costs, so identities are reused: then
 /// that cost is bounded by the most networks that ever lived at once. Streams are the process's, hence the static.
 static UNUSED: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
+
+/// Held by whoever works on a GPU; alone by whoever loads, frees or records a graph there. CUDA refuses a recording
+/// when anyone takes memory meanwhile, and no replay may meet a page that is on its way out.
+static WORK: RwLock<()> = RwLock::new(());
 
 /// A stream of a GPU that nobody else has while this value lives.
 pub struct DeviceStream {
@@ -38,6 +42,14 @@ impl DeviceStream {
 
     /// Does `work` in this stream, whichever thread this is.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        // The lock guards no data that a panic could have left half-changed.
+        let _shared = WORK.read().unwrap_or_else(PoisonError::into_inner);
+        self.stream.enter(work)
+    }
+
+    /// The same while no other stream is at work.
+    pub fn enter_alone<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _alone = WORK.write().unwrap_or_else(PoisonError::into_inner);
         self.stream.enter(work)
     }
 
@@ -59,6 +71,7 @@ pub fn device_memory(device: &cubecl::Device) -> MemoryReport {
 
 /// Ends the device's server, and with it its streams, compiled kernels and context. Refused while data lives there.
 pub fn shut_down(device: &cubecl::Device, name: &str) -> Result<(), Error> {
+    let _alone = WORK.write().unwrap_or_else(PoisonError::into_inner);
     device.client().memory_cleanup().map_err(Error::device)?;
     let memory = device_memory(device);
     let in_use = (memory.weights + memory.workspace).in_use;

@@ -1,0 +1,119 @@
+//! The GPU engine, here on wgpu, which runs without a GPU too, on Mesa's software Vulkan: it finds what the CPU engine
+//! finds, captured or not, whatever batch a picture is in. Small inputs: kernels are compiled and tuned on the processor.
+#![cfg(feature = "wgpu")]
+#![allow(clippy::unwrap_used, reason = "a test panics to fail")]
+
+#[path = "support/wgpu.rs"]
+mod wgpu;
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use image::imageops::{FilterType, resize};
+use yolov10_model::{
+    Detection, Detector, Device, Options, Precision, Selection, Size, Weights, decode_picture,
+};
+
+const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
+const STREET: &[u8] = include_bytes!("../assets/street.jpg");
+/// f32 sums in another order, through some hundred layers.
+const SCORE_TOLERANCE: f32 = 1e-3;
+/// The same, in pixels of the picture.
+const BOX_TOLERANCE: f32 = 0.1;
+/// Low: at these sizes the weights are sure of little.
+const CONFIDENCE: f32 = 0.02;
+
+fn detector(device: Device, side: usize, precision: Option<Precision>) -> Detector {
+    let options = Options {
+        device,
+        precision,
+        input: Some(Size::square(side)),
+        selection: Selection {
+            confidence: CONFIDENCE,
+            ..Selection::default()
+        },
+        ..Options::default()
+    };
+    Detector::new(&Arc::new(Weights::from_static(WEIGHTS).unwrap()), &options).unwrap()
+}
+
+/// The street, and it again in another shape and upside down, so that one input size comes from several pictures.
+fn pictures() -> Vec<RgbImage> {
+    let street = decode_picture(STREET).unwrap();
+    let square = resize(&street, 300, 300, FilterType::Triangle);
+    let turned = image::imageops::rotate180(&street);
+    vec![street, square, turned]
+}
+
+/// Each finds what the other finds, but for scores so near the threshold that rounding decides.
+fn assert_close(found: &[Detection], expected: &[Detection]) {
+    let near = |a: &Detection, b: &Detection| {
+        let edges = |detection: &Detection| {
+            let rect = detection.rect;
+            [rect.x1, rect.y1, rect.x2, rect.y2]
+        };
+        let pairs = edges(a).into_iter().zip(edges(b));
+        a.class == b.class
+            && (a.score - b.score).abs() < SCORE_TOLERANCE
+            && pairs
+                .into_iter()
+                .all(|(a, b)| (a - b).abs() < BOX_TOLERANCE)
+    };
+    for (these, those) in [(found, expected), (expected, found)] {
+        for one in these
+            .iter()
+            .filter(|one| one.score > CONFIDENCE + SCORE_TOLERANCE)
+        {
+            assert!(
+                those.iter().any(|other| near(one, other)),
+                "{one:?} of {these:#?} is not in {those:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn eager_and_captured_runs_find_what_the_cpu_finds() {
+    let Some(_alone) = wgpu::alone() else { return };
+    let street = &pictures()[0];
+    let expected = detector(Device::Cpu, 320, None).detect(street).unwrap();
+    assert!(
+        expected.len() > 3,
+        "there is something to find: {expected:?}"
+    );
+    let mut detector = detector(Device::Wgpu, 320, None);
+    let eager = detector.detect(street).unwrap();
+    assert_close(&eager, &expected);
+    for _ in 0..3 {
+        assert_eq!(
+            detector.detect(street).unwrap(),
+            eager,
+            "a replay is the same kernels"
+        );
+    }
+    assert!(!detector.graphs_refused());
+}
+
+#[test]
+fn results_do_not_depend_on_the_batch() {
+    let Some(_alone) = wgpu::alone() else { return };
+    let pictures = pictures();
+    let mut cpu = detector(Device::Cpu, 192, None);
+    let mut gpu = detector(Device::Wgpu, 192, None);
+    // Twice: the first run of a batch is eager, the second captured.
+    for _ in 0..2 {
+        let found = gpu.detect_batch(&pictures).unwrap();
+        for (picture, found) in pictures.iter().zip(&found) {
+            assert_close(found, &cpu.detect(picture).unwrap());
+        }
+    }
+}
+
+#[test]
+fn f32_without_tensor_cores_finds_the_same() {
+    let Some(_alone) = wgpu::alone() else { return };
+    let street = &pictures()[0];
+    let expected = detector(Device::Cpu, 192, None).detect(street).unwrap();
+    let mut exact = detector(Device::Wgpu, 192, Some(Precision::F32));
+    assert_close(&exact.detect(street).unwrap(), &expected);
+}

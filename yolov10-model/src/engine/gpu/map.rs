@@ -1,0 +1,117 @@
+//! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
+//!
+//! Weights lie `[O, kh, kw, I]` in memory ([`Form`] has them read so), or every call would lay them out anew. A 1x1
+//! convolution is a matrix product, which burn joins with bias and activation into one kernel. Depthwise kernels are
+//! only the fast ones without a bias, so the bias is left to the kernel of the activation.
+
+use burn::tensor::Tensor;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+
+use super::operations::exact_conv;
+use crate::blocks::Conv;
+use crate::engine::tensors::{activate, attend};
+use crate::feature_map::FeatureMap;
+
+/// A feature map `[B, C, H, W]` whose memory is `[B, H, W, C]`.
+#[derive(Clone)]
+pub struct ChannelsLast {
+    pub map: Tensor<4>,
+    /// Multiply f32 as f32, not rounded to TF32.
+    pub exact: bool,
+}
+
+impl ChannelsLast {
+    /// All but the activation.
+    fn convolve(self, conv: &Conv) -> Tensor<4> {
+        let filter = conv.filter;
+        let groups = if filter.depthwise {
+            conv.channels_in
+        } else {
+            1
+        };
+        let weight = conv.weight.val();
+        let bias = || conv.bias.val().reshape([1, conv.channels_out, 1, 1]);
+        if self.exact {
+            return exact_conv(self.map, weight, filter.stride, groups) + bias();
+        }
+        if filter.kernel == 1 && filter.stride == 1 && !filter.depthwise {
+            return matrix_product(self.map, weight) + bias();
+        }
+        let options = ConvOptions::new([filter.stride; 2], [filter.kernel / 2; 2], [1, 1], groups);
+        if filter.depthwise {
+            return conv2d(self.map, weight, None, options) + bias();
+        }
+        conv2d(self.map, weight, Some(conv.bias.val()), options)
+    }
+}
+
+/// `[B, heads, M, K]` by `[B, heads, K, N]` as a grouped 1x1 convolution, for its exact sums.
+fn exact_matmul(left: Tensor<4>, right: Tensor<4>) -> Tensor<4> {
+    let [batch, heads, rows, inner] = left.dims();
+    let [_, _, _, columns] = right.dims();
+    let groups = batch * heads;
+    let map = right.reshape([1, groups * inner, 1, columns]);
+    let weight = left.reshape([groups * rows, inner, 1, 1]);
+    exact_conv(map, weight, 1, groups).reshape([batch, heads, rows, columns])
+}
+
+/// A 1x1 convolution: `[B * H * W, I]` by `[I, O]`.
+fn matrix_product(map: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+    let [batch, inputs, height, width] = map.dims();
+    let [outputs, ..] = weight.dims();
+    let rows = map
+        .permute([0, 2, 3, 1])
+        .reshape([batch * height * width, inputs]);
+    rows.matmul(weight.reshape([outputs, inputs]).transpose())
+        .reshape([batch, height, width, outputs])
+        .permute([0, 3, 1, 2])
+}
+
+impl FeatureMap for ChannelsLast {
+    fn channels(&self) -> usize {
+        self.map.channels()
+    }
+
+    fn conv(self, conv: &Conv) -> Self {
+        let exact = self.exact;
+        let map = activate(self.convolve(conv), conv.filter.activation);
+        Self { map, exact }
+    }
+
+    fn add(self, other: Self) -> Self {
+        let exact = self.exact;
+        let map = FeatureMap::add(self.map, other.map);
+        Self { map, exact }
+    }
+
+    fn concat(maps: Vec<Self>) -> Self {
+        let exact = maps.iter().any(|map| map.exact);
+        let map = FeatureMap::concat(maps.into_iter().map(|map| map.map).collect());
+        Self { map, exact }
+    }
+
+    fn split<const N: usize>(self, sizes: [usize; N]) -> [Self; N] {
+        let exact = self.exact;
+        FeatureMap::split(self.map, sizes).map(|map| Self { map, exact })
+    }
+
+    fn max_pool(self, kernel: usize) -> Self {
+        let exact = self.exact;
+        let map = FeatureMap::max_pool(self.map, kernel);
+        Self { map, exact }
+    }
+
+    fn upsample(self) -> Self {
+        let exact = self.exact;
+        let map = FeatureMap::upsample(self.map);
+        Self { map, exact }
+    }
+
+    fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
+        let exact = value.exact;
+        let matmul = if exact { exact_matmul } else { Tensor::matmul };
+        let map = attend(query.map, key.map, value.map, heads, matmul);
+        Self { map, exact }
+    }
+}

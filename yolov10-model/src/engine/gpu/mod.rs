@@ -1,0 +1,272 @@
+//! The network on a GPU: pictures go up as bytes, a short table of the best anchors comes back, and in between
+//! nothing waits for the host.
+//!
+//! ```text
+//! bytes -> letterbox -> network -> best class of each anchor -> ranking -> the best anchors' logits
+//! ```
+//!
+//! YOLOv10 needs no NMS, so everything after the letterbox has one shape per input size and batch: a [`Program`],
+//! captured as a graph when the shape comes a second time. The host decodes the table as it does its own.
+
+pub(crate) mod cache;
+mod graph;
+mod kernels;
+mod map;
+mod operations;
+mod picture;
+pub(crate) mod stream;
+
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use image::RgbImage;
+
+use self::graph::Program;
+use self::map::ChannelsLast;
+use super::{TensorEngine, Witness};
+use crate::anchors::{Anchor, BOX_LOGITS};
+use crate::backbone::RGB;
+use crate::decode::Selection;
+use crate::error::Error;
+use crate::head::RawMaps;
+use crate::letterbox::{Letterbox, Size};
+use crate::memory::MemoryReport;
+use crate::network::Network;
+use crate::precision::Precision;
+use crate::scope::Form;
+use crate::suppression::Assignment;
+use crate::weights::Weights;
+
+/// Programs kept, the most recently used ones: a graph holds on to the workspace of its shape.
+const PROGRAMS: usize = 4;
+
+/// The network, its weights on a GPU, and its programs.
+pub struct GpuEngine {
+    /// The most recently used first.
+    programs: Vec<Program>,
+    pass: Pass,
+    capture: Capture,
+    engine: TensorEngine,
+}
+
+/// Whether the device can hold a network as a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Capture {
+    NotRefused,
+    Refused,
+}
+
+/// What is done with a batch of letterboxed pictures.
+#[derive(Clone)]
+struct Pass {
+    network: Network,
+    assignment: Assignment,
+    dtype: DType,
+    exact: bool,
+    /// Anchors asked for.
+    ranked: usize,
+}
+
+/// For each picture of a batch its best anchors, as `Anchors::take` reads them.
+pub struct Tables {
+    values: Vec<f32>,
+    pictures: usize,
+}
+
+impl Tables {
+    /// One table per picture.
+    pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
+        self.values
+            .chunks_exact((self.values.len() / self.pictures).max(1))
+    }
+}
+
+impl GpuEngine {
+    /// Reads the weights to `device`, in channels last.
+    ///
+    /// # Errors
+    /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
+    pub fn new(
+        weights: &Arc<Weights>,
+        selection: &Selection,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        let form = Form {
+            dtype: precision.dtype(),
+            channels_last: true,
+        };
+        let assignment = selection.assignment;
+        let engine = TensorEngine::with_form(weights, assignment, device, form)?;
+        Ok(Self {
+            programs: Vec::with_capacity(PROGRAMS),
+            pass: Pass {
+                network: engine.network().clone(),
+                assignment,
+                dtype: form.dtype,
+                exact: precision == Precision::F32,
+                ranked: selection.ranked().max(1),
+            },
+            capture: Capture::NotRefused,
+            engine,
+        })
+    }
+
+    /// Runs pictures whose letterboxes have one input size; `uploaded` is told when they are all on their way.
+    ///
+    /// # Errors
+    /// The device fails. What it had prepared is dropped then, and prepared again for the next pictures.
+    pub fn run(
+        &mut self,
+        pictures: &[(&RgbImage, &Letterbox)],
+        uploaded: impl FnOnce(),
+    ) -> Result<Tables, Error> {
+        let (_, first) = pictures.first().expect("a batch has a picture");
+        let shape = (first.input, pictures.len());
+        let result = match self
+            .programs
+            .iter()
+            .position(|program| program.shape == shape)
+        {
+            Some(index) => {
+                self.programs[..=index].rotate_right(1);
+                self.run_first(pictures, uploaded)
+            }
+            None => {
+                self.prepare(shape);
+                self.run_first(pictures, uploaded)
+            }
+        };
+        if result.is_err() {
+            self.drop_programs();
+        }
+        Ok(Tables {
+            values: result?,
+            pictures: pictures.len(),
+        })
+    }
+
+    /// Makes room for a program and the program.
+    fn prepare(&mut self, shape: (Size, usize)) {
+        let place = self.engine.place().clone();
+        place.alone(|| {
+            self.programs.truncate(PROGRAMS - 1);
+            let (Size { height, width }, batch) = shape;
+            let options = (place.device(), self.pass.dtype);
+            let image = Tensor::zeros([batch, height, width, RGB], options);
+            self.programs.insert(0, Program::new(shape, image));
+        });
+    }
+
+    /// The pictures through the first program.
+    fn run_first(
+        &mut self,
+        pictures: &[(&RgbImage, &Letterbox)],
+        uploaded: impl FnOnce(),
+    ) -> Result<Vec<f32>, Error> {
+        let place = self.engine.place().clone();
+        let program = &mut self.programs[0];
+        place.enter(|| {
+            for (sample, (image, letterbox)) in pictures.iter().enumerate() {
+                program.upload(image, letterbox, sample, place.device());
+            }
+        });
+        uploaded();
+        if program.worth_capturing() && self.capture == Capture::NotRefused {
+            let pass = self.pass.clone();
+            let captured =
+                place.alone(|| program.capture(place.device(), move |image| pass.run(image)));
+            if !captured {
+                self.capture = Capture::Refused;
+            }
+        }
+        place.enter(|| program.run(|image| self.pass.run(image)))
+    }
+
+    /// See [`Detector::graphs_refused`](crate::Detector::graphs_refused).
+    pub fn graphs_refused(&self) -> bool {
+        self.capture == Capture::Refused
+    }
+
+    /// Gives everything but the weights back.
+    pub(crate) fn trim(&mut self) -> Result<(), Error> {
+        self.drop_programs();
+        self.engine.trim()
+    }
+
+    /// What it holds now.
+    pub(crate) fn memory(&self) -> MemoryReport {
+        self.engine.memory()
+    }
+
+    /// Who counts its bytes.
+    pub(crate) fn witness(&self) -> Witness {
+        self.engine.witness()
+    }
+
+    fn drop_programs(&mut self) {
+        let place = self.engine.place().clone();
+        place.alone(|| self.programs.clear());
+    }
+}
+
+impl Drop for GpuEngine {
+    fn drop(&mut self) {
+        // Graphs before weights: a graph holds on to every page it touches.
+        self.drop_programs();
+    }
+}
+
+impl Pass {
+    /// Letterboxed pictures, `[B, H, W, 3]` in 0..1, to `[B, K, 1 + 4 * REG_MAX + classes]`: for each of the K best
+    /// anchors its number and its logits.
+    fn run(&self, image: Tensor<4>) -> Tensor<3> {
+        let [_, height, width, _] = image.dims();
+        let count = self.ranked.min(Anchor::count(Size { height, width }));
+        let map = ChannelsLast {
+            map: image.permute([0, 3, 1, 2]),
+            exact: self.exact,
+        };
+        let RawMaps { boxes, classes } = self
+            .network
+            .forward_as(self.assignment, map)
+            .expect("a head that the weights lack was refused at loading");
+        let scales = boxes.into_iter().zip(classes).map(|(boxes, classes)| {
+            let [batch, _, height, width] = boxes.map.dims();
+            let logits = Tensor::cat(vec![boxes.map, classes.map], 1);
+            let [_, columns, ..] = logits.dims();
+            logits
+                .permute([0, 2, 3, 1])
+                .reshape([batch, height * width, columns])
+        });
+        best_anchors(Tensor::cat(scales.collect(), 1), count)
+    }
+}
+
+/// `[B, anchors, 4 * REG_MAX + classes]` to the rows of the `count` anchors with the largest class logits, each with
+/// its anchor's number in front, as f32.
+fn best_anchors(logits: Tensor<3>, count: usize) -> Tensor<3> {
+    let [batch, anchors, columns] = logits.dims();
+    let classes = logits.clone().narrow(2, BOX_LOGITS, columns - BOX_LOGITS);
+    let best = classes.max_dim(2).reshape([batch, anchors]);
+    // A network that went wrong has NaNs, which have no rank and leave places empty: whatever is there, no anchor
+    // beyond the last is looked up.
+    let ranked: Tensor<3, Int> = operations::rank(best, count)
+        .clamp(0, anchors as i64 - 1)
+        .reshape([batch, count, 1]);
+    let rows = logits.gather(1, ranked.clone().expand([batch, count, columns]));
+    Tensor::cat(
+        vec![ranked.float().cast(DType::F32), rows.cast(DType::F32)],
+        2,
+    )
+}
+
+/// One picture on its way to the device.
+fn upload(image: &RgbImage, letterbox: &Letterbox, device: &Device) -> Tensor<1, Int> {
+    let packed = picture::pack(image, letterbox);
+    let length = packed.len();
+    Tensor::from_data(TensorData::new(packed, [length]), (device, DType::U32))
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests;

@@ -1,0 +1,56 @@
+//! The numbers that a network multiplies.
+
+use std::fmt;
+use std::str::FromStr;
+
+#[cfg(feature = "gpu")]
+use burn::tensor::DType;
+
+use crate::error::Error;
+
+/// The numbers that a network multiplies; sums are of f32 in all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 24 bits of mantissa: every engine; on a GPU without its tensor cores.
+    F32,
+    /// f32 rounded to 11 bits before it is multiplied: what a GPU's tensor cores make of f32.
+    Tf32,
+    /// 11 bits, and half the memory: a GPU.
+    F16,
+    /// 8 bits and the range of f32: a GPU, or a processor with AVX-512 BF16.
+    Bf16,
+}
+
+impl Precision {
+    /// How a GPU stores it.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Self::F32 | Self::Tf32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let all = [Self::F32, Self::Tf32, Self::F16, Self::Bf16];
+        all.into_iter()
+            .find(|precision| precision.to_string() == name)
+            .ok_or_else(|| Error::UnknownPrecision(name.to_owned()))
+    }
+}
