@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
-use yolov10_model::{Assignment, Device, Fit, Size, cpu::Isa};
+use clap::Args;
+use yolov10_model::{Assignment, Device, Error, Fit, Precision, Size, cpu::Isa};
 
+use crate::message;
 use crate::model::Setup;
 
 /// A network input's sides in pixels: from one cell of the coarsest scale to what memory can hold.
@@ -27,17 +28,54 @@ pub struct EngineArgs {
     /// Give each picture the whole of the input size.
     #[arg(long)]
     no_rect: bool,
-    /// Where to compute: cpu, flex, cuda, cuda:N or wgpu.
-    #[arg(long, default_value = "cpu")]
-    device: Device,
+    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU and the CPU where there is none.
+    #[arg(long, default_value = "auto")]
+    device: Choice,
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     /// Most bytes that weights and workspace may take together, on the CPU engine.
     #[arg(long, value_name = "BYTES")]
     memory_limit: Option<usize>,
+    /// Where a GPU's compiled and tuned kernels are kept [default: the folder of this program's cache].
+    #[arg(long, value_name = "FOLDER")]
+    cache_dir: Option<PathBuf>,
     #[command(flatten)]
     kernels: KernelArgs,
+}
+
+/// A device, or the best there is.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    Auto,
+    Named(Device),
+}
+
+impl FromStr for Choice {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            name => name.parse().map(Self::Named),
+        }
+    }
+}
+
+impl Choice {
+    /// The device, and a word on standard error where it is not the one that was hoped for.
+    fn device(self) -> Device {
+        match self {
+            Self::Named(device) => device,
+            Self::Auto => {
+                let (device, missing) = Device::auto();
+                if let Some(missing) = missing {
+                    message::note(format_args!("{missing}: computing on {device}"));
+                }
+                device
+            }
+        }
+    }
 }
 
 /// How the CPU engine computes.
@@ -46,20 +84,12 @@ pub struct KernelArgs {
     /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
     #[arg(long)]
     pub isa: Option<Isa>,
-    /// Numbers that the CPU engine multiplies; bf16 is faster and less exact, and needs AVX-512 with BF16.
-    #[arg(long, value_enum, default_value_t)]
-    pub dtype: Dtype,
+    /// Numbers to multiply: f32, or faster and less exact bf16 on the CPU (with AVX-512 BF16); f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
+    #[arg(long)]
+    pub dtype: Option<Precision>,
     /// Compute every convolution as plain sums of products: slower, last digits as by hand.
     #[arg(long)]
     pub exact: bool,
-}
-
-/// The numbers that convolutions multiply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Dtype {
-    #[default]
-    F32,
-    Bf16,
 }
 
 impl EngineArgs {
@@ -73,7 +103,8 @@ impl EngineArgs {
             } else {
                 Fit::Minimal
             },
-            device: self.device,
+            device: self.device.device(),
+            cache: self.cache_dir.clone(),
             threads: self.threads,
             memory_limit: self.memory_limit,
             kernels: self.kernels,

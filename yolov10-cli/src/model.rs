@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use yolov10_model::{
-    Assignment, Detector, Device, Error, Fit, Options, Selection, Size, Weights, cpu::Precision,
-};
+use yolov10_model::{Assignment, Detector, Device, Error, Fit, Options, Selection, Size, Weights};
 
-use crate::engine_args::{Dtype, KernelArgs};
+use crate::engine_args::KernelArgs;
 use crate::{demo, message, release};
 
 /// Which weights, and how they run.
@@ -25,6 +23,8 @@ pub struct Setup {
     pub fit: Fit,
     /// Where to compute.
     pub device: Device,
+    /// Where a GPU's kernels are kept; in the program's cache if `None`.
+    pub cache: Option<PathBuf>,
     /// Threads of the CPU engine; as many as it finds best if `None`.
     pub threads: Option<NonZeroUsize>,
     /// Most bytes of weights and workspace together, on the CPU engine.
@@ -61,6 +61,7 @@ impl Setup {
         let KernelArgs { isa, dtype, exact } = self.kernels;
         let mut options = Options {
             device: self.device,
+            precision: dtype,
             input: self.input,
             fit: self.fit,
             selection: Selection {
@@ -73,16 +74,30 @@ impl Setup {
         options.cpu.memory_limit = self.memory_limit;
         options.cpu.isa = isa;
         options.cpu.exact = exact;
-        options.cpu.precision = match dtype {
-            Dtype::F32 => Precision::F32,
-            Dtype::Bf16 => Precision::Bf16,
-        };
+        self.keep_kernels()?;
         Detector::new(weights, &options).map_err(|error| match error {
-            Error::NotBuiltIn { .. } | Error::DeviceUnavailable { .. } | Error::Engine(_) => {
-                error.into()
-            }
+            Error::NotBuiltIn { .. }
+            | Error::DeviceUnavailable { .. }
+            | Error::PrecisionUnsupported { .. }
+            | Error::Engine(_) => error.into(),
             of_weights => anyhow!(of_weights).context(self.weights_name()),
         })
+    }
+}
+
+impl Setup {
+    /// Says where a GPU's kernels are kept, and that they take time when there are none yet.
+    fn keep_kernels(&self) -> Result<()> {
+        let folder = self.cache.clone();
+        let folder = folder.or_else(|| Some(release::cache_folder()?.join("kernels")));
+        let file = self.device.keep_kernels(folder.as_deref())?;
+        if let Some(file) = file.filter(|file| !file.exists()) {
+            let (device, file) = (self.device, file.display());
+            message::note(format_args!(
+                "{device}: compiling and tuning kernels, once for this GPU; they are kept in {file}"
+            ));
+        }
+        Ok(())
     }
 }
 

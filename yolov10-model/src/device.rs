@@ -28,6 +28,18 @@ pub enum Device {
 }
 
 impl Device {
+    /// The first CUDA GPU where this build and this machine have one, else the processor, with what is missing in a
+    /// build that has CUDA.
+    pub fn auto() -> (Self, Option<Error>) {
+        #[cfg(feature = "cuda")]
+        return match Self::Cuda(0).check_cuda(0) {
+            Ok(()) => (Self::Cuda(0), None),
+            Err(missing) => (Self::Cpu, Some(missing)),
+        };
+        #[cfg(not(feature = "cuda"))]
+        (Self::Cpu, None)
+    }
+
     /// The burn device behind it.
     ///
     /// # Errors

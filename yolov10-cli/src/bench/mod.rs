@@ -110,6 +110,7 @@ fn setups(args: &Args) -> Vec<Setup> {
                         input: size.map(|InputSize(size)| size),
                         fit,
                         device,
+                        cache: None,
                         threads,
                         memory_limit: None,
                         kernels: args.kernels,

@@ -35,7 +35,10 @@ fn picture(size: Size, seed: u64) -> RgbImage {
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("the tensor is of f32")
+    tensor
+        .into_data()
+        .try_to_vec()
+        .expect("the tensor is of f32")
 }
 
 #[test]
