@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::outcome::EXIT_CODES;
-use crate::{bench, convert, doctor, info, manual, memory, run, val, version};
+use crate::{bench, convert, doctor, info, manual, memory, run, tune, val, version};
 
 /// YOLOv10 object detection: one native program, from the original .pt and a picture to boxes.
 #[derive(Parser)]
@@ -24,6 +24,7 @@ pub enum Command {
     Bench(bench::Args),
     #[command(after_help = EXIT_CODES)]
     Memory(memory::Args),
+    Tune(Box<tune::Args>),
     Doctor(doctor::Args),
     Completions(manual::CompletionsArgs),
     Man(manual::ManArgs),

@@ -22,6 +22,7 @@ mod output;
 mod release;
 mod run;
 mod source;
+mod tune;
 mod val;
 mod version;
 mod web;
@@ -58,6 +59,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Val(args) => val::val(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Memory(args) => memory::memory(&args),
+        Command::Tune(args) => tune::tune(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),

@@ -1,0 +1,82 @@
+//! `tune`: compiles and tunes a GPU's kernels ahead of time, so that the first real picture need not wait for it.
+
+use std::io::IsTerminal;
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+use anyhow::Result;
+use image::RgbImage;
+use indicatif::{ProgressBar, ProgressStyle};
+use yolov10_model::{Device, Selection, Size};
+
+use crate::engine_args::{EngineArgs, InputSize};
+use crate::message;
+use crate::outcome::Outcome;
+
+/// Eager, recorded, replayed: all that a run can be.
+const RUNS: usize = 3;
+/// Side of the pictures where no size is given, in pixels: with the whole input in use.
+const SIDE: usize = 640;
+
+/// Compile and tune a GPU's kernels ahead of time, for pictures of given sizes in batches of given sizes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Sizes of the pictures to come, in pixels: a side, or height,width [default: square].
+    #[arg(long, value_name = "PIXELS", num_args = 1..)]
+    picture: Vec<InputSize>,
+    /// Batches to come.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    batch: Vec<NonZeroU32>,
+}
+
+pub fn tune(args: &Args) -> Result<Outcome> {
+    let setup = args.engine.setup();
+    if matches!(setup.device, Device::Cpu | Device::Flex) {
+        message::note(format_args!(
+            "{}: nothing to tune, its kernels are in this program",
+            setup.device
+        ));
+        return Ok(Outcome::Done);
+    }
+    let sizes: Vec<Size> = match args.picture.as_slice() {
+        [] => vec![Size::square(SIDE)],
+        sizes => sizes.iter().map(|InputSize(size)| *size).collect(),
+    };
+    let started = Instant::now();
+    let mut detector = setup.detector(&setup.load_weights()?, Selection::default())?;
+    let bar = bar(sizes.len() * args.batch.len() * RUNS);
+    for size in sizes {
+        for batch in &args.batch {
+            bar.set_message(format!("{batch} x {size}"));
+            let picture = RgbImage::new(size.width as u32, size.height as u32);
+            let pictures = vec![picture; batch.get() as usize];
+            for _ in 0..RUNS {
+                detector.detect_batch(&pictures)?;
+                bar.inc(1);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    if detector.graphs_refused() {
+        message::note(
+            "the device refused to hold the network as a graph: it runs kernel by kernel",
+        );
+    }
+    message::note(format_args!(
+        "{}: tuned in {:.1} s",
+        setup.device,
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(Outcome::Done)
+}
+
+/// Runs done, on a terminal.
+fn bar(runs: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("tuning for {msg} {bar:30} {pos}/{len} {elapsed}");
+    ProgressBar::new(runs as u64).with_style(style.expect("the template is well formed"))
+}
