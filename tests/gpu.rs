@@ -20,6 +20,10 @@ const STREET: &[u8] = include_bytes!("../assets/street.jpg");
 const SCORE_TOLERANCE: f32 = 1e-3;
 /// The same, in pixels of the picture.
 const BOX_TOLERANCE: f32 = 0.1;
+/// 11 bits of mantissa, rounded after each of some hundred layers, in a score of order 1.
+const HALF_TOLERANCE: f32 = 0.03;
+/// The same, as the overlap of a box with where it should be.
+const HALF_IOU: f32 = 0.95;
 /// Low: at these sizes the weights are sure of little.
 const CONFIDENCE: f32 = 0.02;
 
@@ -116,4 +120,39 @@ fn f32_without_tensor_cores_finds_the_same() {
     let expected = detector(Device::Cpu, 192, None).detect(street).unwrap();
     let mut exact = detector(Device::Wgpu, 192, Some(Precision::F32));
     assert_close(&exact.detect(street).unwrap(), &expected);
+}
+
+#[test]
+fn f16_finds_what_f32_is_sure_of_or_is_refused_by_name() {
+    let Some(_alone) = wgpu::alone() else { return };
+    let street = &pictures()[0];
+    let options = Options {
+        device: Device::Wgpu,
+        precision: Some(Precision::F16),
+        input: Some(Size::square(320)),
+        ..Options::default()
+    };
+    let weights = Arc::new(Weights::from_static(WEIGHTS).unwrap());
+    let mut detector = match Detector::new(&weights, &options) {
+        Ok(detector) => detector,
+        Err(error) => {
+            assert_eq!(
+                error.to_string(),
+                "device wgpu: no f16 here, expected f32 or tf32"
+            );
+            return;
+        }
+    };
+    let expected = self::detector(Device::Cpu, 320, None)
+        .detect(street)
+        .unwrap();
+    let found = detector.detect(street).unwrap();
+    for expected in expected.iter().filter(|one| one.score > 0.5) {
+        let near = |found: &Detection| {
+            found.class == expected.class
+                && found.rect.iou(&expected.rect) > HALF_IOU
+                && (found.score - expected.score).abs() < HALF_TOLERANCE
+        };
+        assert!(found.iter().any(near), "{expected:?} is not in {found:?}");
+    }
 }

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pnnx
 import torch
 from torch import nn
 from ultralytics.nn.tasks import DetectionModel
@@ -86,6 +85,8 @@ def export(model, planes, path, output_names):
 
 
 def write(variant, folder, planes):
+    import pnnx
+
     model = calibrated(variant, planes)
     torch.save(model.state_dict(), folder / f"yolov10{variant}.pt")
     # Fusing drops the head that is not in use: keep the one-to-one.

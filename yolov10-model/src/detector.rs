@@ -145,8 +145,11 @@ impl Engine {
             #[cfg(feature = "gpu")]
             Device::Cuda(_) | Device::Wgpu => {
                 let precision = precision.unwrap_or(Precision::Tf32);
-                let engine =
-                    GpuEngine::new(weights, &options.selection, device.open()?, precision)?;
+                let opened = device.open()?;
+                if !opened.supports_dtype(precision.dtype()) {
+                    return Err(unsupported(precision, "f32 or tf32"));
+                }
+                let engine = GpuEngine::new(weights, &options.selection, opened, precision)?;
                 Ok(Self::Gpu(Box::new(engine)))
             }
             #[cfg(not(feature = "gpu"))]

@@ -16,6 +16,8 @@ mod operations;
 mod picture;
 pub(crate) mod stream;
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -123,20 +125,15 @@ impl GpuEngine {
     ) -> Result<Tables, Error> {
         let (_, first) = pictures.first().expect("a batch has a picture");
         let shape = (first.input, pictures.len());
-        let result = match self
-            .programs
-            .iter()
-            .position(|program| program.shape == shape)
-        {
-            Some(index) => {
-                self.programs[..=index].rotate_right(1);
-                self.run_first(pictures, uploaded)
+        // burn panics where a device has no answer; whoever asked for detections gets an error.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            match self.programs.iter().position(|known| known.shape == shape) {
+                Some(index) => self.programs[..=index].rotate_right(1),
+                None => self.prepare(shape),
             }
-            None => {
-                self.prepare(shape);
-                self.run_first(pictures, uploaded)
-            }
-        };
+            self.run_first(pictures, uploaded)
+        }));
+        let result = result.unwrap_or_else(|panic| Err(Error::device(words_of(panic.as_ref()))));
         if result.is_err() {
             self.drop_programs();
         }
@@ -259,6 +256,13 @@ fn best_anchors(logits: Tensor<3>, count: usize) -> Tensor<3> {
         vec![ranked.float().cast(DType::F32), rows.cast(DType::F32)],
         2,
     )
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it gave no reason")
 }
 
 /// One picture on its way to the device.

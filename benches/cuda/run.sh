@@ -1,0 +1,32 @@
+#!/bin/sh
+# yolo10-burn on a CUDA machine: first whether it is right, then how much memory it holds, then how fast it is beside
+# PyTorch and what else is installed. Needs no Rust there, but the program, built elsewhere with
+#
+#     cargo build --release --features cuda && strip target/release/yolo10-burn
+#
+# this repository's `benches`, `tests/cuda` and `assets` beside each other, the CUDA toolkit's NVRTC and headers, and a
+# Python with torch, ultralytics, opencv-python, onnx and onnxruntime-gpu (TensorRT is measured where that has it).
+#
+#     benches/cuda/run.sh PROGRAM [OUTPUT] [options of compare.py]        default OUTPUT: ./cuda-results
+#
+# PYTHON names the interpreter. Everything that is printed is in OUTPUT/log.txt, the tables in OUTPUT/compare.md, every
+# measured time in OUTPUT/compare.json.
+set -eu
+[ $# -gt 0 ] || { echo "usage: $0 PROGRAM [OUTPUT] [options of compare.py]" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+program=$1
+output=${2:-cuda-results}
+[ $# -gt 1 ] && shift
+shift
+python=${PYTHON:-python3}
+mkdir -p "$output"
+
+{
+    "$program" --version
+    "$program" doctor
+    command -v nvidia-smi >/dev/null && nvidia-smi
+    echo "== the memory contract"
+    "$here/../../tests/cuda/run.sh" "$program" || echo "see the verdicts above"
+    echo "== correctness, then speed"
+    "$python" -W ignore "$here/compare.py" "$program" "$output" "$@"
+} 2>&1 | tee "$output/log.txt"
