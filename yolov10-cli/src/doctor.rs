@@ -5,10 +5,11 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use yolov10_media::ffmpeg;
 use yolov10_model::{Detector, Device, Options, Weights, decode_picture};
 
 use crate::outcome::Outcome;
-use crate::{demo, ffmpeg, message, release, version};
+use crate::{demo, message, release, version};
 
 /// Check this machine: instruction sets, devices, ffmpeg, caches; say what to do about what is missing.
 #[derive(clap::Args, Debug)]

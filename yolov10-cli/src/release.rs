@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use yolov10_media::web;
 
-use crate::{message, web};
+use crate::message;
 
 /// The release of the authors' code that the paper's weights are in; another place of the same files may be set.
 const RELEASE: &str = "https://github.com/THU-MIG/yolov10/releases/download/v1.1";
@@ -20,8 +21,6 @@ const CACHE_VARIABLE: &str = "YOLO10_BURN_CACHE";
 const VARIANTS: [&str; 6] = ["n", "s", "m", "b", "l", "x"];
 /// Bytes of a weight file at most; the largest of the release, x, has 64 MB.
 const LARGEST: u64 = 1 << 30;
-/// What a server answers that sends the rest of a file.
-const PARTIAL_CONTENT: u16 = 206;
 
 /// The file that `name` means: `None` if it is a path like any other.
 ///
@@ -122,15 +121,15 @@ fn download(url: &str, path: &Path) -> Result<()> {
 fn receive(url: &str, part: &mut File) -> Result<()> {
     let had = part.seek(SeekFrom::End(0))?;
     // A part that the server will not continue, one that is whole for instance, is begun again.
-    let response = match web::get(url, had) {
+    let web::Answer {
+        start,
+        length,
+        body,
+    } = match web::get(url, had) {
         Err(_) if had > 0 => web::get(url, 0)?,
-        response => response?,
+        answer => answer?,
     };
-    let is_rest = response.status() == PARTIAL_CONTENT;
-    let start = if is_rest { had } else { 0 };
     part.set_len(start)?;
-    let body = response.into_body();
-    let length = body.content_length();
     let total = length.map(|rest| start + rest);
     ensure!(
         total.unwrap_or(start) <= LARGEST,
@@ -143,7 +142,7 @@ fn receive(url: &str, part: &mut File) -> Result<()> {
         ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
     bar.set_style(style.expect("the template is well formed"));
     let limit = LARGEST - start;
-    let received = io::copy(&mut bar.wrap_read(body.into_reader().take(limit + 1)), part);
+    let received = io::copy(&mut bar.wrap_read(body.take(limit + 1)), part);
     bar.finish_and_clear();
     let received = received.context("the transfer broke off; the next run takes it up")?;
     ensure!(

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use image::{RgbImage, imageops};
+use yolov10_media::file_name;
 use yolov10_model::Detection;
 
 use super::{RunFolder, save_picture};
@@ -41,35 +42,4 @@ fn crop(picture: &RgbImage, detection: &Detection) -> RgbImage {
     let (left, right) = side(rect.x1, rect.x2, picture.width());
     let (top, bottom) = side(rect.y1, rect.y2, picture.height());
     imageops::crop_imm(picture, left, top, right - left, bottom - top).to_image()
-}
-
-/// A class name as a file name: it comes from a weight file, and must not lead out of the folder.
-fn file_name(class_name: &str) -> String {
-    let is_harmful = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
-    let name: String = class_name
-        .chars()
-        .map(|c| if is_harmful(c) { '_' } else { c })
-        .collect();
-    match name.trim_matches([' ', '.']) {
-        "" => "_".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_class_name_never_leaves_its_folder() {
-        for (class_name, expected) in [
-            ("traffic light", "traffic light"),
-            ("../../etc", "_.._etc"),
-            ("..", "_"),
-            ("a/b\\c", "a_b_c"),
-            ("", "_"),
-        ] {
-            assert_eq!(file_name(class_name), expected);
-        }
-    }
 }

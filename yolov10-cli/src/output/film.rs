@@ -8,10 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use gif::{Encoder, Frame, Repeat};
 use image::RgbImage;
+use yolov10_media::{About, ffmpeg};
 
 use super::{RunFolder, WholeFile};
-use crate::ffmpeg;
-use crate::source::About;
 
 /// Of 1 to 30: the fastest at which colours still look right.
 const GIF_SPEED: i32 = 10;

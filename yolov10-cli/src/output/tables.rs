@@ -7,10 +7,10 @@ use anyhow::Result;
 use detection_metrics::Bounds;
 use detection_metrics::coco::{CATEGORY_IDS, ImageId, Prediction};
 use serde::Serialize;
+use yolov10_media::About;
 use yolov10_model::{Detection, Rect};
 
 use super::WholeFile;
-use crate::source::About;
 
 /// How COCO's 80 class names begin and end: who has these has them all.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::draw::{Label, Style};
+use yolov10_media::{Label, Style};
+
 use crate::engine_args::EngineArgs;
 use crate::head_args::HeadArgs;
 use crate::output::Scores;

@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use image::RgbImage;
+use yolov10_media::{About, Artist};
 
+use super::Item;
 use super::args::{Args, SavingArgs};
 use super::report::{Form, Searched};
-use crate::draw::Artist;
 use crate::message;
 use crate::output::{
     CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture,
 };
-use crate::source::{About, Item};
 
 /// What is written for each picture. Shared by the threads that write.
 pub struct Files<'a> {
     wanted: &'a SavingArgs,
-    artist: Artist<'a>,
+    artist: Artist,
     class_names: &'a [String],
     folder: Option<RunFolder>,
     labels: AtomicUsize,

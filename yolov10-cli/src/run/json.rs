@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
+use yolov10_media::About;
 use yolov10_model::{Detection, Speed};
 
 use super::report::Searched;
-use crate::source::About;
 
 #[derive(Serialize)]
 struct PictureLine<'a> {

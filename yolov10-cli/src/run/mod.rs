@@ -12,13 +12,13 @@ mod pipeline;
 mod progress;
 mod report;
 
-use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use image::RgbImage;
+use yolov10_media::{Content, Depth, Sources};
 use yolov10_model::{Selection, Size, Weights, is_worker};
 
 use args::SelectionArgs;
@@ -32,8 +32,10 @@ use report::{Form, Reporter, Searched};
 use crate::interrupt::Interrupt;
 use crate::model::Setup;
 use crate::outcome::Outcome;
-use crate::source::{Content, Depth, Item, Source, expand, items};
 use crate::{demo, message};
+
+/// Something on its way through the stages.
+type Item<T> = yolov10_media::Item<T, anyhow::Error>;
 
 /// Threads of a stage beside the engine at most: each may hold three pictures.
 const MOST_LANES: usize = 4;
@@ -70,7 +72,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     // The detector has its own copy.
     drop(weights);
-    let sources = sources(args);
+    let sources = sources(args).every(args.vid_stride);
     // Not before: while weights are loaded or a list is awaited, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
     let form = match (args.json, args.quiet) {
@@ -84,7 +86,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let search = Search {
         finder,
         sources,
-        stride: args.vid_stride,
         interrupt: interrupt.clone(),
     };
     let finder = search.each(&files, |item| {
@@ -107,8 +108,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
 
 struct Search {
     finder: Finder,
-    sources: Vec<Source>,
-    stride: NonZeroUsize,
+    sources: Sources,
     interrupt: Interrupt,
 }
 
@@ -123,19 +123,20 @@ impl Search {
         let Self {
             mut finder,
             sources,
-            stride,
             interrupt,
         } = self;
         let lanes = lanes();
         thread::scope(|scope| {
-            let decode = |item: Item<Content>| item.then(|_, content| content.decode());
+            let decode = |item: yolov10_media::Item<Content>| -> Item<RgbImage> {
+                item.then(|_, content| content.decode().map_err(Into::into))
+            };
             let (mut to_decoders, decoded) = stage(scope, lanes, decode);
             let write = |item: Item<(RgbImage, Searched)>| {
                 item.then(|about, (picture, searched)| files.write(about, picture, searched))
             };
             let (mut to_writers, mut written) = stage(scope, lanes, write);
             scope.spawn(move || {
-                let mut wanted = items(sources, stride).take_while(|_| !interrupt.is_pressed());
+                let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
                 wanted.try_for_each(|item| to_decoders.deal(item))
             });
             let searching = scope.spawn(move || {
@@ -185,21 +186,16 @@ fn detect(finder: &mut Finder, picture: RgbImage) -> Result<(RgbImage, Searched)
 }
 
 /// The sources named, or the built-in picture.
-fn sources(args: &Args) -> Vec<Source> {
+fn sources(args: &Args) -> Sources {
     if args.sources.is_empty() {
-        return vec![Source::Bytes {
-            name: demo::PICTURE_NAME,
-            bytes: demo::PICTURE.into(),
-        }];
+        return Sources::picture(demo::PICTURE_NAME, demo::PICTURE);
     }
-    expand(
-        &args.sources,
-        if args.recursive {
-            Depth::Everything
-        } else {
-            Depth::Folder
-        },
-    )
+    let depth = if args.recursive {
+        Depth::Everything
+    } else {
+        Depth::Folder
+    };
+    Sources::expand(&args.sources, depth)
 }
 
 /// What the detector held at the end, and that it gave it back.

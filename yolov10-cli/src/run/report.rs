@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
+use yolov10_media::About;
 use yolov10_model::{Detection, Size, Speed};
 
+use super::Item;
 use super::json::{self, milliseconds};
 use super::progress::Progress;
 use crate::message;
-use crate::source::{About, Item};
 
 /// What came out for one picture.
 pub struct Searched {

@@ -8,10 +8,10 @@ use detection_metrics::coco::write_predictions;
 use detection_metrics::plots::{Cells, Plot, Plots};
 use detection_metrics::{Curve, Evaluation};
 use image::RgbImage;
+use yolov10_media::FONT;
 
 use super::Results;
 use super::args::Args;
-use crate::draw::FONT;
 use crate::output::{RunFolder, WholeFile, save_picture};
 
 /// What is written, and where.

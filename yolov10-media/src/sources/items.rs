@@ -1,15 +1,12 @@
 //! From sources to items: animations become frames, and everything gets a name of its own.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
-
 use super::animation::{self, Animation};
+use super::name::{Stems, stem_and_extension};
 use super::{About, Content, Frame, Item, Source};
+use crate::error::Error;
 
 /// The pictures of `sources`, one after another; of animations every `stride`th frame.
 pub fn items(sources: Vec<Source>, stride: NonZeroUsize) -> impl Iterator<Item = Item<Content>> {
@@ -19,7 +16,7 @@ pub fn items(sources: Vec<Source>, stride: NonZeroUsize) -> impl Iterator<Item =
         .zip(1..)
         .flat_map(move |(source, index)| {
             let name = source.name();
-            let (stem, extension) = file_name(&name);
+            let (stem, extension) = stem_and_extension(&name);
             let about = About {
                 index,
                 name,
@@ -51,7 +48,7 @@ enum Opened {
     Many(Animation),
 }
 
-fn opened(source: Source) -> Result<Opened> {
+fn opened(source: Source) -> Result<Opened, Error> {
     Ok(match source {
         Source::Picture(path) => Opened::One(Content::File(path)),
         Source::Animation(path) => match animation::open(&path)? {
@@ -114,76 +111,6 @@ impl Iterator for Items {
                     value,
                 });
             },
-        }
-    }
-}
-
-/// The names that are taken, each with the number to try when it is asked for again.
-#[derive(Default)]
-struct Stems(HashMap<String, usize>);
-
-impl Stems {
-    /// This stem, with a number where another source had it before.
-    fn claim(&mut self, stem: String) -> String {
-        let mut free = stem.clone();
-        while self.0.contains_key(&free) {
-            let number = self.0.entry(stem.clone()).or_insert(2);
-            free = format!("{stem}-{number}");
-            *number += 1;
-        }
-        self.0.insert(free.clone(), 2);
-        free
-    }
-}
-
-/// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
-fn file_name(name: &str) -> (String, String) {
-    let path = Path::new(match name.split_once("://") {
-        Some((_, address)) => address.split(['?', '#']).next().unwrap_or(address),
-        None => name,
-    });
-    let is_harmful = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
-    let part = |part: Option<&OsStr>| {
-        part.unwrap_or_default()
-            .to_string_lossy()
-            .replace(is_harmful, "_")
-    };
-    let stem = match part(path.file_stem()) {
-        stem if stem == "-" => "stdin".to_owned(),
-        stem if stem.is_empty() => "picture".to_owned(),
-        stem => stem,
-    };
-    (stem, part(path.extension()).to_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_of_one_name_get_names_of_their_own() {
-        let mut stems = Stems::default();
-        let claimed = ["bus", "bus", "bus-2", "bus"].map(|stem| stems.claim(stem.to_owned()));
-        assert_eq!(claimed, ["bus", "bus-2", "bus-2-2", "bus-3"]);
-    }
-
-    #[test]
-    fn every_kind_of_name_has_a_stem() {
-        for (name, stem, extension) in [
-            ("a/bus.JPG", "bus", "jpg"),
-            ("https://example.org/a/bus.jpg?size=large#top", "bus", "jpg"),
-            ("https://example.org/", "example", "org"),
-            ("rtsp://camera:554/live", "live", ""),
-            ("-", "stdin", ""),
-            ("0", "0", ""),
-            ("..", "picture", ""),
-            ("a:b.png", "a_b", "png"),
-        ] {
-            assert_eq!(
-                file_name(name),
-                (stem.to_owned(), extension.to_owned()),
-                "{name}"
-            );
         }
     }
 }

@@ -10,10 +10,10 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
 use image::RgbImage;
 
 use super::animation::Animation;
+use crate::error::Error;
 use crate::ffmpeg;
 
 /// File names that end so are videos.
@@ -24,7 +24,11 @@ pub const VIDEO_EXTENSIONS: [&str; 13] = [
 pub const STREAM_SCHEMES: [&str; 5] = ["rtsp://", "rtsps://", "rtmp://", "tcp://", "udp://"];
 /// Frames per second of what does not say it: that of most cameras.
 const USUAL_RATE: f64 = 30.0;
-/// What has befallen a video that ffmpeg complains about in the end.
+/// What has befallen a file that ffprobe refuses,
+const NOT_A_VIDEO: &str = "not a video that ffmpeg can read";
+/// a video that ffmpeg does not start with,
+const UNOPENED: &str = "it can't be opened";
+/// and one that ffmpeg complains about in the end.
 const UNFINISHED: &str = "not everything could be decoded";
 /// Bytes of what ffmpeg says that are kept.
 const MOST_SAID: u64 = 1 << 16;
@@ -87,7 +91,7 @@ impl Video {
     }
 
     /// Starts decoding.
-    pub fn open(&self) -> Result<Animation> {
+    pub fn open(&self) -> Result<Animation, Error> {
         let Facts { rate, total } = if self.is_file {
             self.probe()?
         } else {
@@ -133,8 +137,8 @@ impl Video {
         // What can't be opened is a source that failed, not a frame.
         let Some(first) = decoder.next_frame()? else {
             return Err(decoder
-                .complaint("it can't be opened")
-                .unwrap_or(anyhow!("it has no frames")));
+                .complaint(UNOPENED)
+                .unwrap_or(Error::video(UNOPENED, "it has no frames")));
         };
         let frames = iter::once(Ok((first, shown))).chain(decoder);
         Ok(Animation {
@@ -144,7 +148,7 @@ impl Video {
     }
 
     /// Frames per second, and how many frames the container promises.
-    fn probe(&self) -> Result<Facts> {
+    fn probe(&self) -> Result<Facts, Error> {
         let output = ffmpeg::command("ffprobe")
             .args([
                 "-v",
@@ -159,18 +163,16 @@ impl Video {
             .output()
             .map_err(ffmpeg::missing)?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "not a video that ffmpeg can read: {}",
-            ffmpeg::last_line(&said)
-        );
+        if !output.status.success() {
+            return Err(Error::video(NOT_A_VIDEO, ffmpeg::last_line(&said)));
+        }
         let text = String::from_utf8_lossy(&output.stdout);
         let field = |name: &str| {
             text.lines()
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
         };
         let rate = field("avg_frame_rate")
-            .context("no pictures in it: expected a video stream, found none")?;
+            .ok_or_else(|| Error::video(NOT_A_VIDEO, "expected a video stream, found none"))?;
         let total = field("nb_frames").and_then(|number| number.parse().ok());
         Ok(Facts {
             rate: parse_rate(rate).unwrap_or(USUAL_RATE),
@@ -201,7 +203,7 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn next_frame(&mut self) -> Result<Option<RgbImage>> {
+    fn next_frame(&mut self) -> Result<Option<RgbImage>, Error> {
         if self.frames.fill_buf()?.is_empty() {
             return Ok(None);
         }
@@ -215,25 +217,26 @@ impl Decoder {
             Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
         });
         let parsed = parsed.filter(|_| magic.trim() == "P6" && levels.trim() == "255");
-        let (width, height) = parsed.context("ffmpeg sent something that is no frame")?;
+        let (width, height) = parsed
+            .ok_or_else(|| Error::video(UNFINISHED, "ffmpeg sent something that is no frame"))?;
         let mut pixels = vec![0; 3 * width as usize * height as usize];
         self.frames
             .read_exact(&mut pixels)
-            .context("the last frame is cut off")?;
+            .map_err(|_| Error::video(UNFINISHED, "the last frame is cut off"))?;
         Ok(RgbImage::from_raw(width, height, pixels))
     }
 
     /// What ffmpeg has to say in the end, if anything.
-    fn complaint(&mut self, what: &str) -> Option<anyhow::Error> {
+    fn complaint(&mut self, what: &'static str) -> Option<Error> {
         let said = self.said.take()?.join().unwrap_or_default();
         let status = self.child.wait().ok()?;
         let is_silent = status.success() && said.trim().is_empty();
-        (!is_silent).then(|| anyhow!("{what}: {}", ffmpeg::last_line(&said)))
+        (!is_silent).then(|| Error::video(what, ffmpeg::last_line(&said)))
     }
 }
 
 impl Iterator for Decoder {
-    type Item = Result<(RgbImage, Duration)>;
+    type Item = Result<(RgbImage, Duration), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.next_frame() {

@@ -1,7 +1,5 @@
 //! Lists of sources: a line each, or a column of a table.
 
-use anyhow::Result;
-
 /// A column with one of these heads names the sources of a table.
 const HEADS: [&str; 4] = ["image", "path", "file", "source"];
 
@@ -16,7 +14,7 @@ pub fn lines(text: &str) -> Vec<String> {
 }
 
 /// The column of a CSV table that has a source's head; the first one of a table without such a head.
-pub fn column(text: &str) -> Result<Vec<String>> {
+pub fn column(text: &str) -> Result<Vec<String>, csv::Error> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

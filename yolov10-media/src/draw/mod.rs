@@ -23,18 +23,19 @@ const SMALLEST_LETTER: f32 = 8.0;
 const PADDING: f32 = 0.15;
 
 /// What a label says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
     /// There is none.
     Nothing,
     /// The class.
     Name,
     /// The class and how sure the network is.
+    #[default]
     NameAndScore,
 }
 
 /// How detections are drawn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
     /// Width of lines in pixels; by the picture's size if `None`.
     pub line_width: Option<u32>,
@@ -44,9 +45,9 @@ pub struct Style {
 
 /// Draws detections into pictures.
 #[derive(Clone)]
-pub struct Artist<'a> {
+pub struct Artist {
     style: Style,
-    class_names: &'a [String],
+    class_names: Vec<String>,
     lettering: Lettering,
 }
 
@@ -59,16 +60,20 @@ struct Area {
     bottom: i64,
 }
 
-impl<'a> Artist<'a> {
-    pub fn new(style: Style, class_names: &'a [String]) -> Self {
+impl Artist {
+    /// An artist for detections of these classes.
+    pub fn new(style: Style, class_names: &[String]) -> Self {
         Self {
             style,
-            class_names,
+            class_names: class_names.to_vec(),
             lettering: Lettering::new(),
         }
     }
 
     /// Draws all of `detections`, the best last: it lies on top.
+    ///
+    /// # Panics
+    /// A detection is of a class without a name.
     pub fn draw(&self, picture: &mut RgbImage, detections: &[Detection]) {
         for detection in detections.iter().rev() {
             self.draw_one(picture, detection);

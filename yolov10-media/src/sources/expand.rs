@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
 use walkdir::WalkDir;
 
 use super::video::{STREAM_SCHEMES, VIDEO_EXTENSIONS, Video};
-use super::{Source, list, read_all};
+use super::{Depth, Source, list, read_all};
+use crate::error::Error;
 
 /// Stands for stdin.
 const STDIN: &str = "-";
@@ -27,23 +27,14 @@ const PLAYLIST_EXTENSION: &str = "m3u8";
 /// The characters that make a word a pattern.
 const PATTERN: [char; 3] = ['*', '?', '['];
 
-/// How deep folders are searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// The folder alone.
-    Folder,
-    /// Its folders, too.
-    Everything,
-}
-
 /// The sources that `words` name, in their order; a folder's and a pattern's in the order of their names.
-pub fn expand(words: &[PathBuf], depth: Depth) -> Vec<Source> {
+pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Vec<Source> {
     let mut expansion = Expansion {
         depth,
         sources: Vec::new(),
     };
     for word in words {
-        expansion.add(word, ListsAre::Read);
+        expansion.add(word.as_ref(), ListsAre::Read);
     }
     expansion.sources
 }
@@ -71,7 +62,7 @@ impl Expansion {
         }
     }
 
-    fn try_add(&mut self, word: &Path, lists: ListsAre) -> Result<()> {
+    fn try_add(&mut self, word: &Path, lists: ListsAre) -> Result<(), Error> {
         if word == Path::new(STDIN) {
             return self.add_stdin(lists);
         }
@@ -82,7 +73,7 @@ impl Expansion {
             return match lists {
                 ListsAre::Read if has_extension(word, &LIST_EXTENSIONS) => self.add_list_file(word),
                 ListsAre::Refused if has_extension(word, &LIST_EXTENSIONS) => {
-                    bail!("a list within a list")
+                    Err(Error::NestedList)
                 }
                 _ => {
                     self.add_file(word.to_owned());
@@ -91,13 +82,13 @@ impl Expansion {
             };
         }
         let Some(text) = word.to_str() else {
-            bail!("no such file or folder")
+            return Err(Error::NotFound);
         };
         self.add_other(text)
     }
 
     /// What is no file: an address, a camera's number, a pattern.
-    fn add_other(&mut self, word: &str) -> Result<()> {
+    fn add_other(&mut self, word: &str) -> Result<(), Error> {
         let starts_with = |schemes: &[&str]| schemes.iter().any(|scheme| word.starts_with(scheme));
         if starts_with(&WEB_SCHEMES) {
             let address = Path::new(word.split(['?', '#']).next().unwrap_or(word));
@@ -115,7 +106,7 @@ impl Expansion {
         } else if word.contains(PATTERN) {
             self.add_pattern(word)?;
         } else {
-            bail!("no such file or folder");
+            return Err(Error::NotFound);
         }
         Ok(())
     }
@@ -131,7 +122,7 @@ impl Expansion {
             });
     }
 
-    fn add_folder(&mut self, folder: &Path) -> Result<()> {
+    fn add_folder(&mut self, folder: &Path) -> Result<(), Error> {
         let depth = match self.depth {
             Depth::Folder => 1,
             Depth::Everything => usize::MAX,
@@ -151,47 +142,46 @@ impl Expansion {
                     let name = error.path().unwrap_or(folder).display().to_string();
                     self.sources.push(Source::Broken {
                         name,
-                        error: error.into(),
+                        error: io::Error::from(error).into(),
                     });
                 }
             }
         }
         if self.sources.len() == before {
-            bail!(
-                "no picture or video in this folder, expected files ending in {}",
-                PICTURE_EXTENSIONS.join(", ")
-            );
+            return Err(Error::EmptyFolder {
+                expected: PICTURE_EXTENSIONS.join(", "),
+            });
         }
         Ok(())
     }
 
-    fn add_pattern(&mut self, pattern: &str) -> Result<()> {
+    fn add_pattern(&mut self, pattern: &str) -> Result<(), Error> {
         let before = self.sources.len();
         for path in glob::glob(pattern)? {
-            let path = path?;
+            let path = path.map_err(io::Error::from)?;
             if path.is_file() {
                 self.add_file(path);
             }
         }
         if self.sources.len() == before {
-            bail!("no file matches this pattern");
+            return Err(Error::NoMatch);
         }
         Ok(())
     }
 
-    fn add_list_file(&mut self, path: &Path) -> Result<()> {
-        let text = String::from_utf8(read_all(File::open(path)?)?)?;
+    fn add_list_file(&mut self, path: &Path) -> Result<(), Error> {
+        let text = String::from_utf8(read_all(File::open(path)?)?).map_err(Error::not_a_list)?;
         let words = if has_extension(path, &[TABLE_EXTENSION]) {
-            list::column(&text)?
+            list::column(&text).map_err(Error::not_a_list)?
         } else {
             list::lines(&text)
         };
         self.add_list(&words, path.parent().unwrap_or(Path::new("")))
     }
 
-    fn add_list(&mut self, words: &[String], folder: &Path) -> Result<()> {
+    fn add_list(&mut self, words: &[String], folder: &Path) -> Result<(), Error> {
         if words.is_empty() {
-            bail!("the list is empty, expected a source a line");
+            return Err(Error::EmptyList);
         }
         for word in words {
             self.add(&beside(folder, word), ListsAre::Refused);
@@ -200,9 +190,9 @@ impl Expansion {
     }
 
     /// A picture, or a list, whichever the first bytes look like.
-    fn add_stdin(&mut self, lists: ListsAre) -> Result<()> {
+    fn add_stdin(&mut self, lists: ListsAre) -> Result<(), Error> {
         if lists == ListsAre::Refused {
-            bail!("stdin within a list");
+            return Err(Error::NestedList);
         }
         let bytes = read_all(io::stdin().lock())?;
         if image::guess_format(&bytes).is_ok() {
@@ -212,10 +202,8 @@ impl Expansion {
             });
             return Ok(());
         }
-        let text = String::from_utf8(bytes)
-            .map_err(|_| anyhow!("neither a picture nor a list of sources"))?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::NeitherPictureNorList)?;
         self.add_list(&list::lines(&text), Path::new(""))
-            .context("stdin")
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::Command;
 
-use anyhow::anyhow;
+use crate::error::Error;
 
 /// What is said where it is missing.
 pub const ADVICE: &str = "apt install ffmpeg, or https://ffmpeg.org";
@@ -18,17 +18,15 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Why it could not be started.
-pub fn missing(error: io::Error) -> anyhow::Error {
+pub fn missing(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::NotFound => {
-            anyhow!("videos and cameras need ffmpeg, which is not installed: {ADVICE}")
-        }
-        _ => anyhow!(error).context("ffmpeg"),
+        io::ErrorKind::NotFound => Error::NoFfmpeg,
+        _ => error.into(),
     }
 }
 
 /// The line that says what went wrong.
-pub fn last_line(said: &str) -> &str {
+pub(crate) fn last_line(said: &str) -> &str {
     said.trim()
         .lines()
         .last()

@@ -1,0 +1,77 @@
+//! What is fetched over http and https, within limits.
+
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::Agent;
+
+use crate::error::Error;
+
+/// How long a server may take to answer at all, and between two pieces of what it sends.
+const PATIENCE: Duration = Duration::from_secs(20);
+const MOST_REDIRECTS: u32 = 5;
+/// What a server answers that sends the rest of a file.
+const PARTIAL_CONTENT: u16 = 206;
+
+/// What a server sends.
+pub struct Answer {
+    /// Where in the file it begins, in bytes: 0 if the server does not send parts.
+    pub start: u64,
+    /// Bytes from there on, if the server says.
+    pub length: Option<u64>,
+    /// They.
+    pub body: Box<dyn Read + Send>,
+}
+
+/// All of what is at `url`.
+///
+/// # Errors
+/// It is more than `limit` bytes, or not to be had.
+pub fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, Error> {
+    let Answer { length, body, .. } = get(url, 0)?;
+    if let Some(length) = length.filter(|length| *length > limit) {
+        return Err(Error::TooLarge {
+            limit,
+            found: Some(length),
+        });
+    }
+    let mut bytes = Vec::new();
+    body.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Error::BrokenOff)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::TooLarge { limit, found: None });
+    }
+    Ok(bytes)
+}
+
+/// Asks for what is at `url`, from byte `start` on; the answer says whether the server agrees.
+///
+/// # Errors
+/// The server can't be reached, or refuses.
+pub fn get(url: &str, start: u64) -> Result<Answer, Error> {
+    let config = Agent::config_builder()
+        .user_agent(concat!("yolo10-burn/", env!("CARGO_PKG_VERSION")))
+        .max_redirects(MOST_REDIRECTS)
+        .timeout_connect(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_per_read(Some(PATIENCE))
+        .build();
+    let mut request = Agent::from(config).get(url);
+    if start > 0 {
+        request = request.header("range", format!("bytes={start}-"));
+    }
+    let response = request.call().map_err(|error| match error {
+        ureq::Error::StatusCode(status) => Error::Status { status },
+        other => Error::Unreachable {
+            reason: other.to_string(),
+        },
+    })?;
+    let is_rest = response.status() == PARTIAL_CONTENT;
+    let body = response.into_body();
+    Ok(Answer {
+        start: if is_rest { start } else { 0 },
+        length: body.content_length(),
+        body: Box::new(body.into_reader()),
+    })
+}
