@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use serde::{Serialize, Serializer};
 use yolov10_model::{Assignment, Device, Error, Fit, Precision, Size, cpu::Isa};
 
 use crate::message;
@@ -79,17 +80,26 @@ impl Choice {
 }
 
 /// How the CPU engine computes.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Serialize)]
 pub struct KernelArgs {
     /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
     #[arg(long)]
+    #[serde(serialize_with = "as_its_name")]
     pub isa: Option<Isa>,
     /// Numbers to multiply: f32, or faster and less exact bf16 on the CPU (with AVX-512 BF16); f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
     #[arg(long)]
+    #[serde(serialize_with = "as_its_name")]
     pub dtype: Option<Precision>,
     /// Compute every convolution as plain sums of products: slower, last digits as by hand.
     #[arg(long)]
     pub exact: bool,
+}
+
+fn as_its_name<T: ToString, S: Serializer>(
+    choice: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    choice.as_ref().map(T::to_string).serialize(serializer)
 }
 
 impl EngineArgs {

@@ -1,13 +1,13 @@
 //! The authors' weights by name: in the working directory, in the cache, or from their release.
 //!
-//! A download is a `.part` file in the cache, taken up again where it ended, and renamed when it is whole.
+//! A download is a `.part` file in the cache, taken up again where it ended, checked, and renamed.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use yolov10_media::web;
 
@@ -112,6 +112,11 @@ fn download(url: &str, path: &Path) -> Result<()> {
         fs::remove_file(&part_path)?;
     }
     received?;
+    // Only lengths have been compared yet, and a part may be of another file. Conversion reads the CRC of every entry.
+    if let Err(error) = weights_convert::convert(&part_path, &weights_convert::Options::default()) {
+        fs::remove_file(&part_path)?;
+        return Err(anyhow!(error).context("what arrived is broken, and was removed"));
+    }
     part.sync_all()?;
     fs::rename(&part_path, path)?;
     Ok(())

@@ -134,22 +134,29 @@ fn bench_measures_every_combination_once() {
         "64,96",
         "--threads",
         "1,2",
+        "--batch",
+        "1,3",
+        "--plot",
+        "latency.png",
         "--json",
     ];
     let said = place.run(&words);
     assert_eq!(said.code, Some(0), "{said:?}");
     let rows = said.json();
-    let choice = |row: &Value| (row["input"]["width"].as_u64(), row["threads"].as_u64());
+    let choice = |row: &Value| {
+        [&row["input"]["width"], &row["threads"], &row["batch"]]
+            .map(|number| number.as_u64().expect("a number"))
+    };
     let choices: Vec<_> = rows.iter().map(choice).collect();
-    assert_eq!(
-        choices,
-        [
-            (Some(32), Some(1)),
-            (Some(32), Some(2)),
-            (Some(96), Some(1)),
-            (Some(96), Some(2))
-        ]
-    );
+    let mut expected = Vec::new();
+    for width in [32, 96] {
+        for threads in [1, 2] {
+            expected.extend([1, 3].map(|batch| [width, threads, batch]));
+        }
+    }
+    assert_eq!(choices, expected);
+    let plot = image::open(place.path("latency.png")).expect("a picture");
+    assert!(plot.height() > 8 * 40, "a bar for each of eight rows");
     for row in &rows {
         assert_eq!(row["runs"], 2);
         let time = |stage: &str, sum: &str| row["ms"][stage][sum].as_f64().expect("a number");
@@ -161,6 +168,8 @@ fn bench_measures_every_combination_once() {
     }
     let table = place.run(&words[..words.len() - 1]);
     assert_eq!(table.stdout.lines().count(), 1 + rows.len(), "{table:?}");
+    let wrong = place.run(&["bench", "--plot", "latency.txt"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
 }
 
 #[test]

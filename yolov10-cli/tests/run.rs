@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
@@ -351,6 +352,80 @@ fn an_animation_is_searched_frame_by_frame() {
         .map(|line| line["frame"].as_u64().expect("a number"))
         .collect();
     assert_eq!((said.code, frames), (Some(0), vec![1, 2, 3]));
+}
+
+#[test]
+fn batches_change_no_byte_of_any_output() {
+    let place = Workplace::new();
+    let street = image::load_from_memory(support::STREET).expect("a picture");
+    fs::create_dir(place.path("folder")).expect("a folder");
+    for (name, width, height) in [
+        ("a.jpg", 640, 448),
+        ("b.png", 320, 448),
+        ("d.jpg", 640, 448),
+        ("e.png", 448, 320),
+        ("f.jpg", 640, 200),
+        ("g.jpg", 1280, 896),
+        ("h.png", 64, 48),
+    ] {
+        let resized = street.resize_exact(width, height, image::imageops::FilterType::Triangle);
+        let path = place.path("folder").join(name);
+        resized.to_rgb8().save(path).expect("a picture");
+    }
+    place.file("folder/c.jpg", b"not a picture");
+    let run = |batch: &str| {
+        let words = [
+            "run",
+            "folder",
+            "missing.jpg",
+            "--save-txt",
+            "--save-conf",
+            "--save-crop",
+            "--save-csv",
+            "--save-json",
+            "--json",
+            "--name",
+            batch,
+            "--batch",
+            batch,
+        ];
+        let said = place.run(&words);
+        assert_eq!(
+            said.code,
+            Some(2),
+            "one is broken, one is missing: {said:?}"
+        );
+        let mut lines = said.json();
+        for line in &mut lines {
+            line.as_object_mut().expect("an object").remove("ms");
+        }
+        let folder = format!("runs/detect/{batch}");
+        let files = place.files(&folder).into_iter().map(|name| {
+            let bytes = fs::read(place.path(&folder).join(&name)).expect("a file");
+            (name, bytes)
+        });
+        (lines, said.stderr, files.collect::<Vec<_>>())
+    };
+    let (lines, stderr, files) = run("1");
+    let names: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["image"].as_str())
+        .collect();
+    let expected = [
+        "a.jpg", "b.png", "c.jpg", "d.jpg", "e.png", "f.jpg", "g.jpg", "h.png",
+    ];
+    assert_eq!(names[..8], expected.map(|name| format!("folder/{name}")));
+    assert!(lines[2]["error"].is_string() && lines[8]["error"].is_string());
+    assert!(files.iter().any(|(name, _)| name == "labels/a.txt") && files.len() > 20);
+    for batch in ["2", "7"] {
+        let (batch_lines, batch_stderr, batch_files) = run(batch);
+        assert_eq!(
+            (batch_lines, batch_stderr),
+            (lines.clone(), stderr.clone()),
+            "{batch}"
+        );
+        assert!(batch_files == files, "batch {batch} wrote other files");
+    }
 }
 
 #[test]

@@ -220,6 +220,48 @@ fn a_broken_download_is_taken_up_where_it_ended() {
     assert_eq!(place.files("cache"), ["yolov10s.pt"]);
 }
 
+/// A zip of one entry, as checkpoints are, with one byte of the entry's content changed.
+fn damaged_zip() -> &'static [u8] {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    writer
+        .start_file("archive/data.pkl", stored)
+        .expect("a name");
+    writer.write_all(b"untouched").expect("memory");
+    let mut bytes = writer.finish().expect("a zip").into_inner();
+    let at = bytes.windows(9).position(|window| window == b"untouched");
+    bytes[at.expect("it is stored as it is")] ^= 1;
+    bytes.leak()
+}
+
+#[test]
+fn a_download_that_is_no_whole_checkpoint_is_removed_and_said() {
+    let page: &[u8] = b"<html>sign in first</html>";
+    for (content, error) in [
+        (
+            damaged_zip(),
+            "zip entry archive/data.pkl: Invalid checksum",
+        ),
+        (
+            page,
+            "not a checkpoint: expected a zip (.pt) or safetensors",
+        ),
+    ] {
+        let place = Workplace::new();
+        let server = Server::start("/yolov10n.pt", content, Sends::Everything);
+        let said = run(
+            &place,
+            &[&SEARCH[..], &["--weights", "n"]].concat(),
+            &server.address,
+        );
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let removed = format!("what arrived is broken, and was removed: {error}");
+        assert!(said.stderr.contains(&removed), "{said:?}");
+        assert!(place.files("cache").is_empty());
+    }
+}
+
 #[test]
 fn without_a_network_one_line_says_where_to_put_the_file() {
     let place = Workplace::new();

@@ -11,6 +11,7 @@ use yolov10_model::memory::{peak_resident, resident};
 use yolov10_model::{Detector, Inventory, Selection, Size, Speed, decode_picture};
 
 use super::sample::{Summary, milliseconds, summarize};
+use crate::engine_args::KernelArgs;
 use crate::model::Setup;
 
 /// What was measured with one choice of everything.
@@ -21,12 +22,17 @@ pub struct Row {
     pub device: String,
     /// `None`: as many as the engine chose.
     pub threads: Option<NonZeroUsize>,
+    /// How the CPU engine computed.
+    pub kernels: KernelArgs,
+    /// Pictures that the detector got at a time. Times are of one of them.
+    pub batch: NonZeroUsize,
     /// What the network saw, in pixels.
     pub input: Size,
     /// From the file to a detector, in milliseconds.
     pub load_ms: f64,
-    /// The first picture, for which plans are made and kernels compiled.
+    /// The first call, for which plans are made and kernels compiled.
     pub first_ms: f64,
+    /// Calls that were measured.
     pub runs: usize,
     pub ms: Stages,
     /// Pictures per second, by the mean of preprocess, inference and postprocess.
@@ -71,9 +77,18 @@ impl Picture {
     }
 }
 
+/// What is measured.
+pub struct Choice {
+    pub setup: Setup,
+    /// Pictures at a time.
+    pub batch: NonZeroUsize,
+}
+
 /// Loads, warms up for some seconds, and measures twice within `budget`: detection alone, then with decoding.
-pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
+pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
+    let Choice { setup, batch } = choice;
     let Picture { bytes, pixels } = picture;
+    let pictures = vec![pixels.clone(); batch.get()];
     let before_load = resident();
     let started = Instant::now();
     let weights = setup.load_weights()?;
@@ -94,14 +109,15 @@ pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) ->
     drop(weights);
 
     let started = Instant::now();
-    detector.detect(pixels)?;
+    detector.detect_batch(&pictures)?;
     let first_ms = milliseconds(started.elapsed());
-    repeat(Budget::Seconds(warmup), || detect(&mut detector, pixels))?;
-    let speeds = repeat(budget, || detect(&mut detector, pixels))?;
+    repeat(Budget::Seconds(warmup), || detect(&mut detector, &pictures))?;
+    let speeds = repeat(budget, || detect(&mut detector, &pictures))?;
     let end_to_end = repeat(budget, || {
         let started = Instant::now();
-        detector.detect(&decode_picture(bytes)?)?;
-        Ok(started.elapsed())
+        let decoded = pictures.iter().map(|_| decode_picture(bytes));
+        detector.detect_batch(&decoded.collect::<Result<Vec<_>, _>>()?)?;
+        Ok(started.elapsed() / pictures.len() as u32)
     })?;
     let running = resident();
     drop(detector);
@@ -120,6 +136,8 @@ pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) ->
         variant,
         device: setup.device.to_string(),
         threads: setup.threads,
+        kernels: setup.kernels,
+        batch: *batch,
         input,
         load_ms,
         first_ms,
@@ -136,8 +154,8 @@ pub fn measure(setup: &Setup, picture: &Picture, warmup: f64, budget: Budget) ->
     })
 }
 
-fn detect(detector: &mut Detector, picture: &RgbImage) -> Result<Speed> {
-    detector.detect(picture)?;
+fn detect(detector: &mut Detector, pictures: &[RgbImage]) -> Result<Speed> {
+    detector.detect_batch(pictures)?;
     Ok(detector.speed())
 }
 

@@ -1,6 +1,7 @@
 //! `bench`: how long detection takes on this machine, stage by stage, and what memory it holds.
 
 mod measure;
+mod plot;
 mod sample;
 mod table;
 
@@ -15,12 +16,13 @@ use crate::engine_args::{InputSize, KernelArgs};
 use crate::model::Setup;
 use crate::outcome::Outcome;
 use crate::{demo, message};
-use measure::{Budget, Picture, measure};
+use measure::{Budget, Choice, Picture, measure};
+use plot::Plot;
 
-/// Measure speed and memory: stages, percentiles, throughput, GFLOP/s; a row per weights, device, size and threads.
+/// Measure speed and memory: stages, percentiles, throughput, GFLOP/s; a row per weights, device, size, threads and batch.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Weight files in any form; the built-in demo if left out.
+    /// Weight files in any form, or n, s, m, b, l, x for the authors' own; the built-in demo if left out.
     #[arg(long, short, value_name = "FILE,..", value_delimiter = ',')]
     weights: Vec<PathBuf>,
     /// The picture to search; the built-in one if left out.
@@ -43,6 +45,9 @@ pub struct Args {
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N,..", value_delimiter = ',')]
     threads: Vec<NonZeroUsize>,
+    /// Pictures that the detector gets at a time; on the CPU engine it takes them one by one.
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1")]
+    batch: Vec<NonZeroUsize>,
     #[command(flatten)]
     kernels: KernelArgs,
     /// Seconds of runs before the clock counts.
@@ -57,6 +62,9 @@ pub struct Args {
     /// One JSON object per row and line.
     #[arg(long)]
     json: bool,
+    /// Draw the latencies of all rows.
+    #[arg(long, value_name = "FILE.png", value_parser = parse_plot)]
+    plot: Option<PathBuf>,
 }
 
 pub fn bench(args: &Args) -> Result<Outcome> {
@@ -79,33 +87,37 @@ pub fn bench(args: &Args) -> Result<Outcome> {
     let budget = args
         .iterations
         .map_or(Budget::Seconds(args.duration), Budget::Runs);
+    let plot = args.plot.as_deref().map(Plot::create).transpose()?;
     if !args.json {
         message::result(table::head())?;
     }
-    for setup in setups(args) {
-        let row = measure(&setup, &picture, args.warmup, budget)?;
+    let mut rows = Vec::new();
+    for choice in choices(args) {
+        let row = measure(&choice, &picture, args.warmup, budget)?;
         message::result(if args.json {
             serde_json::to_string(&row)?
         } else {
             table::row(&row)
         })?;
+        rows.push(row);
     }
+    plot.map_or(Ok(()), |plot| plot.keep(&rows))?;
     Ok(Outcome::Done)
 }
 
 /// Every combination of what was asked for.
-fn setups(args: &Args) -> Vec<Setup> {
+fn choices(args: &Args) -> Vec<Choice> {
     let fit = if args.no_rect {
         Fit::Full
     } else {
         Fit::Minimal
     };
-    let mut setups = Vec::new();
+    let mut choices = Vec::new();
     for weights in each(&args.weights) {
         for size in each(&args.imgsz) {
             for &device in &args.device {
                 for threads in each(&args.threads) {
-                    setups.push(Setup {
+                    let setup = Setup {
                         weights: weights.clone(),
                         input: size.map(|InputSize(size)| size),
                         fit,
@@ -115,12 +127,16 @@ fn setups(args: &Args) -> Vec<Setup> {
                         memory_limit: None,
                         kernels: args.kernels,
                         assignment: Assignment::OneToOne,
-                    });
+                    };
+                    choices.extend(args.batch.iter().map(|batch| Choice {
+                        setup: setup.clone(),
+                        batch: *batch,
+                    }));
                 }
             }
         }
     }
-    setups
+    choices
 }
 
 /// The values, or the one choice to leave it to the setup.
@@ -138,4 +154,14 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|seconds| (0.0..=86400.0).contains(seconds));
     seconds.ok_or_else(|| "expected seconds, 0 to 86400".to_owned())
+}
+
+fn parse_plot(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_png = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    is_png
+        .then_some(path)
+        .ok_or_else(|| "expected a name that ends in .png".to_owned())
 }

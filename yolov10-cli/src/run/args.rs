@@ -19,6 +19,9 @@ pub struct Args {
     pub sources: Vec<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// Pictures that the detector gets at a time: more of them keep a GPU busy, and change no result.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub batch: NonZeroUsize,
     /// Search folders within folders.
     #[arg(long)]
     pub recursive: bool,

@@ -41,18 +41,25 @@ impl Finder {
         })
     }
 
-    pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>> {
-        Ok(match self {
-            Self::Here(detector) => detector.detect(image)?,
-            Self::Isolated(detector) => detector.detect(image)?,
-        })
+    /// What is in each of the pictures, and how long that took. One that can't be searched does not harm the others.
+    pub fn detect(&mut self, pictures: &[RgbImage]) -> Vec<Result<(Vec<Detection>, Speed)>> {
+        if let Self::Here(detector) = self
+            && let Ok(found) = detector.detect_batch(pictures)
+        {
+            let speed = detector.speed();
+            return found.into_iter().map(|found| Ok((found, speed))).collect();
+        }
+        pictures
+            .iter()
+            .map(|picture| self.detect_one(picture))
+            .collect()
     }
 
-    pub fn speed(&self) -> Speed {
-        match self {
-            Self::Here(detector) => detector.speed(),
-            Self::Isolated(detector) => detector.speed(),
-        }
+    fn detect_one(&mut self, picture: &RgbImage) -> Result<(Vec<Detection>, Speed)> {
+        Ok(match self {
+            Self::Here(detector) => (detector.detect(picture)?, detector.speed()),
+            Self::Isolated(detector) => (detector.detect(picture)?, detector.speed()),
+        })
     }
 
     pub fn memory(&mut self) -> Result<MemoryReport> {

@@ -11,23 +11,23 @@ mod json;
 mod pipeline;
 mod progress;
 mod report;
+mod search;
 
-use std::panic::resume_unwind;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use image::RgbImage;
-use yolov10_media::{Content, Depth, Sources};
-use yolov10_model::{Selection, Size, Weights, is_worker};
+use yolov10_media::{Depth, Sources};
+use yolov10_model::{Selection, Weights, is_worker};
 
 use args::SelectionArgs;
 pub use args::{Args, parse_confidence};
-use files::{Files, Gathered, Written};
+use files::{Files, Gathered};
 use finder::Finder;
-pub use pipeline::stage;
+pub use pipeline::{batches, stage};
 pub use progress::Progress;
-use report::{Form, Reporter, Searched};
+use report::{Form, Reporter};
+use search::Search;
+pub use search::lanes;
 
 use crate::interrupt::Interrupt;
 use crate::model::Setup;
@@ -36,9 +36,6 @@ use crate::{demo, message};
 
 /// Something on its way through the stages.
 type Item<T> = yolov10_media::Item<T, anyhow::Error>;
-
-/// Threads of a stage beside the engine at most: each may hold three pictures.
-const MOST_LANES: usize = 4;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
@@ -86,6 +83,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let search = Search {
         finder,
         sources,
+        batch: args.batch,
         interrupt: interrupt.clone(),
     };
     let finder = search.each(&files, |item| {
@@ -104,85 +102,6 @@ pub fn run(args: &Args) -> Result<Outcome> {
         tally if tally.objects == 0 && args.fail_empty => Outcome::NothingFound,
         _ => Outcome::Done,
     })
-}
-
-struct Search {
-    finder: Finder,
-    sources: Sources,
-    interrupt: Interrupt,
-}
-
-impl Search {
-    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all. Gives the
-    /// detector back.
-    fn each(
-        self,
-        files: &Files,
-        mut report: impl FnMut(Item<Written>) -> Result<()>,
-    ) -> Result<Finder> {
-        let Self {
-            mut finder,
-            sources,
-            interrupt,
-        } = self;
-        let lanes = lanes();
-        thread::scope(|scope| {
-            let decode = |item: yolov10_media::Item<Content>| -> Item<RgbImage> {
-                item.then(|_, content| content.decode().map_err(Into::into))
-            };
-            let (mut to_decoders, decoded) = stage(scope, lanes, decode);
-            let write = |item: Item<(RgbImage, Searched)>| {
-                item.then(|about, (picture, searched)| files.write(about, picture, searched))
-            };
-            let (mut to_writers, mut written) = stage(scope, lanes, write);
-            scope.spawn(move || {
-                let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
-                wanted.try_for_each(|item| to_decoders.deal(item))
-            });
-            let searching = scope.spawn(move || {
-                let search =
-                    |item: Item<RgbImage>| item.then(|_, picture| detect(&mut finder, picture));
-                // Closed only where the report failed, which has been told.
-                decoded
-                    .map(search)
-                    .try_for_each(|item| to_writers.deal(item))
-                    .ok();
-                finder
-            });
-            // Dropped when a report fails, which ends the stages before.
-            let result = written.try_for_each(&mut report);
-            drop(written);
-            let finder = searching
-                .join()
-                .unwrap_or_else(|panic| resume_unwind(panic));
-            result.map(|()| finder)
-        })
-    }
-}
-
-/// How many threads a stage beside the engine gets.
-pub fn lanes() -> usize {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    cores.div_ceil(2).min(MOST_LANES)
-}
-
-fn detect(finder: &mut Finder, picture: RgbImage) -> Result<(RgbImage, Searched)> {
-    let size = Size {
-        height: picture.height() as usize,
-        width: picture.width() as usize,
-    };
-    let input = finder.letterbox(size)?.input;
-    let detections = finder.detect(&picture)?;
-    let speed = finder.speed();
-    Ok((
-        picture,
-        Searched {
-            size,
-            input,
-            detections,
-            speed,
-        },
-    ))
 }
 
 /// The sources named, or the built-in picture.

@@ -3,6 +3,8 @@
 //! A stage deals its input to its lanes in turn and collects their output in turn, so that the order of results is
 //! the order of the input without a buffer that could grow. When a receiver is dropped, everything before it stops.
 
+use std::iter;
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
@@ -62,6 +64,17 @@ where
     )
 }
 
+/// So many items together, in their order; at the end what is left.
+pub fn batches<T>(
+    mut items: impl Iterator<Item = T>,
+    size: NonZeroUsize,
+) -> impl Iterator<Item = Vec<T>> {
+    iter::from_fn(move || {
+        let batch: Vec<T> = items.by_ref().take(size.get()).collect();
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
 impl<T> Dealer<T> {
     /// Waits until the lane whose turn it is has room.
     pub fn deal(&mut self, item: T) -> Result<(), Closed> {
@@ -105,6 +118,14 @@ mod tests {
             collector.collect()
         });
         assert_eq!(results, (0..30).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_last_batch_has_what_is_left() {
+        let three = NonZeroUsize::new(3).expect("three is not zero");
+        let grouped: Vec<Vec<u8>> = batches(0..7, three).collect();
+        assert_eq!(grouped, [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        assert_eq!(batches(0..0, three).count(), 0);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod files;
 mod table;
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
@@ -29,7 +30,7 @@ use crate::interrupt::Interrupt;
 use crate::model::Setup;
 use crate::outcome::Outcome;
 use crate::output::measurable;
-use crate::run::{Progress, lanes, stage};
+use crate::run::{Progress, batches, lanes, stage};
 use crate::{demo, message};
 
 /// Input side where neither the caller nor the weights say, in pixels.
@@ -109,6 +110,8 @@ pub struct Results {
 /// What is known so far of a detector on a data set.
 struct Measurement<'a> {
     data: &'a Data,
+    /// Pictures that the detector gets at a time.
+    batch: NonZeroUsize,
     evaluator: Evaluator,
     /// Only where somebody wants them: a data set has a hundred thousand.
     predictions: Option<Vec<Prediction>>,
@@ -122,6 +125,7 @@ impl<'a> Measurement<'a> {
     fn new(args: &Args, data: &'a Data, classes: usize) -> Self {
         Self {
             data,
+            batch: args.batch,
             evaluator: Evaluator::new(classes, args.conf),
             predictions: (args.save_json || data.annotations.is_some()).then(Vec::new),
             pictures: 0,
@@ -148,14 +152,10 @@ impl<'a> Measurement<'a> {
                     .map(|place| to_decoders.deal(place))
                     .find(Result::is_err)
             });
-            for (done, (place, picture)) in (1..).zip(decoded) {
-                match picture {
-                    Ok(picture) => self.add(&mut detector, &place, &picture)?,
-                    Err(error) => {
-                        progress.pause(|| message::error(format_args!("{error:#}")));
-                        self.broken += 1;
-                    }
-                }
+            let mut done = 0;
+            for batch in batches(decoded, self.batch) {
+                done += batch.len();
+                self.add(&mut detector, batch, &progress)?;
                 progress.reached(done);
             }
             Ok(())
@@ -164,18 +164,43 @@ impl<'a> Measurement<'a> {
         .map(|()| self)
     }
 
+    /// Searches a batch and compares what is found with the labels; says which pictures are broken.
     fn add(
         &mut self,
         detector: &mut Detector,
-        place: &Placement,
-        picture: &RgbImage,
+        batch: Vec<(Placement, Result<RgbImage>)>,
+        progress: &Progress,
     ) -> Result<()> {
-        let sample = &self.data.samples[place.index];
-        let found: Vec<Detection> = detector
-            .detect_in_input(picture, &letterbox(place))?
+        let mut sound = Vec::with_capacity(batch.len());
+        for (place, picture) in batch {
+            match picture {
+                Ok(picture) => sound.push((place, letterbox(&place), picture)),
+                Err(error) => {
+                    progress.pause(|| message::error(format_args!("{error:#}")));
+                    self.broken += 1;
+                }
+            }
+        }
+        let pictures: Vec<_> = sound
             .iter()
-            .map(measurable)
+            .map(|(_, letterbox, picture)| (picture, letterbox))
             .collect();
+        let found = detector.detect_batch_in_input(&pictures)?;
+        for ((place, ..), found) in sound.iter().zip(found) {
+            let found: Vec<Detection> = found.iter().map(measurable).collect();
+            self.compare(place, &found)?;
+        }
+        let (speed, pictures) = (detector.speed(), sound.len() as u32);
+        self.speed.preprocess += speed.preprocess * pictures;
+        self.speed.inference += speed.inference * pictures;
+        self.speed.postprocess += speed.postprocess * pictures;
+        self.pictures += pictures;
+        Ok(())
+    }
+
+    /// Compares what was found in the picture there with its labels.
+    fn compare(&mut self, place: &Placement, found: &[Detection]) -> Result<()> {
+        let sample = &self.data.samples[place.index];
         let labels: Vec<Label> = sample
             .labels
             .iter()
@@ -184,7 +209,7 @@ impl<'a> Measurement<'a> {
                 ..*label
             })
             .collect();
-        self.evaluator.add(&found, &labels)?;
+        self.evaluator.add(found, &labels)?;
         if let Some(predictions) = &mut self.predictions {
             predictions.extend(found.iter().filter_map(|found| {
                 let category_id = self.data.category_ids[found.class]?;
@@ -200,11 +225,6 @@ impl<'a> Measurement<'a> {
                 ))
             }));
         }
-        let speed = detector.speed();
-        self.speed.preprocess += speed.preprocess;
-        self.speed.inference += speed.inference;
-        self.speed.postprocess += speed.postprocess;
-        self.pictures += 1;
         Ok(())
     }
 

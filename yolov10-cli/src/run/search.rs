@@ -1,0 +1,118 @@
+//! The stages of a run at work: decoding and writing beside the detector, which waits for neither.
+
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
+
+use anyhow::Result;
+use image::RgbImage;
+use yolov10_media::{Content, Sources};
+use yolov10_model::Size;
+
+use super::Item;
+use super::files::{Files, Written};
+use super::finder::Finder;
+use super::pipeline::{batches, stage};
+use super::report::Searched;
+use crate::interrupt::Interrupt;
+
+/// Threads of a stage beside the detector at most: each may hold three pictures.
+const MOST_LANES: usize = 4;
+
+/// What is to be searched, and with what.
+pub struct Search {
+    pub finder: Finder,
+    pub sources: Sources,
+    /// Pictures that the detector gets at a time.
+    pub batch: NonZeroUsize,
+    pub interrupt: Interrupt,
+}
+
+impl Search {
+    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all. Gives the
+    /// detector back.
+    pub fn each(
+        self,
+        files: &Files,
+        mut report: impl FnMut(Item<Written>) -> Result<()>,
+    ) -> Result<Finder> {
+        let Self {
+            mut finder,
+            sources,
+            batch,
+            interrupt,
+        } = self;
+        let lanes = lanes();
+        thread::scope(|scope| {
+            let (mut to_decoders, decoded) = stage(scope, lanes, decode);
+            let write = |item: Item<(RgbImage, Searched)>| {
+                item.then(|about, (picture, searched)| files.write(about, picture, searched))
+            };
+            let (mut to_writers, mut written) = stage(scope, lanes, write);
+            scope.spawn(move || {
+                let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
+                wanted.try_for_each(|item| to_decoders.deal(item))
+            });
+            let searching = scope.spawn(move || {
+                // Closed only where the report failed, which has been told.
+                batches(decoded, batch)
+                    .flat_map(|items| search(&mut finder, items))
+                    .try_for_each(|item| to_writers.deal(item))
+                    .ok();
+                finder
+            });
+            // Dropped when a report fails, which ends the stages before.
+            let result = written.try_for_each(&mut report);
+            drop(written);
+            let finder = searching
+                .join()
+                .unwrap_or_else(|panic| resume_unwind(panic));
+            result.map(|()| finder)
+        })
+    }
+}
+
+/// How many threads a stage beside the detector gets.
+pub fn lanes() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.div_ceil(2).min(MOST_LANES)
+}
+
+fn decode(item: yolov10_media::Item<Content>) -> Item<RgbImage> {
+    item.then(|_, content| Ok(content.decode()?))
+}
+
+/// Searches the pictures of a batch; what has failed before keeps its place.
+fn search(finder: &mut Finder, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage, Searched)>> {
+    let mut pictures = Vec::with_capacity(items.len());
+    let places: Vec<Item<()>> = items
+        .into_iter()
+        .map(|item| {
+            item.then(|_, picture| {
+                pictures.push(picture);
+                Ok(())
+            })
+        })
+        .collect();
+    let found = finder.detect(&pictures);
+    let mut results = pictures.into_iter().zip(found);
+    let places = places.into_iter().map(|place| {
+        place.then(|_, ()| {
+            let (picture, found) = results.next().expect("every picture has a result");
+            let (detections, speed) = found?;
+            let size = Size {
+                height: picture.height() as usize,
+                width: picture.width() as usize,
+            };
+            let input = finder.letterbox(size)?.input;
+            let searched = Searched {
+                size,
+                input,
+                detections,
+                speed,
+            };
+            Ok((picture, searched))
+        })
+    });
+    places.collect()
+}
