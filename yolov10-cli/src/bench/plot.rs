@@ -24,15 +24,17 @@ const FONT_NAME: &str = "bench";
 /// Heights of letters, pixels.
 const LARGE: i32 = 28;
 const SMALL: i32 = 19;
-/// Columns: of the names on the left, of the bars, and of the figures on the right.
-const NAMES: i32 = 470;
-const BARS: i32 = 680;
-const FIGURES: i32 = 330;
 const MARGIN: i32 = 24;
+/// Where the bars begin, after the rows' names, and how long they may be; columns.
+const BARS: i32 = 490;
+const BARS_WIDTH: i32 = 680;
+/// Where the figures begin, and how far from there those of the last column end.
+const FIGURES: i32 = BARS + BARS_WIDTH + 40;
+const RATES: i32 = 320;
 /// Rows: above the bars, of one bar with the space around it, below the bars.
 const HEAD: i32 = 124;
 const ROW: i32 = 52;
-const FOOT: i32 = 64;
+const FOOT: i32 = 44;
 /// Half the height of the bar up to a percentile, the usual time to the rarest.
 const P50_HALF: i32 = 14;
 const P90_HALF: i32 = 8;
@@ -65,86 +67,124 @@ impl Plot {
 fn draw(rows: &[Row]) -> Result<RgbImage> {
     register_font(FONT_NAME, FontStyle::Normal, FONT)
         .unwrap_or_else(|_| unreachable!("the built-in font is sound"));
-    let width = (NAMES + BARS + FIGURES + 2 * MARGIN) as u32;
-    let height = (HEAD + ROW * rows.len() as i32 + FOOT) as u32;
-    let mut picture = RgbImage::new(width, height);
-    let canvas = BitMapBackend::with_buffer(&mut picture, (width, height)).into_drawing_area();
+    let bottom = HEAD + ROW * rows.len() as i32;
+    let size = ((FIGURES + RATES + MARGIN) as u32, (bottom + FOOT) as u32);
+    let mut picture = RgbImage::new(size.0, size.1);
+    let canvas = BitMapBackend::with_buffer(&mut picture, size).into_drawing_area();
     canvas.fill(&WHITE)?;
     let (common, labels) = labels(rows);
-    write(
-        &canvas,
-        "Latency per picture",
-        [MARGIN, 36],
-        LARGE,
-        HPos::Left,
-    )?;
-    write(&canvas, &common, [MARGIN, 70], SMALL, HPos::Left)?;
-    let figures = MARGIN + NAMES + BARS + 16;
-    write(
-        &canvas,
-        "p50 / p90 / p99 in ms, pictures per second",
-        [figures + FIGURES - 16, 100],
-        SMALL,
-        HPos::Right,
-    )?;
-
-    let slowest = rows.iter().map(|row| row.ms.detect.p99).fold(0.0, f64::max);
-    let step = tick_step(slowest);
-    let end = (slowest / step).ceil().max(1.0) * step;
-    let x = |ms: f64| MARGIN + NAMES + (ms / end * f64::from(BARS)).round() as i32;
-    let bottom = HEAD + ROW * rows.len() as i32;
-    for tick in 0..=(end / step).round() as u32 {
-        let ms = f64::from(tick) * step;
-        let line = [(x(ms), HEAD - 8), (x(ms), bottom)];
-        canvas.draw(&PathElement::new(line, GRID))?;
-        write(
-            &canvas,
-            &format!("{ms}"),
-            [x(ms), bottom + 16],
-            SMALL,
-            HPos::Center,
-        )?;
+    for (text, at, style) in [
+        (
+            "Latency per picture",
+            (MARGIN, 36),
+            lettering(LARGE, HPos::Left),
+        ),
+        (&*common, (MARGIN, 70), lettering(SMALL, HPos::Left)),
+        (
+            "p50 / p90 / p99 ms",
+            (FIGURES, 100),
+            lettering(SMALL, HPos::Left),
+        ),
+        (
+            "pictures/s",
+            (FIGURES + RATES, 100),
+            lettering(SMALL, HPos::Right),
+        ),
+    ] {
+        canvas.draw(&Text::new(text, at, style))?;
     }
-    write(&canvas, "ms", [x(end), bottom + 42], SMALL, HPos::Center)?;
+    let scale = Scale::up_to(rows.iter().map(|row| row.ms.detect.p99).fold(0.0, f64::max));
+    scale.draw(&canvas, bottom)?;
     for ((row, label), index) in rows.iter().zip(labels).zip(0..) {
-        let Summary { p50, p90, p99, .. } = row.ms.detect;
-        let middle = HEAD + ROW * index + ROW / 2;
-        for (percentile, half, color) in [
-            (p99, P99_HALF, LIGHT),
-            (p90, P90_HALF, MIDDLE),
-            (p50, P50_HALF, DARK),
-        ] {
-            let bar = [(x(0.0), middle - half), (x(percentile), middle + half)];
-            canvas.draw(&Rectangle::new(bar, color.filled()))?;
-        }
-        write(
-            &canvas,
-            &label,
-            [MARGIN + NAMES - 12, middle],
-            SMALL,
-            HPos::Right,
-        )?;
-        let text = format!("{p50:.2} / {p90:.2} / {p99:.2}");
-        write(&canvas, &text, [figures, middle], SMALL, HPos::Left)?;
-        let rate = format!("{:.1}", row.images_per_second);
-        write(
-            &canvas,
-            &rate,
-            [figures + FIGURES - 16, middle],
-            SMALL,
-            HPos::Right,
-        )?;
+        draw_row(&canvas, &scale, row, (label, HEAD + ROW * index + ROW / 2))?;
     }
     canvas.present()?;
     drop(canvas);
     Ok(picture)
 }
 
-/// A line of text whose middle is at the height of `[x, y]`.
-fn write(canvas: &Canvas<'_>, text: &str, [x, y]: [i32; 2], size: i32, side: HPos) -> Result<()> {
+/// A row's name, its bars and its figures; `middle` is its height.
+fn draw_row(
+    canvas: &Canvas<'_>,
+    scale: &Scale,
+    row: &Row,
+    (label, middle): (String, i32),
+) -> Result<()> {
+    let Summary { p50, p90, p99, .. } = row.ms.detect;
+    for (percentile, half, color) in [
+        (p99, P99_HALF, LIGHT),
+        (p90, P90_HALF, MIDDLE),
+        (p50, P50_HALF, DARK),
+    ] {
+        let corners = [
+            (scale.x(0.0), middle - half),
+            (scale.x(percentile), middle + half),
+        ];
+        canvas.draw(&Rectangle::new(corners, color.filled()))?;
+    }
+    for (text, x, side) in [
+        (label, BARS - 12, HPos::Right),
+        (
+            format!("{p50:.2} / {p90:.2} / {p99:.2}"),
+            FIGURES,
+            HPos::Left,
+        ),
+        (
+            format!("{:.1}", row.images_per_second),
+            FIGURES + RATES,
+            HPos::Right,
+        ),
+    ] {
+        canvas.draw(&Text::new(text, (x, middle), lettering(SMALL, side)))?;
+    }
+    Ok(())
+}
+
+/// Letters of this height, beside or around the point that they are put at.
+fn lettering(size: i32, side: HPos) -> TextStyle<'static> {
     let style: TextStyle<'_> = (FONT_NAME, size).into_font().color(&BLACK);
-    let style = style.pos(Pos::new(side, VPos::Center));
-    Ok(canvas.draw(&Text::new(text, (x, y), style))?)
+    style.pos(Pos::new(side, VPos::Center))
+}
+
+/// From milliseconds to columns.
+struct Scale {
+    /// Milliseconds from tick to tick: 1, 2 or 5 times a power of ten.
+    step: f64,
+    ticks: u32,
+}
+
+impl Scale {
+    /// About [`TICKS`] ticks, the last at `end` milliseconds or after.
+    fn up_to(end: f64) -> Self {
+        let least = (end / TICKS).max(f64::MIN_POSITIVE);
+        let power = 10f64.powf(least.log10().floor());
+        let fits = |factor: &f64| factor * power >= least;
+        let step = [1.0, 2.0, 5.0].into_iter().find(fits).unwrap_or(10.0) * power;
+        let ticks = (end / step).ceil().max(1.0) as u32;
+        Self { step, ticks }
+    }
+
+    fn x(&self, ms: f64) -> i32 {
+        let end = self.step * f64::from(self.ticks);
+        BARS + (ms / end * f64::from(BARS_WIDTH)).round() as i32
+    }
+
+    /// Draws the ticks from the head down to `bottom`, and below what they mean.
+    fn draw(&self, canvas: &Canvas<'_>, bottom: i32) -> Result<()> {
+        for tick in 0..=self.ticks {
+            let ms = f64::from(tick) * self.step;
+            let x = self.x(ms);
+            canvas.draw(&PathElement::new([(x, HEAD - 8), (x, bottom)], GRID))?;
+            // Rounded, as 3 * 0.1 is not 0.3.
+            let text = format!("{} ms", (ms * 1e6).round() / 1e6);
+            canvas.draw(&Text::new(
+                text,
+                (x, bottom + 16),
+                lettering(SMALL, HPos::Center),
+            ))?;
+        }
+        Ok(())
+    }
 }
 
 /// What all rows have in common, and what tells each from the others.
@@ -177,29 +217,25 @@ fn choices(row: &Row) -> [String; 5] {
     ]
 }
 
-/// A step of 1, 2 or 5 times a power of ten, with which an axis up to `end` has about [`TICKS`] ticks.
-fn tick_step(end: f64) -> f64 {
-    let least = (end / TICKS).max(f64::MIN_POSITIVE);
-    let power = 10f64.powf(least.log10().floor());
-    let fits = |factor: &f64| factor * power >= least;
-    [1.0, 2.0, 5.0].into_iter().find(fits).unwrap_or(10.0) * power
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_numbers() {
-        for (end, step) in [
-            (6.0, 1.0),
-            (7.0, 2.0),
-            (20.0, 5.0),
-            (0.05, 0.01),
-            (40.0, 10.0),
+    fn ticks_are_round_numbers_and_reach_the_end() {
+        for (end, step, ticks) in [
+            (6.0, 1.0, 6),
+            (7.0, 2.0, 4),
+            (20.0, 5.0, 4),
+            (0.05, 0.01, 5),
         ] {
-            let found = tick_step(end);
-            assert!((found - step).abs() < 1e-9 * step, "{end}: {found}");
+            let scale = Scale::up_to(end);
+            assert!(
+                (scale.step - step).abs() < 1e-9 * step,
+                "{end}: {}",
+                scale.step
+            );
+            assert_eq!(scale.ticks, ticks, "{end}");
         }
     }
 }
