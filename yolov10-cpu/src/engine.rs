@@ -39,8 +39,9 @@ pub enum Precision {
     /// `f32`.
     #[default]
     F32,
-    /// Inputs and weights rounded to bf16, sums in `f32`: about half the time where the machine has such products
-    /// (AVX-512 with BF16), an error where it has not. Winograd's convolutions stay in `f32`.
+    /// Inputs and weights rounded to bf16, Winograd's after their transforms, and sums in `f32`: little more than half
+    /// the time where the machine has such products (AVX-512 with BF16). AVX2 and NEON have not, which is an
+    /// error; [`Isa::Portable`] imitates them, slowly.
     Bf16,
 }
 

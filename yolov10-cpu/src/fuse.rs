@@ -162,20 +162,21 @@ impl Graph {
             let planar = self.nodes[node.inputs[0]].op == Op::Input;
             let spec = &mut self.weights[weights];
             let Conv { kernel, stride, .. } = spec.conv;
+            let winograd = !options.exact
+                && (kernel, stride) == (3, 1)
+                && extra != Extra::Start
+                && spec.channels.len() >= WINOGRAD_CHANNELS;
             spec.form = if spec.conv.is_depthwise() {
                 Form::Depthwise
             } else if planar {
                 Form::Planar
-            } else if !options.exact
-                && (kernel, stride) == (3, 1)
-                && extra != Extra::Start
-                && spec.channels.len() >= WINOGRAD_CHANNELS
-            {
-                Form::Winograd
-            } else if options.precision == Precision::Bf16 {
-                Form::Pairs
             } else {
-                Form::Direct
+                match (winograd, options.precision) {
+                    (false, Precision::F32) => Form::Direct,
+                    (false, Precision::Bf16) => Form::Pairs,
+                    (true, Precision::F32) => Form::Winograd,
+                    (true, Precision::Bf16) => Form::WinogradPairs,
+                }
             };
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, POINTS, bf16_bits};
 use crate::layout::{LANES, PAIRS};
 use crate::weights::{Form, GROUP, POINT_PADDING, Packed, WeightSpec};
 
@@ -25,6 +25,7 @@ impl WeightSpec {
             Form::Planar | Form::Direct => self.pack_taps(weight, packed),
             Form::Pairs => self.pack_pairs(weight, packed),
             Form::Winograd => self.pack_winograd(weight, packed, kernels),
+            Form::WinogradPairs => self.pack_winograd_pairs(weight, packed, kernels),
         }
     }
 
@@ -60,10 +61,7 @@ impl WeightSpec {
                 for (index, row) in rows.iter().enumerate() {
                     let (channel, tap) = ((first + index) / area, (first + index) % area);
                     let pair = (channel / LANES * area + tap) * PAIRS + channel % LANES / 2;
-                    let half = channel % 2 * 16;
-                    for (packed, &value) in packed[pair * width..].iter_mut().zip(row) {
-                        *packed = f32::from_bits(packed.to_bits() | bf16_bits(value) << half);
-                    }
+                    merge(channel, row, &mut packed[pair * width..]);
                 }
             });
         });
@@ -77,6 +75,23 @@ impl WeightSpec {
                     let channel = first / KERNEL_3X3 + index;
                     let points = &mut packed[channel * width..];
                     kernels.transform_kernel(taps, points, point_rows * width);
+                }
+            });
+        });
+    }
+
+    fn pack_winograd_pairs(&self, weight: &[f32], packed: &mut [f32], kernels: &Kernels) {
+        let point_rows = self.depth() + POINT_PADDING;
+        let mut points = [[0.0; LANES]; POINTS];
+        self.for_each_block(packed, |packed, width, first_output| {
+            self.transpose(weight, first_output, self.elements(), |first, rows| {
+                for (index, taps) in rows.as_chunks::<KERNEL_3X3>().0.iter().enumerate() {
+                    let channel = first / KERNEL_3X3 + index;
+                    kernels.transform_kernel(taps, points.as_flattened_mut(), LANES);
+                    for (point, row) in points.iter().enumerate() {
+                        let pair = point * point_rows + channel / 2;
+                        merge(channel, row, &mut packed[pair * width..]);
+                    }
                 }
             });
         });
@@ -129,8 +144,10 @@ const KERNEL_3X3: usize = 9;
 /// often differ by a power of two and would push each other out of the cache.
 const CHUNK: usize = 8 * KERNEL_3X3;
 
-/// The nearest bf16, ties to even: the upper half of the float's bits.
-fn bf16_bits(value: f32) -> u32 {
-    let bits = value.to_bits();
-    bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16
+/// Rounds a row of an input channel into its half of a row of pairs: the even channels have the lower one.
+fn merge(channel: usize, row: &[f32; LANES], pairs: &mut [f32]) {
+    let half = channel % 2 * 16;
+    for (pair, &value) in pairs.iter_mut().zip(row) {
+        *pair = f32::from_bits(pair.to_bits() | bf16_bits(value) << half);
+    }
 }

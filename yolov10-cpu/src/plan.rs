@@ -116,16 +116,18 @@ impl Plan {
                         kernel: spec.conv.kernel,
                         stride: spec.conv.stride,
                     };
+                    let factors = match spec.form {
+                        Form::Pairs | Form::WinogradPairs => Factors::Bf16Pairs,
+                        _ => Factors::Floats,
+                    };
                     match spec.form {
                         Form::Direct | Form::Planar | Form::Pairs => {
-                            let factors = match spec.form {
-                                Form::Pairs => Factors::Bf16Pairs,
-                                _ => Factors::Floats,
-                            };
                             let accumulate = extra == Extra::Start;
                             Step::Direct(Direct::new(operands, factors, accumulate, threads))
                         }
-                        Form::Winograd => Step::Winograd(Winograd::new(operands, threads)),
+                        Form::Winograd | Form::WinogradPairs => {
+                            Step::Winograd(Winograd::new(operands, factors, threads))
+                        }
                         Form::Depthwise => Step::Depthwise(Depthwise::new(operands)),
                     }
                 }

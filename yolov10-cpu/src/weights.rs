@@ -40,6 +40,8 @@ pub(crate) enum Form {
     Planar,
     /// `[group][36 points][input + POINT_PADDING][32 outputs]`.
     Winograd,
+    /// As `Winograd`, with half as many rows of pairs of inputs in bf16.
+    WinogradPairs,
     /// `[block][row][column][16]`.
     Depthwise,
 }
@@ -73,7 +75,7 @@ impl WeightSpec {
     pub fn depth(&self) -> usize {
         match self.form {
             Form::Direct | Form::Winograd => self.channels.len().next_multiple_of(LANES),
-            Form::Pairs => self.channels.len().next_multiple_of(LANES) / 2,
+            Form::Pairs | Form::WinogradPairs => self.channels.len().next_multiple_of(LANES) / 2,
             Form::Planar => self.channels.len(),
             Form::Depthwise => 1,
         }
@@ -82,7 +84,7 @@ impl WeightSpec {
     /// Floats of one output channel.
     pub fn taps(&self) -> usize {
         match self.form {
-            Form::Winograd => POINTS * (self.depth() + POINT_PADDING),
+            Form::Winograd | Form::WinogradPairs => POINTS * (self.depth() + POINT_PADDING),
             _ => self.conv.kernel * self.conv.kernel * self.depth(),
         }
     }

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
 use twin::{Twin, assert_agrees, elements, run, weights};
-use yolov10_cpu::{Activation, Conv, Engine, Error, Isa, Options, Value};
+use yolov10_cpu::{Activation, Conv, Engine, Error, Isa, Options, Precision, Value};
 
 /// Errors grow with depth; activations stay around 1.
 const TOLERANCE: f64 = 2e-4;
@@ -71,7 +71,22 @@ fn network(channels: usize, size: [usize; 2], draws: &[Draw]) -> Vec<Twin> {
     values.split_off(values.len() - outputs)
 }
 
-/// The outputs that depend on the image: a network needs at least one.
+/// The fastest set of each precision: of bf16 it may be the imitation.
+fn every_precision() -> impl Iterator<Item = Options> {
+    [Precision::F32, Precision::Bf16]
+        .into_iter()
+        .filter_map(|precision| {
+            Isa::available()
+                .map(|isa| Options {
+                    isa: Some(isa),
+                    precision,
+                    ..Options::default()
+                })
+                .find(|options| Engine::new(&[Value::input(1)], options, weights).is_ok())
+        })
+}
+
+/// Options by number.
 fn options(isa: usize, threads: usize, exact: bool) -> Options {
     let isas: Vec<Isa> = Isa::available().collect();
     Options {
@@ -171,27 +186,32 @@ fn one_engine_serves_every_size_it_is_given() {
 
 #[test]
 fn threads_change_no_bit() {
-    let bits = |threads: usize| {
-        let mut engine = engine(&options(0, threads, false));
+    let bits = |options: &Options, threads: usize| {
+        let mut engine = engine(&Options {
+            threads: NonZeroUsize::new(threads),
+            ..options.clone()
+        });
         assert_eq!(engine.threads(), threads);
         let runs: Vec<Vec<f32>> = (0..3)
             .map(|_| run(&mut engine, [72, 104], elements))
             .collect();
         assert!(
             runs.iter().all(|again| again == &runs[0]),
-            "{threads} threads: runs differ"
+            "{options:?}, {threads} threads: runs differ"
         );
         runs[0]
             .iter()
             .map(|value| value.to_bits())
             .collect::<Vec<_>>()
     };
-    let one = bits(1);
-    for threads in [2, 3, 5] {
-        assert!(
-            bits(threads) == one,
-            "{threads} threads and 1 thread differ"
-        );
+    for options in every_precision() {
+        let one = bits(&options, 1);
+        for threads in [2, 3, 5] {
+            assert!(
+                bits(&options, threads) == one,
+                "{options:?}, {threads} threads and 1 thread differ"
+            );
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use yolov10_cpu::{Activation, Conv, Engine, Error, Isa, Options, Precision, Valu
 
 /// Sums of a few hundred products of numbers around 1, in f32.
 const DIRECT: f64 = 1e-5;
-/// Winograd's transforms add and subtract numbers of different size: a digit less.
-const WINOGRAD: f64 = 5e-5;
+/// Winograd's transforms add and subtract numbers of different size: half a digit less.
+const WINOGRAD: f64 = 3e-5;
 
 /// As if each set were the machine's only one, with and without Winograd.
 fn every_way() -> impl Iterator<Item = (Options, f64)> {
@@ -239,28 +239,42 @@ fn long_sums_are_split_into_passes() {
 
 /// Both factors are rounded to 8 bits: 2^-9 each of sums of products around 1, at the far end of their spread.
 const BF16: f64 = 3e-2;
+/// Winograd's transforms, rounded to 8 bits as well, make twice that of it.
+const BF16_WINOGRAD: f64 = 2.0 * BF16;
+
+/// Every set that multiplies in bf16: the imitation always does.
+fn every_bf16(exact: bool) -> impl Iterator<Item = Options> {
+    Isa::available().filter_map(move |isa| {
+        let options = Options {
+            precision: Precision::Bf16,
+            isa: Some(isa),
+            exact,
+            ..Options::default()
+        };
+        match Engine::new(&[Value::input(1)], &options, weights) {
+            Err(Error::Bf16 { .. }) => None,
+            other => other.map(|_| options).ok(),
+        }
+    })
+}
 
 #[test]
-fn bf16_products_are_as_near_as_their_rounding() {
-    let options = Options {
-        precision: Precision::Bf16,
-        exact: true,
-        ..Options::default()
-    };
-    if matches!(
-        Engine::new(&[Value::input(1)], &options, weights),
-        Err(Error::Bf16 { .. })
-    ) {
-        return; // Nothing to test on this machine.
-    }
+fn bf16_products_of_what_bf16_has_are_as_exact_as_those_of_floats() {
     for (channels_in, channels_out) in [(7, 8), (16, 16), (33, 48), (100, 70), (600, 40)] {
         for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1)] {
             let size = [5, 19];
-            let conv =
-                features(channels_in, size).conv(dense(channels_in, channels_out, kernel, stride));
-            assert_agrees(&[conv], size, &options, BF16);
+            // A maximum of one pixel: the image in blocks of channels, as it is.
+            let image = Twin::input(channels_in, size[0], size[1]).max_pool(1);
+            let conv = image.conv(dense(channels_in, channels_out, kernel, stride));
+            for options in every_bf16(true) {
+                assert_agrees(std::slice::from_ref(&conv), size, &options, DIRECT);
+            }
         }
     }
+}
+
+#[test]
+fn bf16_products_are_as_near_as_their_rounding() {
     let size = [8, 12];
     let high = features(40, size);
     let low = high.conv(Conv {
@@ -271,14 +285,32 @@ fn bf16_products_are_as_near_as_their_rounding() {
         key: 3,
         ..dense(64, 36, 1, 1)
     });
-    assert_agrees(&[joined], size, &options, 2.0 * BF16);
+    for options in every_bf16(true) {
+        assert_agrees(std::slice::from_ref(&joined), size, &options, 2.0 * BF16);
+    }
+}
+
+#[test]
+fn winograd_in_bf16_is_as_near_as_its_transforms() {
+    for (channels_in, channels_out) in [(16, 16), (33, 48), (100, 70), (300, 40)] {
+        for size in [[5, 19], [16, 40]] {
+            let image = Twin::input(channels_in, size[0], size[1]).max_pool(1);
+            let conv = image.conv(dense(channels_in, channels_out, 3, 1));
+            for options in every_bf16(false) {
+                assert_agrees(std::slice::from_ref(&conv), size, &options, BF16_WINOGRAD);
+            }
+        }
+    }
 }
 
 #[test]
 fn bf16_is_refused_where_it_is_not_to_be_had() {
+    let Some(isa) = Isa::available().find(|isa| matches!(isa, Isa::Avx2 | Isa::Neon)) else {
+        return; // Only sets that have it.
+    };
     let options = Options {
         precision: Precision::Bf16,
-        isa: Some(Isa::Portable),
+        isa: Some(isa),
         ..Options::default()
     };
     let error = Engine::new(&[Value::input(1)], &options, weights)
@@ -286,6 +318,6 @@ fn bf16_is_refused_where_it_is_not_to_be_had() {
         .unwrap();
     assert_eq!(
         error.to_string(),
-        "precision bf16: expected avx512 with bf16 products, found portable"
+        format!("precision bf16: expected avx512 with bf16 products, found {isa}")
     );
 }

@@ -1,66 +1,182 @@
-//! Products in bf16: two channels at a time, summed up in f32. Needs AVX-512 with its bf16 extension.
+//! Products in bf16: two channels at a time, summed up in f32. AVX-512 has them in an extension; plain Rust imitates
+//! them, so that the same steps are tested on every machine.
 //!
 //! A pixel of 16 channels is 8 pairs, each as wide as a float; a row of weights holds a pair of inputs for each
-//! output. So the microkernel of `tile.rs` fits as it is: only its product differs.
+//! output. So the microkernel of `tile.rs` and Winograd's transform fit as they are: only their factors differ.
 
-use std::arch::x86_64::*;
+use super::lanes::Lanes;
+use super::portable::Portable;
+use super::tile::{Factors, Tile, tile};
+use super::winograd::{self, InputTransform};
+use super::{TileKernel, Tiles};
 
-use super::avx512::Avx512;
-use super::tile::{Product, Tile, tile};
-use super::{PairKernels, Tiles};
+#[cfg(target_arch = "x86_64")]
+use {super::avx512::Avx512, std::arch::x86_64::*};
 
-/// The table, if the machine has the extension.
-pub(super) fn kernels() -> Option<&'static PairKernels> {
-    let available = std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bf16");
-    available.then_some(&TABLE)
+/// What a table of kernels has for products in bf16.
+pub(super) struct PairKernels {
+    /// For stride 1 and 2.
+    pub tiles: [Tiles; 2],
+    /// Rounds `pixels` pixels of 16 floats to pairs.
+    pub to_pairs: unsafe fn(input: *const f32, output: *mut f32, pixels: usize),
+    pub input_transform: InputTransform,
 }
 
-struct PairProduct;
+/// The nearest bf16, ties to even: the upper half of the float's bits.
+pub(crate) fn bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16
+}
 
-impl Product<Avx512> for PairProduct {
+/// Pairs of channels: the even one in the lower half.
+struct Pairs;
+
+impl Factors<Portable> for Pairs {
     #[inline(always)]
-    fn add_to(sum: Avx512, value: Avx512, weights: Avx512) -> Avx512 {
-        // SAFETY: the bits of the operands are pairs, and `kernels` saw the extension before this table went out.
+    fn add_product(sum: Portable, value: Portable, weights: Portable) -> Portable {
+        let even = |pairs: Portable| pairs.map(|pair| f32::from_bits(pair.to_bits() << 16));
+        let odd = |pairs: Portable| pairs.map(|pair| f32::from_bits(pair.to_bits() >> 16 << 16));
+        let sum = odd(value).mul_add(odd(weights), sum);
+        even(value).mul_add(even(weights), sum)
+    }
+
+    #[inline(always)]
+    unsafe fn store(channels: Portable, target: *mut f32) {
+        for (index, pair) in channels.to_array().chunks_exact(2).enumerate() {
+            let pair = f32::from_bits(bits(pair[0]) | bits(pair[1]) << 16);
+            // SAFETY: the caller's promise: room for 8 pairs.
+            unsafe { *target.add(index) = pair }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Factors<Avx512> for Pairs {
+    #[inline(always)]
+    fn add_product(sum: Avx512, value: Avx512, weights: Avx512) -> Avx512 {
+        // SAFETY: the bits of the operands are pairs, and `avx512` saw the extension before its table went out.
         unsafe {
             let [value, weights] =
                 [value.0, weights.0].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
             Avx512(_mm512_dpbf16_ps(sum.0, value, weights))
         }
     }
-}
 
-#[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn pair_tile<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(arguments: &Tile) {
-    // SAFETY: the caller's promise.
-    unsafe { tile::<Avx512, PairProduct, PIXELS, BLOCKS, STEP>(arguments) }
-}
-
-#[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn to_pairs(input: *const f32, output: *mut f32, pixels: usize) {
-    for pixel in 0..pixels {
-        // SAFETY: the caller's promise: so many pixels at both.
+    #[inline(always)]
+    unsafe fn store(channels: Avx512, target: *mut f32) {
+        // SAFETY: the caller's promise: room for 8 pairs; as above.
         unsafe {
-            let pairs = _mm512_cvtneps_pbh(_mm512_loadu_ps(input.add(pixel * 16)));
-            let pairs = std::mem::transmute::<__m256bh, __m256i>(pairs);
-            _mm256_storeu_si256(output.add(pixel * 8).cast(), pairs);
+            let pairs = _mm512_cvtneps_pbh(channels.0);
+            _mm256_storeu_si256(
+                target.cast(),
+                std::mem::transmute::<__m256bh, __m256i>(pairs),
+            );
         }
     }
 }
 
-macro_rules! pair_tiles {
-    ($step:literal, [$($single:literal)*], [$($double:literal)*]) => {
-        Tiles {
-            single: &[$(pair_tile::<$single, 1, $step>),*],
-            double: &[$(pair_tile::<$double, 2, $step>),*],
+// A macro for the reason of that in `mod.rs`.
+macro_rules! pair_kernels {
+    ($table:ident, $module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*] $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn pair_tile<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(arguments: &Tile) {
+                // SAFETY: the caller's promise; the table is used only where the set was detected.
+                unsafe { tile::<$lanes, Pairs, PIXELS, BLOCKS, STEP>(arguments) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn to_pairs(input: *const f32, output: *mut f32, pixels: usize) {
+                for pixel in 0..pixels {
+                    // SAFETY: as above.
+                    unsafe { Pairs::store(<$lanes>::load(input.add(pixel * 16)), output.add(pixel * 8)) }
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn input_transform(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
+                // SAFETY: as above.
+                unsafe { winograd::transform_input::<$lanes, Pairs>(patch, row, points, stride) }
+            }
+
+            const fn tiles<const STEP: usize>() -> Tiles {
+                const fn single<const STEP: usize>() -> &'static [TileKernel] {
+                    &[$(pair_tile::<$single, 1, STEP>),*]
+                }
+                const fn double<const STEP: usize>() -> &'static [TileKernel] {
+                    &[$(pair_tile::<$double, 2, STEP>),*]
+                }
+                Tiles { single: single::<STEP>(), double: double::<STEP>() }
+            }
+
+            pub(super) static TABLE: PairKernels =
+                PairKernels { tiles: [tiles::<8>(), tiles::<16>()], to_pairs, input_transform };
         }
+        use $module::TABLE as $table;
     };
 }
 
-static TABLE: PairKernels = PairKernels {
-    tiles: [
-        pair_tiles!(8, [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
-        pair_tiles!(16, [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
-    ],
-    to_pairs,
-};
+#[cfg(target_arch = "x86_64")]
+pair_kernels!(AVX512, avx512_table, Avx512,
+    single: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], double: [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
+    "avx512f,avx512bf16");
+pair_kernels!(PORTABLE, portable_table, Portable, single: [1 2], double: []);
+
+/// The table for AVX-512, if the machine has the extension.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn avx512() -> Option<&'static PairKernels> {
+    let available = std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bf16");
+    available.then_some(&AVX512)
+}
+
+/// The imitation.
+pub(super) fn portable() -> Option<&'static PairKernels> {
+    Some(&PORTABLE)
+}
+
+/// The sets without such products.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) fn none() -> Option<&'static PairKernels> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_goes_to_the_nearest_and_to_even_from_the_middle() {
+        for (value, expected) in [
+            (1.0, 0x3F80),
+            (-2.0, 0xC000),
+            (1.0 + 1.0 / 256.0, 0x3F80),
+            (1.0 + 3.0 / 256.0, 0x3F82),
+            (1.0 + 1.01 / 256.0, 0x3F81),
+            (3.0e38, 0x7F62),
+            (f32::MAX, 0x7F80),
+        ] {
+            assert_eq!(bits(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_imitation_rounds_as_the_extension() {
+        let Some(kernels) = avx512() else {
+            return; // Nothing to test on this machine.
+        };
+        let input: Vec<f32> = (0..16 * 50)
+            .map(|index| (index as f32 * 0.37).sin() * 1e3)
+            .collect();
+        let pairs = |table: &PairKernels| {
+            let mut pairs = vec![0.0f32; input.len() / 2];
+            // SAFETY: 50 pixels at both; the machine has the set.
+            unsafe { (table.to_pairs)(input.as_ptr(), pairs.as_mut_ptr(), 50) };
+            pairs.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        assert_eq!(pairs(kernels), pairs(&PORTABLE));
+    }
+}

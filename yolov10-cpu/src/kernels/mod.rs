@@ -7,6 +7,7 @@
     reason = "reads and writes through pointers, calls intrinsics"
 )]
 
+mod bf16;
 pub(crate) mod denormals;
 mod depthwise;
 mod lanes;
@@ -19,14 +20,14 @@ mod winograd;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
-mod bf16;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
+use bf16::PairKernels;
+pub(crate) use bf16::bits as bf16_bits;
 pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
-use tile::FloatProduct;
+use tile::Floats;
 pub(crate) use tile::{Finish, Start, Tile, TileKernel};
 use winograd::KernelTransform;
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PATCH, POINTS};
@@ -40,11 +41,13 @@ pub(crate) struct Kernels {
     tiles: [Tiles; 4],
     depthwise: [DepthwiseForms; 8],
     kernel_transform: KernelTransform,
-    pub input_transform: InputTransform,
+    input_transform: InputTransform,
     pub output_transform: OutputTransform,
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
+    /// For products in bf16, if the machine has them.
+    pairs: fn() -> Option<&'static PairKernels>,
 }
 
 /// Microkernels for 1, 2, 3.. pixels.
@@ -66,29 +69,6 @@ impl Tiles {
     }
 }
 
-/// What a machine with products in bf16 has besides.
-struct PairKernels {
-    /// For stride 1 and 2.
-    tiles: [Tiles; 2],
-    /// Rounds `pixels` pixels of 16 floats to pairs.
-    to_pairs: unsafe fn(input: *const f32, output: *mut f32, pixels: usize),
-}
-
-/// Their table, if the machine has them.
-#[cfg(target_arch = "x86_64")]
-fn pair_kernels() -> Option<&'static PairKernels> {
-    bf16::kernels()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn pair_kernels() -> Option<&'static PairKernels> {
-    None
-}
-
-fn pairs() -> &'static PairKernels {
-    pair_kernels().expect("a plan has pairs only where the machine multiplies them")
-}
-
 /// A depthwise kernel for [`RUN`] pixels and for one.
 #[derive(Clone, Copy)]
 pub(crate) struct DepthwiseForms {
@@ -102,10 +82,7 @@ pub(crate) const DEPTHWISE_KERNELS: [usize; 4] = [1, 3, 5, 7];
 impl Kernels {
     /// The table of a set, if the machine has it and, for bf16, its products.
     pub fn of(isa: Isa, precision: Precision) -> Result<&'static Kernels, Error> {
-        if precision == Precision::Bf16 && (isa != Isa::Avx512 || pair_kernels().is_none()) {
-            return Err(Error::Bf16 { isa });
-        }
-        Ok(match isa.checked()? {
+        let kernels = match isa.checked()? {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &AVX512,
             #[cfg(target_arch = "x86_64")]
@@ -113,7 +90,15 @@ impl Kernels {
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => &NEON,
             _ => &PORTABLE,
-        })
+        };
+        if precision == Precision::Bf16 && (kernels.pairs)().is_none() {
+            return Err(Error::Bf16 { isa });
+        }
+        Ok(kernels)
+    }
+
+    fn pairs(&self) -> &'static PairKernels {
+        (self.pairs)().expect("a plan has pairs only where the machine multiplies them")
     }
 
     /// Writes the 3x3 kernels of 16 output channels at the 36 points of Winograd's transform, `stride` floats apart.
@@ -130,9 +115,17 @@ impl Kernels {
     /// 16 (blocks of channels) or 8 (such blocks in pairs of bf16).
     pub fn tiles(&self, block: usize, stride: usize) -> &Tiles {
         if block == PAIRS {
-            return &pairs().tiles[stride - 1];
+            return &self.pairs().tiles[stride - 1];
         }
         &self.tiles[usize::from(block > 1) * 2 + stride - 1]
+    }
+
+    /// Winograd's transform of an input into blocks of 16 floats or of 8 pairs of bf16.
+    pub fn input_transform(&self, block: usize) -> InputTransform {
+        if block == PAIRS {
+            return self.pairs().input_transform;
+        }
+        self.input_transform
     }
 
     /// Rounds `pixels` pixels of 16 channels to pairs of bf16.
@@ -141,7 +134,7 @@ impl Kernels {
     /// 16 readable floats a pixel at `input`, 8 writable ones at `output`.
     pub unsafe fn to_pairs(&self, input: *const f32, output: *mut f32, pixels: usize) {
         // SAFETY: the caller's promise; the table is given out only where the machine has the set.
-        unsafe { (pairs().to_pairs)(input, output, pixels) }
+        unsafe { (self.pairs().to_pairs)(input, output, pixels) }
     }
 
     /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2.
@@ -153,14 +146,14 @@ impl Kernels {
 // A macro, because `target_feature` names its features in a literal: each generic kernel gets one wrapper
 // per set, and everything below is inlined into the wrapper and compiled for that set.
 macro_rules! kernels {
-    ($table:ident, $module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*] $(, $feature:literal)?) => {
+    ($table:ident, $module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*], pairs: $pairs:path $(, $feature:literal)?) => {
         mod $module {
             use super::*;
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn tile<const PIXELS: usize, const BLOCKS: usize, const STEP: usize>(arguments: &Tile) {
                 // SAFETY: the caller's promise; the table is used only where the set was detected.
-                unsafe { super::tile::tile::<$lanes, FloatProduct, PIXELS, BLOCKS, STEP>(arguments) }
+                unsafe { super::tile::tile::<$lanes, Floats, PIXELS, BLOCKS, STEP>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -178,7 +171,7 @@ macro_rules! kernels {
             $(#[target_feature(enable = $feature)])?
             unsafe fn input_transform(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes>(patch, row, points, stride) }
+                unsafe { winograd::transform_input::<$lanes, Floats>(patch, row, points, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -234,6 +227,7 @@ macro_rules! kernels {
                 sum,
                 window_max,
                 softmax,
+                pairs: $pairs,
             };
         }
         use $module::TABLE as $table;
@@ -244,9 +238,9 @@ macro_rules! kernels {
 #[cfg(target_arch = "x86_64")]
 kernels!(AVX512, avx512_table, avx512::Avx512,
     single: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], double: [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
-    "avx512f");
+    pairs: bf16::avx512, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX2, avx2_table, avx2::Avx2, single: [1 2 3 4 5 6], double: [], "avx2,fma");
+kernels!(AVX2, avx2_table, avx2::Avx2, single: [1 2 3 4 5 6], double: [], pairs: bf16::none, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(NEON, neon_table, neon::Neon, single: [1 2 3 4 5 6], double: [], "neon");
-kernels!(PORTABLE, portable_table, portable::Portable, single: [1 2], double: []);
+kernels!(NEON, neon_table, neon::Neon, single: [1 2 3 4 5 6], double: [], pairs: bf16::none, "neon");
+kernels!(PORTABLE, portable_table, portable::Portable, single: [1 2], double: [], pairs: bf16::portable);

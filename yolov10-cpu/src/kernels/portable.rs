@@ -12,6 +12,11 @@ const EXPONENT_BIAS: u32 = 127 << 23;
 
 impl Portable {
     #[inline(always)]
+    pub(super) fn map(self, operation: impl Fn(f32) -> f32) -> Self {
+        Portable(self.0.map(operation))
+    }
+
+    #[inline(always)]
     fn zip(self, other: Self, operation: impl Fn(f32, f32) -> f32) -> Self {
         Portable(std::array::from_fn(|lane| {
             operation(self.0[lane], other.0[lane])
@@ -79,7 +84,7 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn round(self) -> Self {
-        Portable(self.0.map(|value| (value + ROUNDER) - ROUNDER))
+        self.map(|value| (value + ROUNDER) - ROUNDER)
     }
 
     #[inline(always)]
@@ -93,6 +98,6 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn reciprocal(self) -> Self {
-        Portable(self.0.map(|value| 1.0 / value))
+        self.map(|value| 1.0 / value)
     }
 }

@@ -68,18 +68,30 @@ impl Finish {
     }
 }
 
-/// One step of the sums: of floats, or of pairs of bf16 in their place.
-pub(super) trait Product<V> {
+/// What products are of: floats, or pairs of bf16 in their place.
+pub(super) trait Factors<V> {
     /// `sum + value * weights`.
-    fn add_to(sum: V, value: V, weights: V) -> V;
+    fn add_product(sum: V, value: V, weights: V) -> V;
+
+    /// Writes 16 channels as they will be multiplied.
+    ///
+    /// # Safety
+    /// `target` has room for them.
+    unsafe fn store(channels: V, target: *mut f32);
 }
 
-pub(super) struct FloatProduct;
+pub(super) struct Floats;
 
-impl<V: Lanes> Product<V> for FloatProduct {
+impl<V: Lanes> Factors<V> for Floats {
     #[inline(always)]
-    fn add_to(sum: V, value: V, weights: V) -> V {
+    fn add_product(sum: V, value: V, weights: V) -> V {
         value.mul_add(weights, sum)
+    }
+
+    #[inline(always)]
+    unsafe fn store(channels: V, target: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { channels.store(target) }
     }
 }
 
@@ -96,7 +108,7 @@ macro_rules! define_tile {
         #[inline(always)]
         pub(super) unsafe fn tile<
             V: Lanes,
-            P: Product<V>,
+            F: Factors<V>,
             const PIXELS: usize,
             const BLOCKS: usize,
             const STEP: usize,
@@ -128,8 +140,8 @@ macro_rules! define_tile {
                         let high = if BLOCKS == 2 { V::load(weights.add(16)) } else { low };
                         $(if PIXELS > $pixel {
                             let value = V::splat(*input.add($pixel * STEP));
-                            $low = P::add_to($low, value, low);
-                            if BLOCKS == 2 { $high = P::add_to($high, value, high); }
+                            $low = F::add_product($low, value, low);
+                            if BLOCKS == 2 { $high = F::add_product($high, value, high); }
                         })*
                         input = input.add(1);
                         weights = weights.add(tile.weight_stride);

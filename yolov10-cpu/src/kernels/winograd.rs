@@ -1,10 +1,15 @@
 //! Winograd's transforms for F(4x4, 3x3): Lavin and Gray, arXiv:1509.09308.
 //!
 //! A 6x6 patch becomes 36 numbers per channel; 36 independent products over channels replace the convolution's
-//! 9 x 16; the inverse turns 36 sums into 4x4 outputs. Points 0, 1, -1, 2, -2 and infinity.
+//! 9 x 16; the inverse turns 36 sums into 4x4 outputs.
+//!
+//! Points 0, ±1/√2, ±√2 and infinity. Whole numbers, ±1 and ±2, would lose a bit more of the precision, and bf16
+//! has none to give away (compare Barabasz et al., arXiv:1803.10986, on the choice).
+
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use super::lanes::Lanes;
-use super::tile::Finish;
+use super::tile::{Factors, Finish};
 
 /// Outputs of a tile, per side.
 pub(crate) const OUTPUT: usize = 4;
@@ -12,7 +17,8 @@ pub(crate) const OUTPUT: usize = 4;
 pub(crate) const PATCH: usize = 6;
 pub(crate) const POINTS: usize = PATCH * PATCH;
 
-/// Reads a patch of one block (rows `row_stride` floats apart), writes its 36 points `point_stride` floats apart.
+/// Reads a patch of one block (rows `row_stride` floats apart), writes its 36 points `point_stride` floats apart,
+/// as floats or as pairs of bf16.
 pub(crate) type InputTransform =
     unsafe fn(patch: *const f32, row_stride: usize, points: *mut f32, point_stride: usize);
 
@@ -34,18 +40,18 @@ pub(crate) type OutputTransform = unsafe fn(&Inverse);
 #[inline(always)]
 fn input_points<V: Lanes>(d: [V; PATCH]) -> [V; PATCH] {
     // SAFETY: `d` proves the set.
-    let [two, four, five] = unsafe { [V::splat(2.0), V::splat(4.0), V::splat(5.0)] };
-    let even = four.neg_mul_add(d[2], d[4]);
-    let odd = four.neg_mul_add(d[1], d[3]);
-    let even_half = d[4].sub(d[2]);
-    let odd_half = d[3].sub(d[1]);
+    let constant = |value| unsafe { V::splat(value) };
+    let (half, two, sum) = (constant(0.5), constant(2.0), constant(2.5));
+    let (root_half, root_two) = (constant(FRAC_1_SQRT_2), constant(SQRT_2));
+    let (even_low, odd_low) = (two.neg_mul_add(d[2], d[4]), two.neg_mul_add(d[1], d[3]));
+    let (even_high, odd_high) = (half.neg_mul_add(d[2], d[4]), half.neg_mul_add(d[1], d[3]));
     [
-        four.mul_add(d[0], five.neg_mul_add(d[2], d[4])),
-        even.add(odd),
-        even.sub(odd),
-        two.mul_add(odd_half, even_half),
-        two.neg_mul_add(odd_half, even_half),
-        four.mul_add(d[1], five.neg_mul_add(d[3], d[5])),
+        sum.neg_mul_add(d[2], d[0].add(d[4])),
+        root_half.mul_add(odd_low, even_low),
+        root_half.neg_mul_add(odd_low, even_low),
+        root_two.mul_add(odd_high, even_high),
+        root_two.neg_mul_add(odd_high, even_high),
+        sum.neg_mul_add(d[3], d[1].add(d[5])),
     ]
 }
 
@@ -53,14 +59,18 @@ fn input_points<V: Lanes>(d: [V; PATCH]) -> [V; PATCH] {
 #[inline(always)]
 fn outputs<V: Lanes>(m: [V; PATCH]) -> [V; OUTPUT] {
     // SAFETY: `m` proves the set.
-    let [two, four, eight] = unsafe { [V::splat(2.0), V::splat(4.0), V::splat(8.0)] };
-    let (sum1, difference1) = (m[1].add(m[2]), m[1].sub(m[2]));
-    let (sum2, difference2) = (m[3].add(m[4]), m[3].sub(m[4]));
+    let constant = |value| unsafe { V::splat(value) };
+    let (half, two) = (constant(0.5), constant(2.0));
+    let (root_half, root_two) = (constant(FRAC_1_SQRT_2), constant(SQRT_2));
+    let (sum_low, sum_high) = (m[1].add(m[2]), m[3].add(m[4]));
+    // The differences times their points.
+    let low = root_half.mul(m[1].sub(m[2]));
+    let high = root_two.mul(m[3].sub(m[4]));
     [
-        m[0].add(sum1.add(sum2)),
-        two.mul_add(difference2, difference1),
-        four.mul_add(sum2, sum1),
-        eight.mul_add(difference2, difference1).add(m[5]),
+        m[0].add(sum_low.add(sum_high)),
+        low.add(high),
+        two.mul_add(sum_high, half.mul(sum_low)),
+        two.mul_add(high, half.mul_add(low, m[5])),
     ]
 }
 
@@ -86,7 +96,7 @@ unsafe fn load<V: Lanes>(first: *const f32, stride: usize) -> [V; PATCH] {
 /// # Safety
 /// As [`InputTransform`]: a whole patch is readable, 36 points are writable; the machine has `V`'s set.
 #[inline(always)]
-pub(super) unsafe fn transform_input<V: Lanes>(
+pub(super) unsafe fn transform_input<V: Lanes, F: Factors<V>>(
     patch: *const f32,
     row_stride: usize,
     points: *mut f32,
@@ -105,7 +115,7 @@ pub(super) unsafe fn transform_input<V: Lanes>(
         for row in 0..PATCH {
             let transformed = input_points([a[row], b[row], c[row], d[row], e[row], f[row]]);
             for (column, value) in transformed.into_iter().enumerate() {
-                value.store(points.add((row * PATCH + column) * point_stride));
+                F::store(value, points.add((row * PATCH + column) * point_stride));
             }
         }
     }
@@ -152,23 +162,17 @@ pub(crate) type KernelTransform =
 #[inline(always)]
 fn kernel_points<V: Lanes>([first, middle, last]: [V; 3]) -> [V; PATCH] {
     // SAFETY: `first` proves the set.
-    let [quarter, sixth, twelfth, twentyfourth, zero] = unsafe {
-        [
-            V::splat(0.25),
-            V::splat(1.0 / 6.0),
-            V::splat(1.0 / 12.0),
-            V::splat(1.0 / 24.0),
-            V::splat(0.0),
-        ]
-    };
-    let outer = first.add(last);
-    let weighted = sixth.mul_add(last, twentyfourth.mul(first));
+    let constant = |value| unsafe { V::splat(value) };
+    let (half, two) = (constant(0.5), constant(2.0));
+    let (root_half, root_two) = (constant(FRAC_1_SQRT_2), constant(SQRT_2));
+    let (scale_low, scale_high) = (constant(-2.0 / 3.0), constant(1.0 / 6.0));
+    let (low, high) = (half.mul_add(last, first), two.mul_add(last, first));
     [
-        quarter.mul(first),
-        sixth.neg_mul_add(outer.add(middle), zero),
-        sixth.neg_mul_add(outer.sub(middle), zero),
-        twelfth.mul_add(middle, weighted),
-        twelfth.neg_mul_add(middle, weighted),
+        first,
+        scale_low.mul(root_half.mul_add(middle, low)),
+        scale_low.mul(root_half.neg_mul_add(middle, low)),
+        scale_high.mul(root_two.mul_add(middle, high)),
+        scale_high.mul(root_two.neg_mul_add(middle, high)),
         last,
     ]
 }

@@ -43,6 +43,16 @@ pub(crate) enum Factors {
     Bf16Pairs,
 }
 
+impl Factors {
+    /// Floats in whose place a pixel's 16 channels lie.
+    pub fn block(self) -> usize {
+        match self {
+            Factors::Floats => LANES,
+            Factors::Bf16Pairs => PAIRS,
+        }
+    }
+}
+
 impl Direct {
     pub fn new(operands: Operands, factors: Factors, accumulate: bool, threads: Threads) -> Direct {
         let Operands {

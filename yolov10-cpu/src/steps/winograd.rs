@@ -1,7 +1,7 @@
 //! 3x3 convolution by Winograd's F(4x4, 3x3): a task takes some tiles through both transforms without leaving
 //! the second-level cache.
 
-use super::direct::Operands;
+use super::direct::{Factors, Operands};
 use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Inverse, OUTPUT, PATCH, POINTS, Start, Tile};
 use crate::layout::{LANES, View, split};
@@ -21,6 +21,8 @@ pub(crate) struct Winograd {
     output: View,
     epilogue: Epilogue,
     packed: Packed,
+    /// Floats of a transformed pixel.
+    block: usize,
     /// Blocks of a task's transformed input.
     taps: Vec<usize>,
     /// Tiles of a task, at most.
@@ -30,7 +32,7 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    pub fn new(operands: Operands, threads: Threads) -> Winograd {
+    pub fn new(operands: Operands, factors: Factors, threads: Threads) -> Winograd {
         let Operands {
             input,
             output,
@@ -38,21 +40,23 @@ impl Winograd {
             packed,
             ..
         } = operands;
+        let block = factors.block();
         let total = output.height.div_ceil(OUTPUT) * output.width.div_ceil(OUTPUT);
         let most =
-            (POINTS_FLOATS / (POINTS * input.blocks() * LANES)).clamp(*TILES.start(), *TILES.end());
+            (POINTS_FLOATS / (POINTS * input.blocks() * block)).clamp(*TILES.start(), *TILES.end());
         // More tasks by fewer tiles, down to one full kernel; then by groups, which transform anew.
         let fewest = threads.min_tasks().min(total / FULL_TILE);
         let tile_parts = threads.even(total.div_ceil(most).max(fewest), total);
         let tiles = total.div_ceil(tile_parts);
         let groups = output.blocks().div_ceil(2);
         let group_parts = (threads.min_tasks() / tile_parts).clamp(1, groups);
-        let taps = (0..input.blocks()).map(|block| block * tiles * LANES);
+        let taps = (0..input.blocks()).map(|index| index * tiles * block);
         Winograd {
             input,
             output,
             epilogue,
             packed,
+            block,
             taps: taps.collect(),
             tiles,
             tile_parts,
@@ -66,7 +70,12 @@ impl Winograd {
 
     /// Points of the input, sums of a group, and a patch for tiles at the edge.
     pub fn scratch(&self) -> usize {
-        POINTS * (self.input.blocks() + 2) * self.tiles * LANES + POINTS * LANES
+        POINTS * (self.point_stride() + 2 * self.tiles * LANES + LANES)
+    }
+
+    /// Floats from one point of a task's transformed input to the next.
+    fn point_stride(&self) -> usize {
+        self.input.blocks() * self.tiles * self.block
     }
 
     /// # Safety
@@ -82,7 +91,7 @@ impl Winograd {
         );
         let corner = |tile: usize| [tile / tiles_across * OUTPUT, tile % tiles_across * OUTPUT];
 
-        let point_stride = self.input.blocks() * self.tiles * LANES;
+        let point_stride = self.point_stride();
         let sums = memory.scratch.wrapping_add(POINTS * point_stride);
         let sum_stride = 2 * self.tiles * LANES;
         let edge = sums.wrapping_add(POINTS * sum_stride);
@@ -90,7 +99,9 @@ impl Winograd {
         unsafe {
             for block in 0..self.input.blocks() {
                 for (index, tile) in tiles.clone().enumerate() {
-                    let points = memory.scratch.add((block * self.tiles + index) * LANES);
+                    let points = memory
+                        .scratch
+                        .add((block * self.tiles + index) * self.block);
                     self.transform_input(block, corner(tile), points, point_stride, edge, memory);
                 }
             }
@@ -119,7 +130,7 @@ impl Winograd {
         memory: &Memory,
     ) {
         let view = &self.input;
-        let transform = memory.kernels.input_transform;
+        let transform = memory.kernels.input_transform(self.block);
         // SAFETY: a whole patch lies within the border; of one at the edge only what does is copied.
         unsafe {
             let patch = memory
@@ -151,11 +162,11 @@ impl Winograd {
         sums: *mut f32,
         memory: &Memory,
     ) {
-        let kernels = memory.kernels.tiles(LANES, 1);
+        let kernels = memory.kernels.tiles(self.block, 1);
         let at_once = if kernels.double.is_empty() { 1 } else { blocks };
         let kernels = kernels.of(at_once);
         let parts = tiles.div_ceil(kernels.len());
-        let depth = self.input.blocks() * LANES;
+        let depth = self.input.blocks() * self.block;
         for point in 0..POINTS {
             let panel = self.packed.weights
                 + group * self.packed.group_stride
@@ -166,10 +177,10 @@ impl Winograd {
                     let product = Tile {
                         input: memory
                             .scratch
-                            .wrapping_add((point * depth * self.tiles) + columns.start * LANES),
+                            .wrapping_add(point * self.point_stride() + columns.start * self.block),
                         taps: self.taps.as_ptr(),
                         tap_count: self.taps.len(),
-                        depth: LANES,
+                        depth: self.block,
                         weights: memory.weights.wrapping_add(panel + block * LANES),
                         weight_stride: blocks * LANES,
                         start: Start::Bias(ZEROS.as_ptr()),

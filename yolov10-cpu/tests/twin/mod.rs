@@ -20,14 +20,20 @@ pub struct Map {
     pub data: Vec<f64>,
 }
 
-/// Noise in -1..1 that depends on nothing but its arguments (the finaliser of SplitMix64).
+/// Noise in -1..1 that depends on nothing but its arguments (the finaliser of SplitMix64). bf16 has each of
+/// its values: on images and weights alone both precisions agree.
 pub fn noise(seed: u64, index: usize) -> f32 {
     let mut bits = seed
         .wrapping_mul(0x9E37_79B9_7F4A_7C15)
         .wrapping_add(index as u64);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((bits ^ (bits >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    bf16(((bits ^ (bits >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0)
+}
+
+/// The same number with the eight bits of precision that bf16 has.
+fn bf16(value: f32) -> f32 {
+    f32::from_bits(value.to_bits() >> 16 << 16)
 }
 
 /// Weights and biases of a key, scaled so that activations keep their size.
@@ -36,7 +42,7 @@ pub fn weights(key: u64, weight: &mut [f32], bias: &mut [f32]) -> Result<(), Err
     weight
         .iter_mut()
         .enumerate()
-        .for_each(|(index, value)| *value = scale * noise(key, index));
+        .for_each(|(index, value)| *value = bf16(scale * noise(key, index)));
     bias.iter_mut()
         .enumerate()
         .for_each(|(index, value)| *value = 0.5 * noise(!key, index));
