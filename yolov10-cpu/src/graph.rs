@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::lower::lower;
 use crate::value::{Activation, Value};
 use crate::weights::WeightSpec;
-use crate::{Error, Options};
+use crate::{Error, Options, Precision};
 
 /// Which node: an index into [`Graph::nodes`], smaller than those of the nodes that read it.
 pub(crate) type Id = usize;
@@ -17,6 +17,8 @@ pub(crate) struct Graph {
     pub outputs: Vec<Id>,
     /// The weights that the nodes name, in evaluation order.
     pub weights: Vec<WeightSpec>,
+    /// What its products and activations are rounded to.
+    pub precision: Precision,
 }
 
 #[derive(Clone, Debug)]
@@ -65,7 +67,7 @@ pub(crate) enum Extra {
 impl Graph {
     /// Reads the description and rewrites it.
     pub fn new(outputs: &[Value], options: &Options) -> Result<Graph, Error> {
-        let mut graph = lower(outputs)?;
+        let mut graph = lower(outputs, options.precision)?;
         graph.block_input();
         graph.sort();
         graph.fuse_residuals();

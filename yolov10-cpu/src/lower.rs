@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use crate::Error;
 use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::kernels::DEPTHWISE_KERNELS;
 use crate::value::{Conv, Operation, Value};
 use crate::weights::WeightSpec;
+use crate::{Error, Precision};
 
 /// Values to nodes, one to one but for slices and concatenations, in an order that evaluates.
-pub(crate) fn lower(outputs: &[Value]) -> Result<Graph, Error> {
+pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Error> {
     let mut graph = Graph {
         nodes: Vec::new(),
         outputs: Vec::new(),
         weights: Vec::new(),
+        precision,
     };
     let mut ids: HashMap<*const (), Id> = HashMap::new();
     let mut stack: Vec<(&Value, bool)> = outputs.iter().rev().map(|value| (value, false)).collect();

@@ -1,7 +1,7 @@
 //! A plan: the steps of a graph for one size of image, with every address settled.
 
-use crate::Error;
 use crate::graph::{Extra, Graph, Id, Node, Op};
+use crate::kernels::Silu;
 use crate::layout::View;
 use crate::place::{Placement, place};
 use crate::steps::{
@@ -10,6 +10,7 @@ use crate::steps::{
 };
 use crate::value::Activation;
 use crate::weights::{Form, Packed};
+use crate::{Error, Precision};
 
 pub(crate) struct Plan {
     /// Height and width of the image.
@@ -109,7 +110,11 @@ impl Plan {
                         input: input(0),
                         output,
                         epilogue: Epilogue {
-                            silu: activation == Activation::Silu,
+                            silu: match (activation, graph.precision) {
+                                (Activation::Identity, _) => Silu::None,
+                                (Activation::Silu, Precision::F32) => Silu::Fine,
+                                (Activation::Silu, Precision::Bf16) => Silu::Coarse,
+                            },
                             residual,
                         },
                         packed: packed[weights],

@@ -265,7 +265,10 @@ fn bf16_products_of_what_bf16_has_are_as_exact_as_those_of_floats() {
             let size = [5, 19];
             // A maximum of one pixel: the image in blocks of channels, as it is.
             let image = Twin::input(channels_in, size[0], size[1]).max_pool(1);
-            let conv = image.conv(dense(channels_in, channels_out, kernel, stride));
+            let conv = image.conv(Conv {
+                activation: Activation::Identity,
+                ..dense(channels_in, channels_out, kernel, stride)
+            });
             for options in every_bf16(true) {
                 assert_agrees(std::slice::from_ref(&conv), size, &options, DIRECT);
             }
@@ -287,6 +290,29 @@ fn bf16_products_are_as_near_as_their_rounding() {
     });
     for options in every_bf16(true) {
         assert_agrees(std::slice::from_ref(&joined), size, &options, 2.0 * BF16);
+    }
+}
+
+/// SiLU's polynomial and reciprocal beside bf16: some 1e-4 relative each.
+const COARSE_SILU: f64 = 2e-4;
+
+#[test]
+fn silu_beside_bf16_is_coarser_than_in_f32_and_finer_than_bf16() {
+    for doublings in [0, 4, 7, 14] {
+        let image = Twin::input(16, 8, 24).max_pool(1);
+        let image = (0..doublings).fold(image, |sum, _| sum.add(&sum));
+        let activated = image.conv(Conv {
+            groups: 16,
+            ..dense(16, 16, 1, 1)
+        });
+        for options in every_bf16(false) {
+            assert_agrees(
+                std::slice::from_ref(&activated),
+                [8, 24],
+                &options,
+                COARSE_SILU,
+            );
+        }
     }
 }
 

@@ -34,6 +34,12 @@ pub(crate) trait Lanes: Copy {
     /// `1 / self` to about 2e-7 relative, for 1 and above.
     fn reciprocal(self) -> Self;
 
+    /// `self * sigmoid(self)` to about 2e-4, where that is faster than [`silu`].
+    #[inline(always)]
+    fn coarse_silu(self) -> Self {
+        silu(self)
+    }
+
     /// The lanes as an array.
     #[inline(always)]
     fn to_array(self) -> [f32; 16] {

@@ -28,7 +28,7 @@ pub(crate) use bf16::bits as bf16_bits;
 pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
 use tile::Floats;
-pub(crate) use tile::{Finish, Start, Tile, TileKernel};
+pub(crate) use tile::{Finish, Silu, Start, Tile, TileKernel};
 use winograd::KernelTransform;
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PATCH, POINTS};
 

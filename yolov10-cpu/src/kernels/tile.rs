@@ -35,10 +35,20 @@ pub(crate) enum Start {
     Output,
 }
 
+/// Whether sums become `x * sigmoid(x)`, and how exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silu {
+    None,
+    /// To about 2e-7.
+    Fine,
+    /// To about 2e-4: for products in bf16, which round to 2e-3.
+    Coarse,
+}
+
 /// What is done to the finished sums.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish {
-    pub silu: bool,
+    pub silu: Silu,
     /// Added after the activation: first pixel of block 0, and the distance between blocks. May be null.
     pub residual: *const f32,
     pub residual_stride: usize,
@@ -46,20 +56,24 @@ pub(crate) struct Finish {
 
 impl Finish {
     pub const NOTHING: Finish = Finish {
-        silu: false,
+        silu: Silu::None,
         residual: std::ptr::null(),
         residual_stride: 0,
     };
 
     fn is_nothing(&self) -> bool {
-        !self.silu && self.residual.is_null()
+        self.silu == Silu::None && self.residual.is_null()
     }
 
     /// # Safety
     /// `residual`, if any, has 16 floats at `offset`.
     #[inline(always)]
     pub(super) unsafe fn apply<V: Lanes>(&self, sum: V, offset: usize) -> V {
-        let activated = if self.silu { silu(sum) } else { sum };
+        let activated = match self.silu {
+            Silu::None => sum,
+            Silu::Fine => silu(sum),
+            Silu::Coarse => sum.coarse_silu(),
+        };
         if self.residual.is_null() {
             return activated;
         }

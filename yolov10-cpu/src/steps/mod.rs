@@ -21,7 +21,7 @@ pub(crate) use gather::{Gather, Part};
 pub(crate) use maps::{MaxPool, Sum, Upsample};
 pub(crate) use winograd::Winograd;
 
-use crate::kernels::{Finish, Kernels};
+use crate::kernels::{Finish, Kernels, Silu};
 use crate::layout::{View, split};
 
 /// What a step works on. Views count floats from `arena`, packed weights from `weights`.
@@ -100,7 +100,7 @@ impl Step {
 /// What follows a convolution's sums, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Epilogue {
-    pub silu: bool,
+    pub silu: Silu,
     pub residual: Option<View>,
 }
 
