@@ -1,6 +1,7 @@
 //! Passes over a graph: it computes the same and costs less.
 
 use crate::graph::{Extra, Graph, Id, Node, Op};
+use crate::layout::PAIRS;
 use crate::value::{Activation, Conv};
 use crate::weights::{Form, WeightSpec};
 use crate::{Options, Precision};
@@ -43,7 +44,7 @@ impl Graph {
             let Node {
                 op: Op::Add,
                 inputs,
-                channels,
+                ..
             } = &self.nodes[id]
             else {
                 continue;
@@ -61,26 +62,21 @@ impl Graph {
                 continue;
             };
             let residual = inputs[usize::from(inputs[0] == conv)];
-            let (
-                channels,
-                Op::Conv {
-                    weights,
-                    activation,
-                    ..
-                },
-            ) = (*channels, self.nodes[conv].op)
+            let Op::Conv {
+                weights,
+                activation,
+                ..
+            } = self.nodes[conv].op
             else {
                 continue;
             };
-            self.nodes[id] = Node {
-                op: Op::Conv {
-                    weights,
-                    activation,
-                    extra: Extra::Residual,
-                },
-                inputs: vec![self.nodes[conv].inputs[0], residual],
-                channels,
+            let inputs = vec![self.nodes[conv].inputs[0], residual];
+            self.nodes[id].op = Op::Conv {
+                weights,
+                activation,
+                extra: Extra::Residual,
             };
+            self.nodes[id].inputs = inputs;
         }
     }
 
@@ -178,6 +174,38 @@ impl Graph {
                     (true, Precision::Bf16) => Form::WinogradPairs,
                 }
             };
+        }
+    }
+
+    /// What is only ever multiplied in bf16 is stored so, by those who can.
+    pub fn store_pairs(&mut self) {
+        let mut readers: Vec<Vec<Id>> = vec![Vec::new(); self.nodes.len()];
+        for (id, node) in self.nodes.iter().enumerate() {
+            node.inputs
+                .iter()
+                .for_each(|&input| readers[input].push(id));
+        }
+        for id in 0..self.nodes.len() {
+            let multiplied = |&reader: &Id| match self.nodes[reader].op {
+                Op::Conv { weights, .. } => {
+                    self.weights[weights].form.has_pairs()
+                        && self.nodes[reader].inputs.get(1) != Some(&id)
+                }
+                _ => false,
+            };
+            let writable = match self.nodes[id].op {
+                Op::Conv { weights, extra, .. } => {
+                    extra != Extra::Start && self.weights[weights].is_summed_at_once()
+                }
+                _ => false,
+            };
+            if writable
+                && !self.outputs.contains(&id)
+                && !readers[id].is_empty()
+                && readers[id].iter().all(multiplied)
+            {
+                self.nodes[id].block = PAIRS;
+            }
         }
     }
 }

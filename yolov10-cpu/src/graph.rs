@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use crate::layout::LANES;
 use crate::lower::lower;
 use crate::value::{Activation, Value};
 use crate::weights::WeightSpec;
@@ -26,6 +27,8 @@ pub(crate) struct Node {
     pub op: Op,
     pub inputs: Vec<Id>,
     pub channels: usize,
+    /// Floats of a pixel where the value is stored: see [`View::block`](crate::layout::View::block).
+    pub block: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +78,7 @@ impl Graph {
         graph.commute_upsampling();
         graph.sort();
         graph.choose_forms(options);
+        graph.store_pairs();
         Ok(graph)
     }
 
@@ -91,10 +95,12 @@ impl Graph {
     }
 
     pub fn push(&mut self, op: Op, inputs: Vec<Id>, channels: usize) -> Id {
+        let block = if op == Op::Input { 1 } else { LANES };
         self.nodes.push(Node {
             op,
             inputs,
             channels,
+            block,
         });
         self.nodes.len() - 1
     }

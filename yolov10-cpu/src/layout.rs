@@ -21,7 +21,8 @@ pub(crate) struct View {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
-    /// Channels side by side: `LANES`, or 1 for the planes of an image. Also the distance between columns.
+    /// Floats of a pixel, and so the distance between columns: `LANES`, `PAIRS` where 16 channels lie in bf16, or 1
+    /// for the planes of an image.
     pub block: usize,
     pub block_stride: usize,
     pub row_stride: usize,
@@ -40,7 +41,7 @@ impl View {
     ) -> View {
         let row_stride = (width + 2 * border) * block;
         let mut block_stride = (height + 2 * border) * row_stride;
-        if block == LANES {
+        if block > 1 {
             let pixels = block_stride / LANES % PIXELS_PER_PAGE;
             if !(SKEW / 2..PIXELS_PER_PAGE - SKEW / 2).contains(&pixels) {
                 block_stride += (PIXELS_PER_PAGE + SKEW - pixels) % PIXELS_PER_PAGE * LANES;
@@ -59,8 +60,13 @@ impl View {
         }
     }
 
+    /// Channels side by side.
+    fn block_channels(&self) -> usize {
+        if self.block == 1 { 1 } else { LANES }
+    }
+
     pub fn blocks(&self) -> usize {
-        self.channels.div_ceil(self.block)
+        self.channels.div_ceil(self.block_channels())
     }
 
     /// Floats of all its blocks, borders included.
@@ -76,10 +82,11 @@ impl View {
     /// Some of the channels: `start` is a multiple of the block.
     pub fn channels(&self, start: usize, channels: usize) -> View {
         debug_assert!(
-            start.is_multiple_of(self.block) && start + channels <= self.blocks() * self.block
+            start.is_multiple_of(self.block_channels())
+                && start + channels <= self.blocks() * self.block_channels()
         );
         View {
-            offset: self.at(start / self.block, 0, 0),
+            offset: self.at(start / self.block_channels(), 0, 0),
             channels,
             ..*self
         }

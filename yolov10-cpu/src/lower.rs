@@ -95,6 +95,7 @@ impl Graph {
                 op: Op::Slice { start },
                 ref inputs,
                 channels,
+                ..
             } => (inputs[0], start..start + channels),
             Node { channels, .. } => (id, 0..channels),
         };

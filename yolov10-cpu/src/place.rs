@@ -97,11 +97,10 @@ fn locate(graph: &Graph, sizes: &[[usize; 2]]) -> (Vec<Buffer>, Vec<Location>) {
             continue;
         }
         let location = *located[id].get_or_insert_with(|| {
-            let block = if node.op == Op::Input { 1 } else { LANES };
             buffers.push(Buffer {
                 channels: node.channels,
                 size: sizes[id],
-                block,
+                block: node.block,
                 border: 0,
                 first: Id::MAX,
                 last: id,

@@ -121,9 +121,10 @@ impl Plan {
                         kernel: spec.conv.kernel,
                         stride: spec.conv.stride,
                     };
-                    let factors = match spec.form {
-                        Form::Pairs | Form::WinogradPairs => Factors::Bf16Pairs,
-                        _ => Factors::Floats,
+                    let factors = if spec.form.has_pairs() {
+                        Factors::Bf16Pairs
+                    } else {
+                        Factors::Floats
                     };
                     match spec.form {
                         Form::Direct | Form::Planar | Form::Pairs => {

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::kernels::{Kernels, POINTS};
 use crate::layout::LANES;
 use crate::pages::{Ledger, Pages};
+use crate::steps::PASS;
 use crate::value::Conv;
 
 /// Output channels of a group.
@@ -55,6 +56,13 @@ pub(crate) struct Packed {
     pub group_stride: usize,
 }
 
+impl Form {
+    /// Whether inputs are multiplied as pairs of bf16.
+    pub fn has_pairs(self) -> bool {
+        matches!(self, Form::Pairs | Form::WinogradPairs)
+    }
+}
+
 impl WeightSpec {
     /// All of a convolution's weight; the graph chooses the form later.
     pub fn whole(conv: Conv) -> WeightSpec {
@@ -78,6 +86,15 @@ impl WeightSpec {
             Form::Pairs | Form::WinogradPairs => self.channels.len().next_multiple_of(LANES) / 2,
             Form::Planar => self.channels.len(),
             Form::Depthwise => 1,
+        }
+    }
+
+    /// Whether its sums are complete before they are stored for the first time, and stored by who can round them.
+    pub fn is_summed_at_once(&self) -> bool {
+        match self.form {
+            Form::Direct | Form::Pairs | Form::Planar => self.taps() <= PASS,
+            Form::Winograd | Form::WinogradPairs => true,
+            Form::Depthwise => false,
         }
     }
 

@@ -329,6 +329,36 @@ fn winograd_in_bf16_is_as_near_as_its_transforms() {
     }
 }
 
+/// Every step of a chain rounds, and each adds its error to those before.
+const BF16_CHAIN: f64 = 3.0 * BF16_WINOGRAD;
+
+#[test]
+fn values_that_are_only_multiplied_may_be_stored_in_bf16() {
+    for (size, channels) in [([14, 22], 33), ([32, 72], 48), ([18, 90], 16)] {
+        let with = |key, channels_in, kernel, stride| Conv {
+            key,
+            ..dense(channels_in, channels, kernel, stride)
+        };
+        // From planes, with stride, through Winograd with and without a residual, cut at the edges, by 1x1.
+        let planar = Twin::input(3, size[0], size[1]).conv(with(1, 3, 3, 1));
+        let strided = planar.conv(with(2, channels, 3, 2));
+        let residual = planar.conv(with(3, channels, 3, 2));
+        let added = residual.conv(with(4, channels, 3, 1)).add(&residual);
+        let joined = strided
+            .conv(with(5, channels, 3, 1))
+            .conv(with(6, channels, 1, 1));
+        let outputs = [
+            added.conv(with(7, channels, 3, 1)),
+            joined.conv(with(8, channels, 5, 1)),
+        ];
+        for exact in [false, true] {
+            for options in every_bf16(exact) {
+                assert_agrees(&outputs, [size[0], size[1]], &options, BF16_CHAIN);
+            }
+        }
+    }
+}
+
 #[test]
 fn bf16_is_refused_where_it_is_not_to_be_had() {
     let Some(isa) = Isa::available().find(|isa| matches!(isa, Isa::Avx2 | Isa::Neon)) else {

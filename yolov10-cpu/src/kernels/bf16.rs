@@ -6,8 +6,8 @@
 
 use super::lanes::Lanes;
 use super::portable::Portable;
-use super::tile::{Factors, Tile, tile};
-use super::winograd::{self, InputTransform};
+use super::tile::{Factors, Finish, Floats, Tile, tile};
+use super::winograd::{self, InputTransform, Inverse, OutputTransform};
 use super::{TileKernel, Tiles};
 
 #[cfg(target_arch = "x86_64")]
@@ -17,10 +17,15 @@ use {super::avx512::Avx512, std::arch::x86_64::*};
 pub(super) struct PairKernels {
     /// For stride 1 and 2.
     pub tiles: [Tiles; 2],
-    /// Rounds `pixels` pixels of 16 floats to pairs.
-    pub to_pairs: unsafe fn(input: *const f32, output: *mut f32, pixels: usize),
-    pub input_transform: InputTransform,
+    /// Finishes `pixels` pixels of a block of floats and rounds them to pairs.
+    pub to_pairs: ToPairs,
+    /// Winograd's, of an input in floats and in pairs.
+    pub input_transform: [InputTransform; 2],
+    pub output_transform: OutputTransform,
 }
+
+pub(super) type ToPairs =
+    unsafe fn(input: *const f32, finish: &Finish, output: *mut f32, pixels: usize);
 
 /// The nearest bf16, ties to even: the upper half of the float's bits.
 pub(crate) fn bits(value: f32) -> u32 {
@@ -32,12 +37,26 @@ pub(crate) fn bits(value: f32) -> u32 {
 struct Pairs;
 
 impl Factors<Portable> for Pairs {
+    const BLOCK: usize = 8;
+
     #[inline(always)]
     fn add_product(sum: Portable, value: Portable, weights: Portable) -> Portable {
         let even = |pairs: Portable| pairs.map(|pair| f32::from_bits(pair.to_bits() << 16));
         let odd = |pairs: Portable| pairs.map(|pair| f32::from_bits(pair.to_bits() >> 16 << 16));
         let sum = odd(value).mul_add(odd(weights), sum);
         even(value).mul_add(even(weights), sum)
+    }
+
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Portable {
+        let mut channels = [0.0; 16];
+        for (index, pair) in channels.chunks_exact_mut(2).enumerate() {
+            // SAFETY: the caller's promise: 8 pairs.
+            let bits = unsafe { *source.add(index) }.to_bits();
+            pair.copy_from_slice(&[f32::from_bits(bits << 16), f32::from_bits(bits >> 16 << 16)]);
+        }
+        // SAFETY: the array has 16 floats.
+        unsafe { Portable::load(channels.as_ptr()) }
     }
 
     #[inline(always)]
@@ -52,6 +71,8 @@ impl Factors<Portable> for Pairs {
 
 #[cfg(target_arch = "x86_64")]
 impl Factors<Avx512> for Pairs {
+    const BLOCK: usize = 8;
+
     #[inline(always)]
     fn add_product(sum: Avx512, value: Avx512, weights: Avx512) -> Avx512 {
         // SAFETY: the bits of the operands are pairs, and `avx512` saw the extension before its table went out.
@@ -59,6 +80,15 @@ impl Factors<Avx512> for Pairs {
             let [value, weights] =
                 [value.0, weights.0].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
             Avx512(_mm512_dpbf16_ps(sum.0, value, weights))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> Avx512 {
+        // SAFETY: the caller's promise: 8 pairs.
+        unsafe {
+            let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(source.cast()));
+            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves)))
         }
     }
 
@@ -88,17 +118,32 @@ macro_rules! pair_kernels {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn to_pairs(input: *const f32, output: *mut f32, pixels: usize) {
+            unsafe fn to_pairs(input: *const f32, finish: &Finish, output: *mut f32, pixels: usize) {
                 for pixel in 0..pixels {
                     // SAFETY: as above.
-                    unsafe { Pairs::store(<$lanes>::load(input.add(pixel * 16)), output.add(pixel * 8)) }
+                    unsafe {
+                        let value = <$lanes>::load(input.add(pixel * 16));
+                        Pairs::store(finish.apply(value, pixel * 16), output.add(pixel * 8));
+                    }
                 }
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn input_transform(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
+            unsafe fn from_floats(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes, Pairs>(patch, row, points, stride) }
+                unsafe { winograd::transform_input::<$lanes, Floats, Pairs>(patch, row, points, stride) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn from_pairs(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
+                // SAFETY: as above.
+                unsafe { winograd::transform_input::<$lanes, Pairs, Pairs>(patch, row, points, stride) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn output_transform(arguments: &Inverse) {
+                // SAFETY: as above.
+                unsafe { winograd::transform_output::<$lanes, Pairs>(arguments) }
             }
 
             const fn tiles<const STEP: usize>() -> Tiles {
@@ -112,7 +157,12 @@ macro_rules! pair_kernels {
             }
 
             pub(super) static TABLE: PairKernels =
-                PairKernels { tiles: [tiles::<8>(), tiles::<16>()], to_pairs, input_transform };
+                PairKernels {
+                    tiles: [tiles::<8>(), tiles::<16>()],
+                    to_pairs,
+                    input_transform: [from_floats, from_pairs],
+                    output_transform,
+                };
         }
         use $module::TABLE as $table;
     };
@@ -174,7 +224,7 @@ mod tests {
         let pairs = |table: &PairKernels| {
             let mut pairs = vec![0.0f32; input.len() / 2];
             // SAFETY: 50 pixels at both; the machine has the set.
-            unsafe { (table.to_pairs)(input.as_ptr(), pairs.as_mut_ptr(), 50) };
+            unsafe { (table.to_pairs)(input.as_ptr(), &Finish::NOTHING, pairs.as_mut_ptr(), 50) };
             pairs.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
         assert_eq!(pairs(kernels), pairs(&PORTABLE));

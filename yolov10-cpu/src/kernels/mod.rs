@@ -42,7 +42,7 @@ pub(crate) struct Kernels {
     depthwise: [DepthwiseForms; 8],
     kernel_transform: KernelTransform,
     input_transform: InputTransform,
-    pub output_transform: OutputTransform,
+    output_transform: OutputTransform,
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
@@ -120,21 +120,35 @@ impl Kernels {
         &self.tiles[usize::from(block > 1) * 2 + stride - 1]
     }
 
-    /// Winograd's transform of an input into blocks of 16 floats or of 8 pairs of bf16.
-    pub fn input_transform(&self, block: usize) -> InputTransform {
-        if block == PAIRS {
-            return self.pairs().input_transform;
+    /// Winograd's transform of an input in blocks of `from` floats into such of `to`: 16, or 8 for pairs of bf16.
+    pub fn input_transform(&self, from: usize, to: usize) -> InputTransform {
+        if to == PAIRS {
+            return self.pairs().input_transform[usize::from(from == PAIRS)];
         }
         self.input_transform
     }
 
-    /// Rounds `pixels` pixels of 16 channels to pairs of bf16.
+    /// Winograd's transform into an output in blocks of 16 floats or of 8 pairs of bf16.
+    pub fn output_transform(&self, block: usize) -> OutputTransform {
+        if block == PAIRS {
+            return self.pairs().output_transform;
+        }
+        self.output_transform
+    }
+
+    /// Finishes `pixels` pixels of a block and rounds them to pairs of bf16.
     ///
     /// # Safety
-    /// 16 readable floats a pixel at `input`, 8 writable ones at `output`.
-    pub unsafe fn to_pairs(&self, input: *const f32, output: *mut f32, pixels: usize) {
+    /// 16 readable floats a pixel at `input` and where `finish` has a residual, 8 writable ones at `output`.
+    pub unsafe fn to_pairs(
+        &self,
+        input: *const f32,
+        finish: &Finish,
+        output: *mut f32,
+        pixels: usize,
+    ) {
         // SAFETY: the caller's promise; the table is given out only where the machine has the set.
-        unsafe { (self.pairs().to_pairs)(input, output, pixels) }
+        unsafe { (self.pairs().to_pairs)(input, finish, output, pixels) }
     }
 
     /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2.
@@ -171,13 +185,13 @@ macro_rules! kernels {
             $(#[target_feature(enable = $feature)])?
             unsafe fn input_transform(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes, Floats>(patch, row, points, stride) }
+                unsafe { winograd::transform_input::<$lanes, Floats, Floats>(patch, row, points, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn output_transform(arguments: &Inverse) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_output::<$lanes>(arguments) }
+                unsafe { winograd::transform_output::<$lanes, Floats>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?

@@ -61,6 +61,15 @@ impl Finish {
         residual_stride: 0,
     };
 
+    /// The same for the blocks from `block` on.
+    pub fn block(&self, block: usize) -> Finish {
+        // Without a residual its stride is 0, and null stays null.
+        Finish {
+            residual: self.residual.wrapping_add(block * self.residual_stride),
+            ..*self
+        }
+    }
+
     fn is_nothing(&self) -> bool {
         self.silu == Silu::None && self.residual.is_null()
     }
@@ -84,8 +93,17 @@ impl Finish {
 
 /// What products are of: floats, or pairs of bf16 in their place.
 pub(super) trait Factors<V> {
+    /// Floats in whose place a pixel's 16 channels lie.
+    const BLOCK: usize;
+
     /// `sum + value * weights`.
     fn add_product(sum: V, value: V, weights: V) -> V;
+
+    /// Reads 16 channels as `store` wrote them.
+    ///
+    /// # Safety
+    /// They are there, and the machine has `V`'s set.
+    unsafe fn load(source: *const f32) -> V;
 
     /// Writes 16 channels as they will be multiplied.
     ///
@@ -97,9 +115,17 @@ pub(super) trait Factors<V> {
 pub(super) struct Floats;
 
 impl<V: Lanes> Factors<V> for Floats {
+    const BLOCK: usize = 16;
+
     #[inline(always)]
     fn add_product(sum: V, value: V, weights: V) -> V {
         value.mul_add(weights, sum)
+    }
+
+    #[inline(always)]
+    unsafe fn load(source: *const f32) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { V::load(source) }
     }
 
     #[inline(always)]

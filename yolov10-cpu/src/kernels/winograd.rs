@@ -9,7 +9,7 @@
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use super::lanes::Lanes;
-use super::tile::{Factors, Finish};
+use super::tile::{Factors, Finish, Floats};
 
 /// Outputs of a tile, per side.
 pub(crate) const OUTPUT: usize = 4;
@@ -17,8 +17,8 @@ pub(crate) const OUTPUT: usize = 4;
 pub(crate) const PATCH: usize = 6;
 pub(crate) const POINTS: usize = PATCH * PATCH;
 
-/// Reads a patch of one block (rows `row_stride` floats apart), writes its 36 points `point_stride` floats apart,
-/// as floats or as pairs of bf16.
+/// Reads a patch of one block (rows `row_stride` floats apart), writes its 36 points `point_stride` floats apart;
+/// both as floats or as pairs of bf16.
 pub(crate) type InputTransform =
     unsafe fn(patch: *const f32, row_stride: usize, points: *mut f32, point_stride: usize);
 
@@ -79,16 +79,16 @@ fn outputs<V: Lanes>(m: [V; PATCH]) -> [V; OUTPUT] {
 /// # Safety
 /// They are there, and the machine has `V`'s set.
 #[inline(always)]
-unsafe fn load<V: Lanes>(first: *const f32, stride: usize) -> [V; PATCH] {
+unsafe fn load<V: Lanes, F: Factors<V>>(first: *const f32, stride: usize) -> [V; PATCH] {
     // SAFETY: the caller's promise.
     unsafe {
         [
-            V::load(first),
-            V::load(first.add(stride)),
-            V::load(first.add(2 * stride)),
-            V::load(first.add(3 * stride)),
-            V::load(first.add(4 * stride)),
-            V::load(first.add(5 * stride)),
+            F::load(first),
+            F::load(first.add(stride)),
+            F::load(first.add(2 * stride)),
+            F::load(first.add(3 * stride)),
+            F::load(first.add(4 * stride)),
+            F::load(first.add(5 * stride)),
         ]
     }
 }
@@ -96,7 +96,7 @@ unsafe fn load<V: Lanes>(first: *const f32, stride: usize) -> [V; PATCH] {
 /// # Safety
 /// As [`InputTransform`]: a whole patch is readable, 36 points are writable; the machine has `V`'s set.
 #[inline(always)]
-pub(super) unsafe fn transform_input<V: Lanes, F: Factors<V>>(
+pub(super) unsafe fn transform_input<V: Lanes, I: Factors<V>, F: Factors<V>>(
     patch: *const f32,
     row_stride: usize,
     points: *mut f32,
@@ -105,12 +105,12 @@ pub(super) unsafe fn transform_input<V: Lanes, F: Factors<V>>(
     // SAFETY: the caller's promise covers every load and store.
     unsafe {
         let [a, b, c, d, e, f] = [
-            input_points::<V>(load(patch, row_stride)),
-            input_points(load(patch.add(16), row_stride)),
-            input_points(load(patch.add(32), row_stride)),
-            input_points(load(patch.add(48), row_stride)),
-            input_points(load(patch.add(64), row_stride)),
-            input_points(load(patch.add(80), row_stride)),
+            input_points::<V>(load::<V, I>(patch, row_stride)),
+            input_points(load::<V, I>(patch.add(I::BLOCK), row_stride)),
+            input_points(load::<V, I>(patch.add(2 * I::BLOCK), row_stride)),
+            input_points(load::<V, I>(patch.add(3 * I::BLOCK), row_stride)),
+            input_points(load::<V, I>(patch.add(4 * I::BLOCK), row_stride)),
+            input_points(load::<V, I>(patch.add(5 * I::BLOCK), row_stride)),
         ];
         for row in 0..PATCH {
             let transformed = input_points([a[row], b[row], c[row], d[row], e[row], f[row]]);
@@ -124,7 +124,7 @@ pub(super) unsafe fn transform_input<V: Lanes, F: Factors<V>>(
 /// # Safety
 /// All that `inverse` points to is there, and the machine has `V`'s set.
 #[inline(always)]
-pub(super) unsafe fn transform_output<V: Lanes>(inverse: &Inverse) {
+pub(super) unsafe fn transform_output<V: Lanes, F: Factors<V>>(inverse: &Inverse) {
     let Inverse {
         points,
         point_stride,
@@ -135,12 +135,12 @@ pub(super) unsafe fn transform_output<V: Lanes>(inverse: &Inverse) {
     unsafe {
         let row_stride = PATCH * point_stride;
         let [a, b, c, d, e, f] = [
-            outputs::<V>(load(points, row_stride)),
-            outputs(load(points.add(point_stride), row_stride)),
-            outputs(load(points.add(2 * point_stride), row_stride)),
-            outputs(load(points.add(3 * point_stride), row_stride)),
-            outputs(load(points.add(4 * point_stride), row_stride)),
-            outputs(load(points.add(5 * point_stride), row_stride)),
+            outputs::<V>(load::<V, Floats>(points, row_stride)),
+            outputs(load::<V, Floats>(points.add(point_stride), row_stride)),
+            outputs(load::<V, Floats>(points.add(2 * point_stride), row_stride)),
+            outputs(load::<V, Floats>(points.add(3 * point_stride), row_stride)),
+            outputs(load::<V, Floats>(points.add(4 * point_stride), row_stride)),
+            outputs(load::<V, Floats>(points.add(5 * point_stride), row_stride)),
         ];
         let bias = V::load(inverse.bias);
         for row in 0..OUTPUT {
@@ -148,7 +148,12 @@ pub(super) unsafe fn transform_output<V: Lanes>(inverse: &Inverse) {
             for (column, sum) in sums.into_iter().enumerate() {
                 let offset = row * finish.residual_stride + column * 16;
                 let value = finish.apply(sum.add(bias), offset);
-                value.store(inverse.output.add(row * inverse.output_row + column * 16));
+                F::store(
+                    value,
+                    inverse
+                        .output
+                        .add(row * inverse.output_row + column * F::BLOCK),
+                );
             }
         }
     }

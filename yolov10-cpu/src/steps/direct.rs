@@ -1,15 +1,17 @@
 //! Dense convolution as a product: taps times channels against groups of output channels. The input is read where
-//! it lies; for bf16 a task first turns what it reads into pairs of channels.
+//! it lies; for bf16 a task first turns what it reads into pairs of channels, unless it is stored so.
 
 use super::{Epilogue, Memory, Threads};
-use crate::kernels::{Finish, Start, Tile};
+use crate::kernels::{Finish, Start, Tile, TileKernel};
 use crate::layout::{LANES, PAIRS, View, split};
 use crate::weights::Packed;
 
 /// Rows of a weight group that a pass reads: so many (32 KB) stay in the first-level cache.
-const PASS: usize = 256;
+pub(crate) const PASS: usize = 256;
 /// Bytes of input and output that a task may touch, to stay in a second-level cache of 512 KB.
 const TASK_BYTES: usize = 400 << 10;
+/// Floats of the sums of a tile that is stored as pairs: those of the largest kernels, of 20 pixels or twice 14.
+const SUMS: usize = 28 * LANES;
 /// Below so many operations a task is not worth taking.
 const MIN_TASK_FLOPS: usize = 2_000_000;
 
@@ -17,7 +19,7 @@ pub(crate) struct Direct {
     operands: Operands,
     /// The output holds sums to start from.
     accumulate: bool,
-    /// For bf16: the rows that a task reads, in its scratch.
+    /// For bf16: the rows that a task reads, in its scratch. None where the input is stored in pairs.
     pairs: Option<View>,
     taps: Vec<usize>,
     row_parts: usize,
@@ -80,7 +82,7 @@ impl Direct {
         let row_parts = threads.even(output.height.div_ceil(rows), output.height);
         let group_parts = threads.min_tasks().div_ceil(row_parts).min(groups);
 
-        let pairs = (factors == Factors::Bf16Pairs).then(|| {
+        let pairs = (factors == Factors::Bf16Pairs && input.block == LANES).then(|| {
             let rows = (output.height.div_ceil(row_parts) - 1) * stride + kernel;
             let row_stride = (input.width + kernel - 1) * PAIRS;
             let block_stride = rows * row_stride;
@@ -118,9 +120,10 @@ impl Direct {
         self.row_parts * self.group_parts
     }
 
-    /// A task's input in pairs.
+    /// A task's input in pairs, and the sums of a tile.
     pub fn scratch(&self) -> usize {
-        self.pairs
+        SUMS + self
+            .pairs
             .map_or(0, |pairs| self.operands.input.blocks() * pairs.block_stride)
     }
 
@@ -145,7 +148,7 @@ impl Direct {
                 None => (input, memory.arena.add(corner)),
                 Some(pairs) => {
                     self.convert(&pairs, corner, (rows.len() - 1) * stride + kernel, memory);
-                    (pairs, memory.scratch)
+                    (pairs, memory.scratch.add(SUMS))
                 }
             }
         };
@@ -223,7 +226,48 @@ impl Direct {
                 },
             };
             // SAFETY: the views lie in the arena, and the weights were packed for these taps and groups.
-            unsafe { kernels[columns.len() - 1](&tile) }
+            unsafe {
+                if output.block == LANES {
+                    kernels[columns.len() - 1](&tile);
+                } else {
+                    self.store_pairs(
+                        &tile,
+                        kernels[columns.len() - 1],
+                        [columns.len(), at_once],
+                        memory,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Computes a tile in scratch and stores it as pairs.
+    ///
+    /// # Safety
+    /// As `kernel`, for so many pixels and blocks; the output is stored in pairs.
+    unsafe fn store_pairs(
+        &self,
+        tile: &Tile,
+        kernel: TileKernel,
+        [pixels, blocks]: [usize; 2],
+        memory: &Memory,
+    ) {
+        // SAFETY: the caller's promise; `SUMS` has room for any tile.
+        unsafe {
+            kernel(&Tile {
+                output: memory.scratch,
+                output_stride: pixels * LANES,
+                finish: Finish::NOTHING,
+                ..*tile
+            });
+            for block in 0..blocks {
+                memory.kernels.to_pairs(
+                    memory.scratch.add(block * pixels * LANES),
+                    &tile.finish.block(block),
+                    tile.output.add(block * tile.output_stride),
+                    pixels,
+                );
+            }
         }
     }
 
@@ -242,7 +286,8 @@ impl Direct {
                 unsafe {
                     memory.kernels.to_pairs(
                         memory.arena.add(source),
-                        memory.scratch.add(target),
+                        &Finish::NOTHING,
+                        memory.scratch.add(SUMS + target),
                         pixels,
                     );
                 }

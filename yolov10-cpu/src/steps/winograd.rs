@@ -4,7 +4,7 @@
 use super::direct::{Factors, Operands};
 use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Inverse, OUTPUT, PATCH, POINTS, Start, Tile};
-use crate::layout::{LANES, View, split};
+use crate::layout::{LANES, PAIRS, View, split};
 use crate::weights::{POINT_PADDING, Packed};
 
 /// Floats of transformed input that a task may hold: with the sums half of a second-level cache of 1 MB.
@@ -130,12 +130,12 @@ impl Winograd {
         memory: &Memory,
     ) {
         let view = &self.input;
-        let transform = memory.kernels.input_transform(self.block);
+        let transform = memory.kernels.input_transform(view.block, self.block);
         // SAFETY: a whole patch lies within the border; of one at the edge only what does is copied.
         unsafe {
             let patch = memory
                 .arena
-                .add(view.at(block, row, column) - view.row_stride - LANES);
+                .add(view.at(block, row, column) - view.row_stride - view.block);
             let (rows, columns) = (view.height + 2 - row, view.width + 2 - column);
             if rows >= PATCH && columns >= PATCH {
                 return transform(patch, view.row_stride, points, stride);
@@ -143,10 +143,10 @@ impl Winograd {
             edge.write_bytes(0, POINTS * LANES);
             for row in 0..rows.min(PATCH) {
                 let source = patch.add(row * view.row_stride);
-                edge.add(row * PATCH * LANES)
-                    .copy_from_nonoverlapping(source, columns.min(PATCH) * LANES);
+                edge.add(row * PATCH * view.block)
+                    .copy_from_nonoverlapping(source, columns.min(PATCH) * view.block);
             }
-            transform(edge, PATCH * LANES, points, stride);
+            transform(edge, PATCH * view.block, points, stride);
         }
     }
 
@@ -226,14 +226,14 @@ impl Winograd {
         // SAFETY: a whole tile lies in the map; of one at the edge only what does is written.
         unsafe {
             if rows >= OUTPUT && columns >= OUTPUT {
-                return (memory.kernels.output_transform)(&whole);
+                return memory.kernels.output_transform(view.block)(&whole);
             }
             let output_row = OUTPUT * LANES;
             let without_residual = Finish {
                 silu: finish.silu,
                 ..Finish::NOTHING
             };
-            (memory.kernels.output_transform)(&Inverse {
+            memory.kernels.output_transform(LANES)(&Inverse {
                 output: edge,
                 output_row,
                 finish: without_residual,
@@ -243,13 +243,16 @@ impl Winograd {
                 let source = edge.add(row * output_row);
                 let target = whole.output.add(row * whole.output_row);
                 let pixels = columns.min(OUTPUT);
-                if whole.finish.residual.is_null() {
+                let residual = whole.finish.block(row).residual;
+                if view.block == PAIRS {
+                    let residual = Finish {
+                        residual,
+                        ..Finish::NOTHING
+                    };
+                    memory.kernels.to_pairs(source, &residual, target, pixels);
+                } else if residual.is_null() {
                     target.copy_from_nonoverlapping(source, pixels * LANES);
                 } else {
-                    let residual = whole
-                        .finish
-                        .residual
-                        .add(row * whole.finish.residual_stride);
                     (memory.kernels.sum)(source, residual, target, pixels);
                 }
             }
