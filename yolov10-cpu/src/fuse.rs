@@ -177,34 +177,29 @@ impl Graph {
         }
     }
 
-    /// What is only ever multiplied in bf16 is stored so, by those who can.
+    /// What is only ever multiplied in bf16 is stored in it: rounded once, and half as large.
     pub fn store_pairs(&mut self) {
-        let mut readers: Vec<Vec<Id>> = vec![Vec::new(); self.nodes.len()];
-        for (id, node) in self.nodes.iter().enumerate() {
-            node.inputs
-                .iter()
-                .for_each(|&input| readers[input].push(id));
+        let mut only_multiplied = vec![true; self.nodes.len()];
+        for node in &self.nodes {
+            let multiplies = match node.op {
+                Op::Conv { weights, .. } => self.weights[weights].form.has_pairs(),
+                _ => false,
+            };
+            for (index, &input) in node.inputs.iter().enumerate() {
+                only_multiplied[input] &= multiplies && index == 0;
+            }
         }
-        for id in 0..self.nodes.len() {
-            let multiplied = |&reader: &Id| match self.nodes[reader].op {
-                Op::Conv { weights, .. } => {
-                    self.weights[weights].form.has_pairs()
-                        && self.nodes[reader].inputs.get(1) != Some(&id)
-                }
-                _ => false,
+        self.outputs
+            .iter()
+            .for_each(|&output| only_multiplied[output] = false);
+        for (node, only_multiplied) in self.nodes.iter_mut().zip(only_multiplied) {
+            let Op::Conv { weights, extra, .. } = node.op else {
+                continue;
             };
-            let writable = match self.nodes[id].op {
-                Op::Conv { weights, extra, .. } => {
-                    extra != Extra::Start && self.weights[weights].is_summed_at_once()
-                }
-                _ => false,
-            };
-            if writable
-                && !self.outputs.contains(&id)
-                && !readers[id].is_empty()
-                && readers[id].iter().all(multiplied)
-            {
-                self.nodes[id].block = PAIRS;
+            // Sums that are stored before they are complete need all their digits.
+            let complete = extra != Extra::Start && self.weights[weights].is_summed_at_once();
+            if only_multiplied && complete {
+                node.block = PAIRS;
             }
         }
     }

@@ -89,12 +89,11 @@ impl WeightSpec {
         }
     }
 
-    /// Whether its sums are complete before they are stored for the first time, and stored by who can round them.
+    /// Whether its sums are complete before they are stored for the first time.
     pub fn is_summed_at_once(&self) -> bool {
         match self.form {
             Form::Direct | Form::Pairs | Form::Planar => self.taps() <= PASS,
-            Form::Winograd | Form::WinogradPairs => true,
-            Form::Depthwise => false,
+            Form::Winograd | Form::WinogradPairs | Form::Depthwise => true,
         }
     }
 

@@ -339,14 +339,19 @@ fn values_that_are_only_multiplied_may_be_stored_in_bf16() {
             key,
             ..dense(channels_in, channels, kernel, stride)
         };
-        // From planes, with stride, through Winograd with and without a residual, cut at the edges, by 1x1.
+        // From planes, with stride, through Winograd with and without a residual, cut at the edges, by 1x1 and
+        // depthwise.
         let planar = Twin::input(3, size[0], size[1]).conv(with(1, 3, 3, 1));
         let strided = planar.conv(with(2, channels, 3, 2));
         let residual = planar.conv(with(3, channels, 3, 2));
         let added = residual.conv(with(4, channels, 3, 1)).add(&residual);
         let joined = strided
             .conv(with(5, channels, 3, 1))
-            .conv(with(6, channels, 1, 1));
+            .conv(with(6, channels, 1, 1))
+            .conv(Conv {
+                groups: channels,
+                ..with(9, channels, 3, 1)
+            });
         let outputs = [
             added.conv(with(7, channels, 3, 1)),
             joined.conv(with(8, channels, 5, 1)),

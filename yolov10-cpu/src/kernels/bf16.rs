@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::portable::Portable;
 use super::tile::{Factors, Finish, Floats, Tile, tile};
 use super::winograd::{self, InputTransform, Inverse, OutputTransform};
-use super::{TileKernel, Tiles};
+use super::{Depthwise, DepthwiseForms, RUN, Tiles};
 
 #[cfg(target_arch = "x86_64")]
 use {super::avx512::Avx512, std::arch::x86_64::*};
@@ -22,6 +22,7 @@ pub(super) struct PairKernels {
     /// Winograd's, of an input in floats and in pairs.
     pub input_transform: [InputTransform; 2],
     pub output_transform: OutputTransform,
+    pub depthwise: [DepthwiseForms; 8],
 }
 
 pub(super) type ToPairs =
@@ -75,7 +76,7 @@ impl Factors<Avx512> for Pairs {
 
     #[inline(always)]
     fn add_product(sum: Avx512, value: Avx512, weights: Avx512) -> Avx512 {
-        // SAFETY: the bits of the operands are pairs, and `avx512` saw the extension before its table went out.
+        // SAFETY: the bits of the operands are pairs, and the extension was seen before the table went out.
         unsafe {
             let [value, weights] =
                 [value.0, weights.0].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
@@ -146,25 +147,39 @@ macro_rules! pair_kernels {
                 unsafe { winograd::transform_output::<$lanes, Pairs>(arguments) }
             }
 
-            const fn tiles<const STEP: usize>() -> Tiles {
-                const fn single<const STEP: usize>() -> &'static [TileKernel] {
-                    &[$(pair_tile::<$single, 1, STEP>),*]
-                }
-                const fn double<const STEP: usize>() -> &'static [TileKernel] {
-                    &[$(pair_tile::<$double, 2, STEP>),*]
-                }
-                Tiles { single: single::<STEP>(), double: double::<STEP>() }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise<const PIXELS: usize, const KERNEL: usize, const STRIDE: usize>(arguments: &Depthwise) {
+                // SAFETY: as above.
+                unsafe { super::super::depthwise::depthwise::<$lanes, Pairs, PIXELS, KERNEL, STRIDE>(arguments) }
             }
 
-            pub(super) static TABLE: PairKernels =
+            const fn depthwise_forms<const KERNEL: usize, const STRIDE: usize>() -> DepthwiseForms {
+                DepthwiseForms { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
+            }
+
+            const fn tiles<const STEP: usize>() -> Tiles {
+                Tiles { single: &[$(pair_tile::<$single, 1, STEP>),*], double: &[$(pair_tile::<$double, 2, STEP>),*] }
+            }
+
+            pub static TABLE: PairKernels =
                 PairKernels {
                     tiles: [tiles::<8>(), tiles::<16>()],
                     to_pairs,
                     input_transform: [from_floats, from_pairs],
                     output_transform,
+                    depthwise: [
+                        depthwise_forms::<1, 1>(),
+                        depthwise_forms::<1, 2>(),
+                        depthwise_forms::<3, 1>(),
+                        depthwise_forms::<3, 2>(),
+                        depthwise_forms::<5, 1>(),
+                        depthwise_forms::<5, 2>(),
+                        depthwise_forms::<7, 1>(),
+                        depthwise_forms::<7, 2>(),
+                    ],
                 };
         }
-        use $module::TABLE as $table;
+        pub(super) use $module::TABLE as $table;
     };
 }
 
@@ -174,23 +189,11 @@ pair_kernels!(AVX512, avx512_table, Avx512,
     "avx512f,avx512bf16");
 pair_kernels!(PORTABLE, portable_table, Portable, single: [1 2], double: []);
 
-/// The table for AVX-512, if the machine has the extension.
+/// Whether the machine has the extension.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn avx512() -> Option<&'static PairKernels> {
-    let available = std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bf16");
-    available.then_some(&AVX512)
-}
-
-/// The imitation.
-pub(super) fn portable() -> Option<&'static PairKernels> {
-    Some(&PORTABLE)
-}
-
-/// The sets without such products.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub(super) fn none() -> Option<&'static PairKernels> {
-    None
+pub(super) fn is_available() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bf16")
 }
 
 #[cfg(test)]
@@ -215,9 +218,9 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn the_imitation_rounds_as_the_extension() {
-        let Some(kernels) = avx512() else {
+        if !is_available() {
             return; // Nothing to test on this machine.
-        };
+        }
         let input: Vec<f32> = (0..16 * 50)
             .map(|index| (index as f32 * 0.37).sin() * 1e3)
             .collect();
@@ -227,6 +230,6 @@ mod tests {
             unsafe { (table.to_pairs)(input.as_ptr(), &Finish::NOTHING, pairs.as_mut_ptr(), 50) };
             pairs.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
-        assert_eq!(pairs(kernels), pairs(&PORTABLE));
+        assert_eq!(pairs(&AVX512), pairs(&PORTABLE));
     }
 }

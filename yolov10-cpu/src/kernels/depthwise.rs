@@ -2,7 +2,7 @@
 //! output that it touches.
 
 use super::lanes::Lanes;
-use super::tile::Finish;
+use super::tile::{Factors, Finish};
 
 /// Pixels of the long form of the kernel; the short form makes one.
 pub(crate) const RUN: usize = 8;
@@ -27,6 +27,7 @@ pub(crate) type DepthwiseKernel = unsafe fn(&Depthwise);
 #[inline(always)]
 pub(super) unsafe fn depthwise<
     V: Lanes,
+    F: Factors<V>,
     const PIXELS: usize,
     const KERNEL: usize,
     const STRIDE: usize,
@@ -55,9 +56,10 @@ pub(super) unsafe fn depthwise<
             }
         }
         for (pixel, sum) in sums.into_iter().enumerate() {
-            run.finish
-                .apply(sum, pixel * 16)
-                .store(run.output.add(pixel * 16));
+            F::store(
+                run.finish.apply(sum, pixel * 16),
+                run.output.add(pixel * F::BLOCK),
+            );
         }
     }
 }

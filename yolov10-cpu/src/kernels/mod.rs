@@ -46,8 +46,8 @@ pub(crate) struct Kernels {
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
-    /// For products in bf16, if the machine has them.
-    pairs: fn() -> Option<&'static PairKernels>,
+    /// For products in bf16, where they were asked for.
+    pairs: Option<&'static PairKernels>,
 }
 
 /// Microkernels for 1, 2, 3.. pixels.
@@ -82,23 +82,24 @@ pub(crate) const DEPTHWISE_KERNELS: [usize; 4] = [1, 3, 5, 7];
 impl Kernels {
     /// The table of a set, if the machine has it and, for bf16, its products.
     pub fn of(isa: Isa, precision: Precision) -> Result<&'static Kernels, Error> {
-        let kernels = match isa.checked()? {
+        Ok(match (isa.checked()?, precision) {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => &AVX512,
+            (Isa::Avx512, Precision::Bf16) if bf16::is_available() => &AVX512_BF16,
+            (Isa::Portable, Precision::Bf16) => &PORTABLE_BF16,
+            (_, Precision::Bf16) => return Err(Error::Bf16 { isa }),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => &AVX2,
+            (Isa::Avx512, Precision::F32) => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, Precision::F32) => &AVX2,
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => &NEON,
-            _ => &PORTABLE,
-        };
-        if precision == Precision::Bf16 && (kernels.pairs)().is_none() {
-            return Err(Error::Bf16 { isa });
-        }
-        Ok(kernels)
+            (Isa::Neon, Precision::F32) => &NEON,
+            (_, Precision::F32) => &PORTABLE,
+        })
     }
 
     fn pairs(&self) -> &'static PairKernels {
-        (self.pairs)().expect("a plan has pairs only where the machine multiplies them")
+        self.pairs
+            .expect("a plan has pairs only where they were asked for")
     }
 
     /// Writes the 3x3 kernels of 16 output channels at the 36 points of Winograd's transform, `stride` floats apart.
@@ -151,16 +152,22 @@ impl Kernels {
         unsafe { (self.pairs().to_pairs)(input, finish, output, pixels) }
     }
 
-    /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2.
-    pub fn depthwise(&self, kernel: usize, stride: usize) -> DepthwiseForms {
-        self.depthwise[kernel / 2 * 2 + stride - 1]
+    /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2, and an output in blocks of 16 floats or of 8
+    /// pairs of bf16.
+    pub fn depthwise(&self, kernel: usize, stride: usize, block: usize) -> DepthwiseForms {
+        let forms = if block == PAIRS {
+            &self.pairs().depthwise
+        } else {
+            &self.depthwise
+        };
+        forms[kernel / 2 * 2 + stride - 1]
     }
 }
 
 // A macro, because `target_feature` names its features in a literal: each generic kernel gets one wrapper
 // per set, and everything below is inlined into the wrapper and compiled for that set.
 macro_rules! kernels {
-    ($table:ident, $module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*], pairs: $pairs:path $(, $feature:literal)?) => {
+    ($module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*] $(, $feature:literal)?) => {
         mod $module {
             use super::*;
 
@@ -173,7 +180,7 @@ macro_rules! kernels {
             $(#[target_feature(enable = $feature)])?
             unsafe fn depthwise<const PIXELS: usize, const KERNEL: usize, const STRIDE: usize>(arguments: &Depthwise) {
                 // SAFETY: as above.
-                unsafe { super::depthwise::depthwise::<$lanes, PIXELS, KERNEL, STRIDE>(arguments) }
+                unsafe { super::depthwise::depthwise::<$lanes, Floats, PIXELS, KERNEL, STRIDE>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -223,7 +230,7 @@ macro_rules! kernels {
                 DepthwiseForms { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
             }
 
-            pub(super) static TABLE: Kernels = Kernels {
+            pub(super) const TABLE: Kernels = Kernels {
                 tiles: [tiles::<1>(), tiles::<2>(), tiles::<16>(), tiles::<32>()],
                 depthwise: [
                     depthwise_forms::<1, 1>(),
@@ -241,20 +248,36 @@ macro_rules! kernels {
                 sum,
                 window_max,
                 softmax,
-                pairs: $pairs,
+                pairs: None,
             };
         }
-        use $module::TABLE as $table;
     };
 }
 
 // Tile sizes: the accumulators, the weights and one broadcast input fill the registers.
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX512, avx512_table, avx512::Avx512,
+kernels!(avx512_table, avx512::Avx512,
     single: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], double: [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
-    pairs: bf16::avx512, "avx512f");
+    "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX2, avx2_table, avx2::Avx2, single: [1 2 3 4 5 6], double: [], pairs: bf16::none, "avx2,fma");
+kernels!(avx2_table, avx2::Avx2, single: [1 2 3 4 5 6], double: [], "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(NEON, neon_table, neon::Neon, single: [1 2 3 4 5 6], double: [], pairs: bf16::none, "neon");
-kernels!(PORTABLE, portable_table, portable::Portable, single: [1 2], double: [], pairs: bf16::portable);
+kernels!(neon_table, neon::Neon, single: [1 2 3 4 5 6], double: [], "neon");
+kernels!(portable_table, portable::Portable, single: [1 2], double: []);
+
+#[cfg(target_arch = "x86_64")]
+static AVX512: Kernels = avx512_table::TABLE;
+#[cfg(target_arch = "x86_64")]
+static AVX512_BF16: Kernels = Kernels {
+    pairs: Some(&bf16::AVX512),
+    ..avx512_table::TABLE
+};
+#[cfg(target_arch = "x86_64")]
+static AVX2: Kernels = avx2_table::TABLE;
+#[cfg(target_arch = "aarch64")]
+static NEON: Kernels = neon_table::TABLE;
+static PORTABLE: Kernels = portable_table::TABLE;
+static PORTABLE_BF16: Kernels = Kernels {
+    pairs: Some(&bf16::PORTABLE),
+    ..portable_table::TABLE
+};

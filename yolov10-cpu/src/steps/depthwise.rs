@@ -34,7 +34,7 @@ impl Depthwise {
             stride,
         } = self.operands;
         let (block, rows) = self.grid.task(task);
-        let forms = memory.kernels.depthwise(kernel, stride);
+        let forms = memory.kernels.depthwise(kernel, stride, output.block);
         let padding = kernel / 2 * (input.row_stride + input.block);
         let (function, pixels) = if output.width >= RUN {
             (forms.run, RUN)
