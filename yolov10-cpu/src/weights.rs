@@ -10,11 +10,13 @@ use crate::Error;
 use crate::kernels::{Kernels, POINTS};
 use crate::layout::LANES;
 use crate::pages::{Ledger, Pages};
-use crate::steps::PASS;
 use crate::value::Conv;
 
 /// Output channels of a group.
 pub(crate) const GROUP: usize = 2 * LANES;
+
+/// Rows of a group that a pass over them reads: so many (32 KB) stay in the first-level cache.
+pub(crate) const PASS: usize = 256;
 
 /// Rows of zeros after each of Winograd's points: 36 points a power of two apart would share a few sets of every
 /// cache.

@@ -4,10 +4,8 @@
 use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Start, Tile, TileKernel};
 use crate::layout::{LANES, PAIRS, View, split};
-use crate::weights::Packed;
+use crate::weights::{PASS, Packed};
 
-/// Rows of a weight group that a pass reads: so many (32 KB) stay in the first-level cache.
-pub(crate) const PASS: usize = 256;
 /// Bytes of input and output that a task may touch, to stay in a second-level cache of 512 KB.
 const TASK_BYTES: usize = 400 << 10;
 /// Floats of the sums of a tile that is stored as pairs: those of the largest kernels, of 20 pixels or twice 14.

@@ -16,7 +16,7 @@ use std::ops::Range;
 pub(crate) use attention::{Attend, Heads, PackHeads};
 pub(crate) use border::Border;
 pub(crate) use depthwise::Depthwise;
-pub(crate) use direct::{Direct, Factors, Operands, PASS};
+pub(crate) use direct::{Direct, Factors, Operands};
 pub(crate) use gather::{Gather, Part};
 pub(crate) use maps::{MaxPool, Sum, Upsample};
 pub(crate) use winograd::Winograd;
