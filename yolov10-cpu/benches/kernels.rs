@@ -129,10 +129,15 @@ fn kernels(criterion: &mut Criterion) {
             );
             let halves = Options {
                 precision: Precision::Bf16,
-                ..direct.clone()
+                ..winograd.clone()
             };
-            if let Ok(engine) = Engine::new(&[dense(1)], &halves, weights) {
-                bench(criterion, "1x1 bf16", &shape, [side, side], engine);
+            if isa == Isa::Portable {
+                continue; // It only imitates bf16.
+            }
+            for (group, kernel) in [("1x1 bf16", 1), ("3x3 winograd bf16", 3)] {
+                if let Ok(engine) = Engine::new(&[dense(kernel)], &halves, weights) {
+                    bench(criterion, group, &shape, [side, side], engine);
+                }
             }
         }
     }
