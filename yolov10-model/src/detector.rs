@@ -1,6 +1,7 @@
 //! The detector: pictures in, detections out, everything in between owned by one value.
 
 use std::ops::Add;
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -281,9 +282,9 @@ impl Detector {
         image: &RgbImage,
         letterbox: &Letterbox,
     ) -> Result<Vec<Detection>, Error> {
-        let (found, speed) = self.run(&[(image, letterbox)])?;
-        self.speed = speed;
-        Ok(found.into_iter().next().expect("a picture has a result"))
+        let mut found = Vec::new();
+        self.speed = self.run(&[(image, letterbox)], slice::from_mut(&mut found))?;
+        Ok(found)
     }
 
     /// The same for several pictures, as [`Detector::detect_batch`] takes them.
@@ -301,8 +302,8 @@ impl Detector {
         let mut total = Speed::default();
         for batch in self.batches(pictures) {
             let members: Vec<_> = batch.iter().map(|index| pictures[*index]).collect();
-            let (results, speed) = self.run(&members)?;
-            total = total + speed;
+            let mut results = vec![Vec::new(); members.len()];
+            total = total + self.run(&members, &mut results)?;
             for (index, result) in batch.into_iter().zip(results) {
                 found[index] = result;
             }
@@ -334,11 +335,12 @@ impl Detector {
         }
     }
 
-    /// The objects in pictures that go together, and how long that took in all.
+    /// Puts the objects in pictures that go together into `found`, and says how long that took in all.
     fn run(
         &mut self,
         pictures: &[(&RgbImage, &Letterbox)],
-    ) -> Result<(Vec<Vec<Detection>>, Speed), Error> {
+        found: &mut [Vec<Detection>],
+    ) -> Result<Speed, Error> {
         for (image, letterbox) in pictures {
             assert_eq!(
                 letterbox.image,
@@ -355,7 +357,7 @@ impl Detector {
             ..
         } = self;
         let mut preprocessed = Duration::ZERO;
-        let (detections, inferred) = match &mut self.engine {
+        let inferred = match &mut self.engine {
             Engine::Native(engine) => engine.run(
                 letterbox.input,
                 |planes| {
@@ -364,7 +366,8 @@ impl Detector {
                 },
                 |maps| {
                     let inferred = started.elapsed();
-                    (vec![decoder.decode(maps, selection)], inferred)
+                    found[0] = decoder.decode(maps, selection);
+                    inferred
                 },
             )?,
             Engine::Tensors(engine) => {
@@ -372,7 +375,8 @@ impl Detector {
                 preprocessed = started.elapsed();
                 engine.run(letterbox.input, planes, |maps| {
                     let inferred = started.elapsed();
-                    (vec![decoder.decode(maps, selection)], inferred)
+                    found[0] = decoder.decode(maps, selection);
+                    inferred
                 })?
             }
             #[cfg(feature = "gpu")]
@@ -380,16 +384,17 @@ impl Detector {
                 let tables = engine.run(pictures, || preprocessed = started.elapsed())?;
                 let inferred = started.elapsed();
                 let classes = self.class_names.len();
-                let decode = |rows| decoder.decode_rows(rows, classes, letterbox.input, selection);
-                (tables.iter().map(decode).collect(), inferred)
+                for (found, rows) in found.iter_mut().zip(tables.iter()) {
+                    *found = decoder.decode_rows(rows, classes, letterbox.input, selection);
+                }
+                inferred
             }
         };
-        let speed = Speed {
+        Ok(Speed {
             preprocess: preprocessed,
             inference: inferred - preprocessed,
             postprocess: started.elapsed() - inferred,
-        };
-        Ok((detections, speed))
+        })
     }
 
     /// What it holds now.
