@@ -1,24 +1,21 @@
 //! Lets the program say which commit it was built from.
 
-use std::path::Path;
 use std::process::Command;
 
-/// Every commit and checkout changes this file.
-const LOG: &str = "../.git/logs/HEAD";
-
 fn main() {
-    let git = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
-    let hash = git
-        .ok()
-        .filter(|output| output.status.success())
-        .map(|output| output.stdout);
-    let hash = hash.and_then(|hash| String::from_utf8(hash).ok());
-    let commit = hash.as_deref().map_or("unknown", str::trim);
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
+    let commit = commit.as_deref().unwrap_or("unknown");
     println!("cargo::rustc-env=YOLO10_BURN_COMMIT={commit}");
     println!("cargo::rerun-if-changed=build.rs");
-    if Path::new(LOG).exists() {
-        println!("cargo::rerun-if-changed={LOG}");
+    // Every commit and checkout changes this file. Where it is depends on whether this is a linked worktree.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+        println!("cargo::rerun-if-changed={log}");
     }
+}
+
+/// What git says, in a line; `None` outside a repository.
+fn git(words: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(words).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
 }
