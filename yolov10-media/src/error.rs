@@ -79,7 +79,7 @@ pub enum Error {
         status: u16,
     },
     /// A server can't be reached.
-    #[error("{reason}")]
+    #[error("not to be reached: {reason}")]
     Unreachable {
         /// Why.
         reason: String,

@@ -63,6 +63,9 @@ pub fn get(url: &str, start: u64) -> Result<Answer, Error> {
     }
     let response = request.call().map_err(|error| match error {
         ureq::Error::StatusCode(status) => Error::Status { status },
+        ureq::Error::Io(error) => Error::Unreachable {
+            reason: error.to_string(),
+        },
         other => Error::Unreachable {
             reason: other.to_string(),
         },

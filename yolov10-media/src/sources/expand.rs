@@ -55,11 +55,15 @@ impl Expansion {
     /// Adds what `word` names; what can't be had is added as such.
     fn add(&mut self, word: &Path, lists: ListsAre) {
         if let Err(error) = self.try_add(word, lists) {
-            self.sources.push(Source::Broken {
-                name: word.display().to_string(),
-                error,
-            });
+            self.add_broken(word, error);
         }
+    }
+
+    fn add_broken(&mut self, path: &Path, error: Error) {
+        self.sources.push(Source::Broken {
+            name: path.display().to_string(),
+            error,
+        });
     }
 
     fn try_add(&mut self, word: &Path, lists: ListsAre) -> Result<(), Error> {
@@ -139,11 +143,9 @@ impl Expansion {
                 }
                 Ok(_) => (),
                 Err(error) => {
-                    let name = error.path().unwrap_or(folder).display().to_string();
-                    self.sources.push(Source::Broken {
-                        name,
-                        error: io::Error::from(error).into(),
-                    });
+                    let path = error.path().unwrap_or(folder).to_owned();
+                    let circle = io::Error::other("a link to a folder that it is in");
+                    self.add_broken(&path, error.into_io_error().unwrap_or(circle).into());
                 }
             }
         }
@@ -158,9 +160,13 @@ impl Expansion {
     fn add_pattern(&mut self, pattern: &str) -> Result<(), Error> {
         let before = self.sources.len();
         for path in glob::glob(pattern)? {
-            let path = path.map_err(io::Error::from)?;
-            if path.is_file() {
-                self.add_file(path);
+            match path {
+                Ok(path) if path.is_file() => self.add_file(path),
+                Ok(_) => (),
+                Err(error) => {
+                    let path = error.path().to_owned();
+                    self.add_broken(&path, io::Error::from(error).into());
+                }
             }
         }
         if self.sources.len() == before {

@@ -20,10 +20,18 @@ fn without_harm(name: &str) -> String {
 
 /// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
 pub fn stem_and_extension(name: &str) -> (String, String) {
-    let path = Path::new(match name.split_once("://") {
-        Some((_, address)) => address.split(['?', '#']).next().unwrap_or(address),
+    let path = match name.split_once("://") {
+        Some((_, address)) => {
+            let address = address.split(['?', '#']).next().unwrap_or(address);
+            match address.trim_end_matches('/').split_once('/') {
+                Some((_, path)) => path,
+                // The dots of a host's name begin no extension.
+                None => return (without_harm(address.trim_end_matches('/')), String::new()),
+            }
+        }
         None => name,
-    });
+    };
+    let path = Path::new(path);
     let part = |part: Option<&OsStr>| without_harm(&part.unwrap_or_default().to_string_lossy());
     let stem = match part(path.file_stem()) {
         stem if stem == "-" => "stdin".to_owned(),
@@ -67,7 +75,8 @@ mod tests {
         for (name, stem, extension) in [
             ("a/bus.JPG", "bus", "jpg"),
             ("https://example.org/a/bus.jpg?size=large#top", "bus", "jpg"),
-            ("https://example.org/", "example", "org"),
+            ("https://example.org/", "example.org", ""),
+            ("tcp://127.0.0.1:9556", "127.0.0.1_9556", ""),
             ("rtsp://camera:554/live", "live", ""),
             ("-", "stdin", ""),
             ("0", "0", ""),
