@@ -101,6 +101,7 @@ fn cache() -> String {
     };
     let names = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = names
+        .filter(|entry| entry.path().is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();

@@ -1,5 +1,6 @@
 //! Shell completions and manual pages, made from the same description as the options.
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -22,7 +23,7 @@ pub struct CompletionsArgs {
 /// Write manual pages, one per command.
 #[derive(clap::Args, Debug)]
 pub struct ManArgs {
-    /// An existing folder to write to, /usr/local/share/man/man1 for instance.
+    /// The folder to write to, /usr/local/share/man/man1 for instance.
     folder: PathBuf,
 }
 
@@ -35,7 +36,8 @@ pub fn completions(args: &CompletionsArgs) -> Result<Outcome> {
 }
 
 pub fn man(args: &ManArgs) -> Result<Outcome> {
-    clap_mangen::generate_to(Cli::command(), &args.folder)
+    fs::create_dir_all(&args.folder)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
         .with_context(|| args.folder.display().to_string())?;
     message::result(format_args!(
         "Manual pages saved to {}",

@@ -234,7 +234,7 @@ fn pictures_of_one_name_do_not_overwrite_each_other() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(
         said.stdout
-            .ends_with("1 labels saved to runs/detect/predict/labels\n"),
+            .ends_with("1 label saved to runs/detect/predict/labels\n"),
         "{said:?}"
     );
     assert_eq!(

@@ -88,12 +88,12 @@ pub fn bench(args: &Args) -> Result<Outcome> {
         .iterations
         .map_or(Budget::Seconds(args.duration), Budget::Runs);
     let plot = args.plot.as_deref().map(Plot::create).transpose()?;
-    if !args.json {
-        message::result(table::head())?;
-    }
     let mut rows = Vec::new();
     for choice in choices(args) {
         let row = measure(&choice, &picture, args.warmup, budget)?;
+        if rows.is_empty() && !args.json {
+            message::result(table::head())?;
+        }
         message::result(if args.json {
             serde_json::to_string(&row)?
         } else {

@@ -113,9 +113,10 @@ impl<'a> Files<'a> {
         let path = folder.path().display();
         say(&format_args!("Results saved to {path}"))?;
         if self.wanted.save_txt {
+            let labels = self.labels.load(Ordering::Relaxed);
+            let plural = if labels == 1 { "" } else { "s" };
             say(&format_args!(
-                "{} labels saved to {path}/labels",
-                self.labels.load(Ordering::Relaxed)
+                "{labels} label{plural} saved to {path}/labels"
             ))?;
         }
         Ok(())
