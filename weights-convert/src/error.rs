@@ -20,12 +20,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// The result could not be written; an earlier file of that name is untouched.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {error}", path.display())]
     Write {
         /// The output file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The first bytes belong to no format that is read here.
     #[error(

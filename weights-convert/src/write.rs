@@ -139,9 +139,9 @@ pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error
 /// Writes a converted file beside `path` and renames it: `path` is the old file or the new one,
 /// never a part.
 pub fn write(converted: &Converted, path: &Path) -> Result<(), Error> {
-    replace(path, &converted.bytes).map_err(|source| Error::Write {
+    replace(path, &converted.bytes).map_err(|error| Error::Write {
         path: path.to_owned(),
-        source,
+        error,
     })
 }
 
@@ -150,6 +150,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // Asked first: where there is no folder, a temporary file's error would name the temporary file.
+    folder.metadata()?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".weights-convert-");
     // Temporary files are private by default; a result has the rights that the umask gives.

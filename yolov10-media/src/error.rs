@@ -1,4 +1,5 @@
 //! Everything that can keep a picture from being had. Errors do not name the source: their item does.
+//! A message holds its cause, so that there is none to add to it.
 
 use std::io;
 
@@ -27,7 +28,7 @@ pub enum Error {
     Picture(#[from] yolov10_model::Error),
     /// A frame of an animation can't be decoded.
     #[error("a broken frame: {0}")]
-    Frame(#[from] image::ImageError),
+    Frame(image::ImageError),
     /// A folder without anything to search.
     #[error("no picture or video in this folder, expected files ending in {expected}")]
     EmptyFolder {
@@ -35,8 +36,13 @@ pub enum Error {
         expected: String,
     },
     /// A pattern is not well formed.
-    #[error("not a pattern: {0}")]
-    Pattern(#[from] glob::PatternError),
+    #[error("not a pattern: {reason}, at letter {letter}")]
+    Pattern {
+        /// Where it goes wrong, from 1.
+        letter: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
     /// A pattern that nothing matches.
     #[error("no file matches this pattern")]
     NoMatch,
@@ -86,7 +92,16 @@ pub enum Error {
     },
     /// A transfer that ended too early.
     #[error("the transfer broke off: {0}")]
-    BrokenOff(#[source] io::Error),
+    BrokenOff(io::Error),
+}
+
+impl From<glob::PatternError> for Error {
+    fn from(error: glob::PatternError) -> Self {
+        Self::Pattern {
+            letter: error.pos + 1,
+            reason: error.msg,
+        }
+    }
 }
 
 impl Error {

@@ -58,7 +58,7 @@ fn what_is_not_to_be_had_is_an_error_of_a_kind() {
     assert!(matches!(error("none.jpg"), Error::NotFound));
     assert!(matches!(error("empty"), Error::EmptyFolder { .. }));
     assert!(matches!(error("*.bmp"), Error::NoMatch));
-    assert!(matches!(error("a***"), Error::Pattern(_)));
+    assert!(matches!(error("a***"), Error::Pattern { .. }));
     assert!(matches!(error("empty.txt"), Error::EmptyList));
     assert!(matches!(error("nested.txt"), Error::NestedList));
     assert!(matches!(error("latin1.txt"), Error::NotAList { .. }));

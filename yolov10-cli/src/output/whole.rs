@@ -19,6 +19,10 @@ impl WholeFile {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+        // Asked first: where there is no folder, a temporary file's error would name the temporary file.
+        folder
+            .metadata()
+            .with_context(|| path.display().to_string())?;
         let mut builder = Builder::new();
         builder.prefix(".yolo10-burn-");
         // A temporary file is private; a result has the rights that the umask leaves.

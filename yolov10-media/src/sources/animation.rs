@@ -34,7 +34,7 @@ pub fn open(path: &Path) -> Result<Option<Animation>, Error> {
         return Ok(None);
     };
     let frames = [Ok(first), second].into_iter().chain(frames).map(|frame| {
-        let frame = frame?;
+        let frame = frame.map_err(Error::Frame)?;
         let shown = Duration::from(frame.delay());
         Ok((DynamicImage::from(frame.into_buffer()).into_rgb8(), shown))
     });
