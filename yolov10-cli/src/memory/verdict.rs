@@ -32,6 +32,16 @@ pub fn same(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> 
     )
 }
 
+/// Weights and workspace are filled as much in both states. How many pages a GPU's pools take for that is their choice.
+pub fn same_use(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> Verdict {
+    let [one, other] = [one, other].map(|report| (report.weights + report.workspace).in_use);
+    Verdict::new(
+        promise,
+        one == other,
+        format!("{one} bytes in use, then {other}"),
+    )
+}
+
 /// Nothing is left of what should have gone.
 pub fn gave_back(promise: &'static str, freed: &FreeReport) -> Verdict {
     let FreeReport {

@@ -4,11 +4,10 @@
     reason = "burn leaves it to the caller that what a graph touches still lives when it is replayed"
 )]
 
-use burn::tensor::{Device, Tensor};
-use burn::tensor::{Graph, capture};
+use burn::tensor::{DType, Device, Graph, Int, Tensor, capture};
 use image::RgbImage;
 
-use super::{operations, upload};
+use super::{operations, picture};
 use crate::error::Error;
 use crate::letterbox::{Letterbox, Size};
 
@@ -24,6 +23,8 @@ pub struct Program {
     pub shape: (Size, usize),
     /// `[B, H, W, 3]`; the graph reads this very memory.
     image: Tensor<4>,
+    /// What pictures go up through; none yet of the size it takes.
+    buffer: Option<Tensor<1, Int>>,
     graph: Option<Graph<Tensor<3>, Closure>>,
     runs: usize,
 }
@@ -33,6 +34,7 @@ impl Program {
         Self {
             shape,
             image,
+            buffer: None,
             graph: None,
             runs: 0,
         }
@@ -46,9 +48,14 @@ impl Program {
         sample: usize,
         device: &Device,
     ) {
-        let packed = upload(image, letterbox, device);
+        let packed = picture::pack(image, letterbox);
+        let buffer = self
+            .buffer
+            .take_if(|buffer| buffer.shape().num_elements() >= packed.len())
+            .unwrap_or_else(|| Tensor::zeros([packed.len()], (device, DType::U32)));
+        self.buffer = Some(buffer.clone());
         self.image
-            .inplace(|input| operations::letterbox(input, packed, sample));
+            .inplace(|input| operations::letterbox(input, buffer, packed, sample));
     }
 
     /// Whether the shape came often enough for a graph.

@@ -20,7 +20,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor};
 use image::RgbImage;
 
 use self::graph::Program;
@@ -263,13 +263,6 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it gave no reason")
-}
-
-/// One picture on its way to the device.
-fn upload(image: &RgbImage, letterbox: &Letterbox, device: &Device) -> Tensor<1, Int> {
-    let packed = picture::pack(image, letterbox);
-    let length = packed.len();
-    Tensor::from_data(TensorData::new(packed, [length]), (device, DType::U32))
 }
 
 #[cfg(all(test, feature = "wgpu"))]

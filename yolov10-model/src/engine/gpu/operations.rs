@@ -1,9 +1,11 @@
 //! Our kernels as operations on burn's tensors, so that they queue up with burn's own.
 
+use std::sync::Arc;
+
 use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{DType, Int, Shape, Tensor};
+use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::conv::{ConvStrategy, conv_forward};
 use burn_cubecl::kernel::into_contiguous;
@@ -18,11 +20,12 @@ use crate::letterbox::PAD;
 #[backend_extension(Cube, Fusion)]
 pub trait DetectorOperations: Backend {
     /// Writes a packed picture over sample `sample` of `input`, `[B, H, W, 3]`, in place: every tensor on that memory
-    /// sees it, and so does a graph that reads it.
+    /// sees it, and so does a graph that reads it. It goes up through `buffer`, which has room for it.
     #[fusion(dtype = input, shape = input)]
     fn letterbox(
         input: FloatTensor<Self>,
-        packed: IntTensor<Self>,
+        buffer: IntTensor<Self>,
+        packed: Arc<Vec<u32>>,
         sample: usize,
     ) -> FloatTensor<Self>;
 
@@ -56,16 +59,21 @@ fn convolved_shape(input: &Shape, weight: &Shape, stride: &usize) -> Shape {
 impl DetectorOperations for CubeBackend {
     fn letterbox(
         input: FloatTensor<Self>,
-        packed: IntTensor<Self>,
+        buffer: IntTensor<Self>,
+        packed: Arc<Vec<u32>>,
         sample: usize,
     ) -> FloatTensor<Self> {
+        let packed = Arc::unwrap_or_clone(packed);
+        buffer
+            .client
+            .write(&buffer.handle, Bytes::from_elems(packed));
         let [_, height, width, _] = input.meta.shape().dims();
         let units = CubeDim::new(&input.client, height * width);
         kernels::letterbox::launch(
             &input.client,
             calculate_cube_count_elemwise(&input.client, height * width, units),
             units,
-            packed.into_buffer_arg(),
+            buffer.into_buffer_arg(),
             input.clone().into_buffer_arg(),
             sample,
             u32::from(PAD),
@@ -111,9 +119,14 @@ impl DetectorOperations for CubeBackend {
 }
 
 /// See [`DetectorOperations::letterbox`].
-pub fn letterbox(input: Tensor<4>, packed: Tensor<1, Int>, sample: usize) -> Tensor<4> {
-    let (input, packed) = (input.into_dispatch(), packed.into_dispatch());
-    Tensor::from_dispatch(Dispatch::letterbox(input, packed, sample))
+pub fn letterbox(
+    input: Tensor<4>,
+    buffer: Tensor<1, Int>,
+    packed: Vec<u32>,
+    sample: usize,
+) -> Tensor<4> {
+    let (input, buffer) = (input.into_dispatch(), buffer.into_dispatch());
+    Tensor::from_dispatch(Dispatch::letterbox(input, buffer, Arc::new(packed), sample))
 }
 
 /// See [`DetectorOperations::rank`].

@@ -63,7 +63,9 @@ fn the_devices_letterbox_equals_the_hosts_to_the_last_bit_of_a_level() {
         });
         // The second of two samples; the first is left as it was.
         let input = Tensor::zeros([2, largest.height, largest.width, RGB], &device);
-        let input = operations::letterbox(input, upload(&image, &letterbox, &device), 1);
+        let packed = picture::pack(&image, &letterbox);
+        let buffer = Tensor::<1, Int>::zeros([packed.len() + 1], (&device, DType::U32));
+        let input = operations::letterbox(input, buffer, packed, 1);
         let found: Vec<u8> = floats(input)
             .iter()
             .map(|value| (value * 255.0).round() as u8)
