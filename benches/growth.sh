@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures how the CPU engine's cost grows with variant, input size and threads, and plots it: ./growth.sh
+# Measures how the CPU engine's cost grows with variant, input size, batch and threads, and plots it: ./growth.sh
 #
 # Needs the weights that compare/run.sh makes, and its Python.
 set -eu
@@ -10,13 +10,14 @@ models=$target/compare/models
 results=$here/compare/results
 python=${PYTHON:-$target/compare/venv/bin/python}
 
-cargo build --release --package yolov10-cli
+cargo build --release --bin yolo10-burn
 bench() {
     "$target/release/yolo10-burn" bench --no-rect --threads 1,2 --duration 2 --json "$@"
 }
 mkdir -p "$results"
 {
     bench --imgsz 320 480 640 960 1280 --weights "$models/yolov10n.safetensors"
+    bench --imgsz 640 --batch 2,4,8 --weights "$models/yolov10n.safetensors"
     for variant in s m b l x; do
         bench --imgsz 640 --weights "$models/yolov10$variant.safetensors"
     done

@@ -16,8 +16,7 @@ if [ -z "${PYTHON:-}" ]; then
     "$PYTHON" -m pip install --quiet --requirement "$here/requirements.txt"
 fi
 
-cargo build --release --package yolov10-cli --package weights-convert
-cargo build --release --package yolo10-burn-suite --example serve_timing
+cargo build --release --bin yolo10-burn --bin weights-convert --example serve_timing
 cargo build --release --manifest-path "$here/rten/Cargo.toml" --target-dir "$target"
 
 "$PYTHON" "$here/models.py" "$models" "$here/street.jpg"

@@ -12,6 +12,10 @@ use yolov10_model::{Assignment, Detector, Device, Error, Fit, Options, Selection
 use crate::engine_args::KernelArgs;
 use crate::{demo, message, release};
 
+/// What to say of a detector whose [`Detector::graphs_refused`] is true.
+pub const GRAPHS_REFUSED: &str =
+    "the device refused to hold the network as a graph: it runs kernel by kernel, slower";
+
 /// Which weights, and how they run.
 #[derive(Clone, Debug)]
 pub struct Setup {

@@ -11,6 +11,7 @@ use yolov10_model::{Device, Selection, Size};
 
 use crate::engine_args::{EngineArgs, InputSize};
 use crate::message;
+use crate::model::GRAPHS_REFUSED;
 use crate::outcome::Outcome;
 
 /// Eager, recorded, replayed: all that a run can be.
@@ -60,9 +61,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
     }
     bar.finish_and_clear();
     if detector.graphs_refused() {
-        message::note(
-            "the device refused to hold the network as a graph: it runs kernel by kernel",
-        );
+        message::note(GRAPHS_REFUSED);
     }
     message::note(format_args!(
         "{}: tuned in {:.1} s",

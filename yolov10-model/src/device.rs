@@ -70,7 +70,8 @@ impl Device {
     /// Gives back what dropped detectors leave for the next one: compiled kernels, streams, on CUDA the context.
     /// The next detector opens the device anew. The processor keeps nothing, so there this does nothing.
     ///
-    /// No detector may be made on the device meanwhile.
+    /// No detector may be made on the device meanwhile. The first time in a process that has run a picture on a GPU it
+    /// takes 30 seconds: burn's tuner never lets go of a client that cubecl waits for, and whose thread is left behind.
     ///
     /// # Errors
     /// Detectors still live there, or this build or this machine does not have the device.

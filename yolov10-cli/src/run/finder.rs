@@ -62,6 +62,14 @@ impl Finder {
         })
     }
 
+    /// Whether a GPU runs the network kernel by kernel; a worker keeps that to itself.
+    pub fn graphs_refused(&self) -> bool {
+        match self {
+            Self::Here(detector) => detector.graphs_refused(),
+            Self::Isolated(_) => false,
+        }
+    }
+
     pub fn memory(&mut self) -> Result<MemoryReport> {
         Ok(match self {
             Self::Here(detector) => detector.memory(),

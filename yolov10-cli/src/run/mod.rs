@@ -30,7 +30,7 @@ use search::Search;
 pub use search::lanes;
 
 use crate::interrupt::Interrupt;
-use crate::model::Setup;
+use crate::model::{GRAPHS_REFUSED, Setup};
 use crate::outcome::Outcome;
 use crate::{demo, message};
 
@@ -93,6 +93,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     gathered.keep()?;
     let tally = reporter.finish()?;
     files.summarize(form)?;
+    if finder.graphs_refused() && !args.quiet {
+        message::note(GRAPHS_REFUSED);
+    }
     if args.memory {
         say_what_is_held(finder)?;
     }
