@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde::{Serialize, Serializer};
 use yolov10_model::{Assignment, Device, Error, Fit, Precision, Size, cpu::Isa};
@@ -29,7 +30,7 @@ pub struct EngineArgs {
     /// Give each picture the whole of the input size.
     #[arg(long)]
     no_rect: bool,
-    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU and the CPU where there is none.
+    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU and the CPU where there is none; run takes several, as cuda:0,1.
     #[arg(long, default_value = "auto")]
     device: Choice,
     /// Threads of the CPU engine [default: the physical cores this process may use].
@@ -45,35 +46,37 @@ pub struct EngineArgs {
     kernels: KernelArgs,
 }
 
-/// A device, or the best there is.
-#[derive(Clone, Copy, Debug)]
+/// Devices, or the best there is.
+#[derive(Clone, Debug)]
 enum Choice {
     Auto,
-    Named(Device),
+    Named(Vec<Device>),
 }
 
 impl FromStr for Choice {
     type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, Error> {
-        match name {
-            "auto" => Ok(Self::Auto),
-            name => name.parse().map(Self::Named),
+    /// `auto`, or names with commas between them; a number alone is a CUDA device, so that `cuda:0,1` is two.
+    fn from_str(names: &str) -> Result<Self, Error> {
+        if names == "auto" {
+            return Ok(Self::Auto);
         }
+        let devices: Result<_, _> = names.split(',').map(str::parse).collect();
+        devices.map(Self::Named)
     }
 }
 
 impl Choice {
-    /// The device, and a word on standard error where it is not the one that was hoped for.
-    fn device(self) -> Device {
+    /// The devices, and a word on standard error where it is not the one that was hoped for.
+    fn devices(&self) -> Vec<Device> {
         match self {
-            Self::Named(device) => device,
+            Self::Named(devices) => devices.clone(),
             Self::Auto => {
                 let (device, missing) = Device::auto();
                 if let Some(missing) = missing {
                     message::note(format_args!("{missing}: computing on {device}"));
                 }
-                device
+                vec![device]
             }
         }
     }
@@ -103,9 +106,20 @@ fn as_its_name<T: ToString, S: Serializer>(
 }
 
 impl EngineArgs {
-    /// What was chosen.
-    pub fn setup(&self) -> Setup {
-        Setup {
+    /// What was chosen, for a command that takes one device.
+    pub fn setup(&self) -> Result<Setup> {
+        let setups = self.setups();
+        ensure!(
+            setups.len() == 1,
+            "--device: expected one device, found {}",
+            setups.len()
+        );
+        Ok(setups.into_iter().next().expect("there is one"))
+    }
+
+    /// What was chosen, once for each device.
+    pub fn setups(&self) -> Vec<Setup> {
+        let on = |device| Setup {
             weights: self.weights.clone(),
             input: self.imgsz.map(|InputSize(size)| size),
             fit: if self.no_rect {
@@ -113,13 +127,14 @@ impl EngineArgs {
             } else {
                 Fit::Minimal
             },
-            device: self.device.device(),
+            device,
             cache: self.cache_dir.clone(),
             threads: self.threads,
             memory_limit: self.memory_limit,
             kernels: self.kernels,
             assignment: Assignment::OneToOne,
-        }
+        };
+        self.device.devices().into_iter().map(on).collect()
     }
 }
 
@@ -157,6 +172,18 @@ impl FromStr for InputSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_devices_have_commas_between_them() {
+        let devices = |names: &str| names.parse::<Choice>().map(|choice| choice.devices());
+        assert_eq!(
+            devices("cuda:0,1").expect("two devices"),
+            [Device::Cuda(0), Device::Cuda(1)]
+        );
+        assert_eq!(devices("cpu").expect("a device"), [Device::Cpu]);
+        assert!(devices("cpu,").is_err());
+        assert!(devices("gpu").is_err());
+    }
 
     #[test]
     fn an_input_size_is_a_side_or_height_and_width() {

@@ -33,7 +33,7 @@ pub struct Args {
 }
 
 pub fn tune(args: &Args) -> Result<Outcome> {
-    let setup = args.engine.setup();
+    let setup = args.engine.setup()?;
     if matches!(setup.device, Device::Cpu | Device::Flex) {
         message::note(format_args!(
             "{}: nothing to tune, its kernels are in this program",

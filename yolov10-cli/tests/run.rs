@@ -355,7 +355,7 @@ fn an_animation_is_searched_frame_by_frame() {
 }
 
 #[test]
-fn batches_change_no_byte_of_any_output() {
+fn batches_and_several_devices_change_no_byte_of_any_output() {
     let place = Workplace::new();
     let street = image::load_from_memory(support::STREET).expect("a picture");
     fs::create_dir(place.path("folder")).expect("a folder");
@@ -373,7 +373,8 @@ fn batches_change_no_byte_of_any_output() {
         resized.to_rgb8().save(path).expect("a picture");
     }
     place.file("folder/c.jpg", b"not a picture");
-    let run = |batch: &str| {
+    let run = |batch: &str, device: &str| {
+        let name = format!("{batch}-{device}");
         let words = [
             "run",
             "folder",
@@ -385,9 +386,11 @@ fn batches_change_no_byte_of_any_output() {
             "--save-json",
             "--json",
             "--name",
-            batch,
+            &name,
             "--batch",
             batch,
+            "--device",
+            device,
         ];
         let said = place.run(&words);
         assert_eq!(
@@ -399,14 +402,14 @@ fn batches_change_no_byte_of_any_output() {
         for line in &mut lines {
             line.as_object_mut().expect("an object").remove("ms");
         }
-        let folder = format!("runs/detect/{batch}");
+        let folder = format!("runs/detect/{name}");
         let files = place.files(&folder).into_iter().map(|name| {
             let bytes = fs::read(place.path(&folder).join(&name)).expect("a file");
             (name, bytes)
         });
         (lines, said.stderr, files.collect::<Vec<_>>())
     };
-    let (lines, stderr, files) = run("1");
+    let (lines, stderr, files) = run("1", "cpu");
     let names: Vec<&str> = lines
         .iter()
         .filter_map(|line| line["image"].as_str())
@@ -417,15 +420,25 @@ fn batches_change_no_byte_of_any_output() {
     assert_eq!(names[..8], expected.map(|name| format!("folder/{name}")));
     assert!(lines[2]["error"].is_string() && lines[8]["error"].is_string());
     assert!(files.iter().any(|(name, _)| name == "labels/a.txt") && files.len() > 20);
-    for batch in ["2", "7"] {
-        let (batch_lines, batch_stderr, batch_files) = run(batch);
+    for (batch, device) in [("2", "cpu"), ("7", "cpu"), ("2", "cpu,cpu,cpu")] {
+        let (other_lines, other_stderr, other_files) = run(batch, device);
         assert_eq!(
-            (batch_lines, batch_stderr),
+            (other_lines, other_stderr),
             (lines.clone(), stderr.clone()),
-            "{batch}"
+            "{batch} on {device}"
         );
-        assert!(batch_files == files, "batch {batch} wrote other files");
+        assert!(
+            other_files == files,
+            "batch {batch} on {device} wrote other files"
+        );
     }
+    let said = place.run(&["val", "--data", "x.yaml", "--device", "cpu,cpu"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr
+            .contains("--device: expected one device, found 2"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -50,7 +50,7 @@ struct Report {
 }
 
 pub fn memory(args: &Args) -> Result<Outcome> {
-    let report = Life::new(args.engine.setup())?.observe(args.cycles)?;
+    let report = Life::new(args.engine.setup()?)?.observe(args.cycles)?;
     if args.json {
         message::result(serde_json::to_string(&report)?)?;
     } else {

@@ -15,7 +15,7 @@ mod search;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use yolov10_media::{Depth, Sources};
 use yolov10_model::{Selection, Weights, is_worker};
 
@@ -39,10 +39,21 @@ type Item<T> = yolov10_media::Item<T, anyhow::Error>;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let setup = Setup {
-        assignment: args.selection.head.assignment(),
-        ..args.engine.setup()
-    };
+    let setups: Vec<Setup> = args
+        .engine
+        .setups()
+        .into_iter()
+        .map(|setup| Setup {
+            assignment: args.selection.head.assignment(),
+            ..setup
+        })
+        .collect();
+    let setup = setups.first().expect("there is a device").clone();
+    ensure!(
+        !args.isolate || setups.len() == 1,
+        "--isolate: expected one device, found {}",
+        setups.len()
+    );
     if is_worker() {
         finder::work(|| {
             let weights = setup.load_weights()?;
@@ -59,10 +70,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let selection = selection(&args.selection, &class_names)?;
-    let finder = if args.isolate {
-        Finder::isolated()?
+    let mut finders = if args.isolate {
+        vec![Finder::isolated()?]
     } else {
-        Finder::Here(setup.detector(&weights, selection)?.into())
+        let here = |setup: &Setup| {
+            let detector = setup.detector(&weights, selection.clone())?;
+            Ok(Finder::Here(detector.into()))
+        };
+        setups.iter().map(here).collect::<Result<_>>()?
     };
     if args.verbose {
         note_what_is_loaded(&setup, &weights, started.elapsed());
@@ -81,23 +96,23 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let files = Files::prepare(args, &class_names)?;
     let mut gathered = Gathered::create(&files)?;
     let search = Search {
-        finder,
+        finders: &mut finders,
         sources,
         batch: args.batch,
         interrupt: interrupt.clone(),
     };
-    let finder = search.each(&files, |item| {
+    search.each(&files, |item| {
         let item = gathered.add(item)?;
         reporter.report(&item)
     })?;
     gathered.keep()?;
     let tally = reporter.finish()?;
     files.summarize(form)?;
-    if finder.graphs_refused() && !args.quiet {
+    if finders.iter().any(Finder::graphs_refused) && !args.quiet {
         message::note(GRAPHS_REFUSED);
     }
     if args.memory {
-        say_what_is_held(finder)?;
+        finders.into_iter().try_for_each(say_what_is_held)?;
     }
     Ok(match tally {
         _ if interrupt.is_pressed() => Outcome::Interrupted,

@@ -38,11 +38,24 @@ where
     O: Send + 'scope,
     W: Fn(I) -> O + Clone + Send + 'scope,
 {
-    let (inputs, outputs) = (0..lanes)
-        .map(|_| {
+    stage_of(scope, vec![work; lanes])
+}
+
+/// Starts a stage of workers that differ: a thread each.
+pub fn stage_of<'scope, I, O, W>(
+    scope: &'scope Scope<'scope, '_>,
+    workers: Vec<W>,
+) -> (Dealer<I>, Collector<O>)
+where
+    I: Send + 'scope,
+    O: Send + 'scope,
+    W: FnMut(I) -> O + Send + 'scope,
+{
+    let (inputs, outputs) = workers
+        .into_iter()
+        .map(|work| {
             let (input, inbox) = sync_channel(QUEUE);
             let (outbox, output) = sync_channel(QUEUE);
-            let work = work.clone();
             scope.spawn(move || {
                 inbox
                     .into_iter()

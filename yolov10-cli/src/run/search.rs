@@ -1,7 +1,6 @@
 //! The stages of a run at work: decoding and writing beside the detector, which waits for neither.
 
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
 use std::thread;
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use yolov10_model::Size;
 use super::Item;
 use super::files::{Files, Written};
 use super::finder::Finder;
-use super::pipeline::{batches, stage};
+use super::pipeline::{batches, stage, stage_of};
 use super::report::Searched;
 use crate::interrupt::Interrupt;
 
@@ -20,24 +19,24 @@ use crate::interrupt::Interrupt;
 const MOST_LANES: usize = 4;
 
 /// What is to be searched, and with what.
-pub struct Search {
-    pub finder: Finder,
+pub struct Search<'a> {
+    /// A detector per device; they take turns, so that results keep the order of the sources.
+    pub finders: &'a mut [Finder],
     pub sources: Sources,
     /// Pictures that the detector gets at a time.
     pub batch: NonZeroUsize,
     pub interrupt: Interrupt,
 }
 
-impl Search {
-    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all. Gives the
-    /// detector back.
+impl Search<'_> {
+    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
     pub fn each(
         self,
         files: &Files,
         mut report: impl FnMut(Item<Written>) -> Result<()>,
-    ) -> Result<Finder> {
+    ) -> Result<()> {
         let Self {
-            mut finder,
+            finders,
             sources,
             batch,
             interrupt,
@@ -53,21 +52,19 @@ impl Search {
                 let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
                 wanted.try_for_each(|item| to_decoders.deal(item))
             });
-            let searching = scope.spawn(move || {
-                // Closed only where the report failed, which has been told.
-                batches(decoded, batch)
-                    .flat_map(|items| search(&mut finder, items))
-                    .try_for_each(|item| to_writers.deal(item))
-                    .ok();
-                finder
+            let workers = finders
+                .iter_mut()
+                .map(|finder| move |items| search(finder, items));
+            let (mut to_finders, found) = stage_of(scope, workers.collect());
+            // Either ends early only where the report failed, which has been told.
+            scope.spawn(move || {
+                batches(decoded, batch).try_for_each(|items| to_finders.deal(items))
             });
+            scope.spawn(move || found.flatten().try_for_each(|item| to_writers.deal(item)));
             // Dropped when a report fails, which ends the stages before.
             let result = written.try_for_each(&mut report);
             drop(written);
-            let finder = searching
-                .join()
-                .unwrap_or_else(|panic| resume_unwind(panic));
-            result.map(|()| finder)
+            result
         })
     }
 }

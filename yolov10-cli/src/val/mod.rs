@@ -40,7 +40,7 @@ const DEFAULT_SIDE: usize = 640;
 pub fn val(args: &Args) -> Result<Outcome> {
     let setup = Setup {
         assignment: args.head.assignment(),
-        ..args.engine.setup()
+        ..args.engine.setup()?
     };
     note_what_has_no_effect(args, &setup);
     let weights = setup.load_weights()?;
