@@ -1,8 +1,8 @@
 //! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
 //!
-//! Weights lie `[O, kh, kw, I]` in memory ([`Form`](crate::scope::Form) has them read so), or every call would lay them out anew. A 1x1
-//! convolution is a matrix product, which burn joins with bias and activation into one kernel. Depthwise kernels are
-//! only the fast ones without a bias, so the bias is left to the kernel of the activation.
+//! Weights lie `[O, kh, kw, I]` in memory ([`Form`](crate::scope::Form) has them read so), or every call would lay them
+//! out anew. A 1x1 convolution is a matrix product, which burn joins with bias and activation into one kernel. Depthwise
+//! kernels are only the fast ones without a bias, so the bias is left to the kernel of the activation.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
