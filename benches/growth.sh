@@ -5,7 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+target=$(realpath "${CARGO_TARGET_DIR:-$PWD/target}")
 models=$target/compare/models
 results=$here/compare/results
 python=${PYTHON:-$target/compare/venv/bin/python}
@@ -15,11 +15,13 @@ bench() {
     "$target/release/yolo10-burn" bench --no-rect --threads 1,2 --duration 2 --json "$@"
 }
 mkdir -p "$results"
-{
-    bench --imgsz 320 480 640 960 1280 --weights "$models/yolov10n.safetensors"
-    bench --imgsz 640 --batch 2,4,8 --weights "$models/yolov10n.safetensors"
+(
+    # The rows name the weights as they were given.
+    cd "$models"
+    bench --imgsz 320 480 640 960 1280 --weights yolov10n.safetensors
+    bench --imgsz 640 --batch 2,4,8 --weights yolov10n.safetensors
     for variant in s m b l x; do
-        bench --imgsz 640 --weights "$models/yolov10$variant.safetensors"
+        bench --imgsz 640 --weights "yolov10$variant.safetensors"
     done
-} > "$results/growth.jsonl"
+) > "$results/growth.jsonl"
 "$python" "$here/plot.py" "$results/growth.jsonl" "$here/growth.png"
