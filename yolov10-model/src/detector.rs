@@ -238,13 +238,7 @@ impl Detector {
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
         let letterbox = self.letterbox(size_of(image))?;
         let found = self.detect_in_input(image, &letterbox)?;
-        Ok(found
-            .into_iter()
-            .map(|found| Detection {
-                rect: letterbox.to_image(found.rect),
-                ..found
-            })
-            .collect())
+        Ok(in_image(found, &letterbox))
     }
 
     /// The objects in each of several pictures, as [`Detector::detect`] finds them one by one. A GPU takes those that
@@ -259,14 +253,10 @@ impl Detector {
             .collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<_> = images.iter().zip(&letterboxes).collect();
         let found = self.detect_batch_in_input(&pictures)?;
-        let to_image = |(found, letterbox): (Vec<Detection>, &Letterbox)| {
-            let moved = found.into_iter().map(|found| Detection {
-                rect: letterbox.to_image(found.rect),
-                ..found
-            });
-            moved.collect()
-        };
-        Ok(found.into_iter().zip(&letterboxes).map(to_image).collect())
+        let pairs = found.into_iter().zip(&letterboxes);
+        Ok(pairs
+            .map(|(found, letterbox)| in_image(found, letterbox))
+            .collect())
     }
 
     /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
@@ -450,6 +440,17 @@ impl Detector {
         let left = after.weights + after.workspace;
         FreeReport::new(before, after, left, started.elapsed()).checked()
     }
+}
+
+/// Detections of an input, in pixels of the picture.
+fn in_image(found: Vec<Detection>, letterbox: &Letterbox) -> Vec<Detection> {
+    found
+        .into_iter()
+        .map(|found| Detection {
+            rect: letterbox.to_image(found.rect),
+            ..found
+        })
+        .collect()
 }
 
 fn size_of(image: &RgbImage) -> Size {

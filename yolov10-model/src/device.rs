@@ -45,14 +45,15 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have it.
     pub(crate) fn open(self) -> Result<burn::tensor::Device, Error> {
-        #[cfg(feature = "gpu")]
-        if let Some(gpu) = self.gpu_identity()? {
-            cache::keep_in(None, &gpu);
-        }
+        self.open_keeping(None)
+    }
+
+    /// The same, with its kernels kept in `folder` if nobody in this process has decided otherwise.
+    fn open_keeping(self, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
         match self {
             Self::Cpu | Self::Flex => Ok(burn::tensor::Device::flex()),
-            Self::Cuda(index) => self.open_cuda(index),
-            Self::Wgpu => self.open_wgpu(),
+            Self::Cuda(index) => self.open_cuda(index, folder),
+            Self::Wgpu => self.open_wgpu(folder),
         }
     }
 
@@ -112,30 +113,13 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have the device.
     pub fn keep_kernels(self, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+        let device = self.open_keeping(folder)?;
         #[cfg(feature = "gpu")]
-        if let Some(gpu) = self.gpu_identity()? {
-            cache::keep_in(folder, &gpu);
-            self.open()?;
+        if let DispatchDevice::Cube(_) = device.as_dispatch() {
             return Ok(Some(cache::file()));
         }
-        drop((self.open()?, folder));
+        drop(device);
         Ok(None)
-    }
-
-    /// What compiled kernels are good for: a GPU and its driver.
-    #[cfg(feature = "gpu")]
-    fn gpu_identity(self) -> Result<Option<String>, Error> {
-        match self {
-            Self::Cpu | Self::Flex => Ok(None),
-            #[cfg(feature = "cuda")]
-            Self::Cuda(index) => {
-                self.check_cuda(index)?;
-                Ok(Some(crate::cuda::identity(index)))
-            }
-            #[cfg(not(feature = "cuda"))]
-            Self::Cuda(_) => Ok(None),
-            Self::Wgpu => Ok(Some(self.to_string())),
-        }
     }
 
     #[cfg(feature = "cuda")]
@@ -147,13 +131,18 @@ impl Device {
     }
 
     #[cfg(feature = "cuda")]
-    fn open_cuda(self, index: usize) -> Result<burn::tensor::Device, Error> {
+    fn open_cuda(self, index: usize, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
         self.check_cuda(index)?;
+        cache::keep_in(folder, || crate::cuda::identity(index));
         Ok(burn::tensor::Device::cuda(index))
     }
 
     #[cfg(not(feature = "cuda"))]
-    fn open_cuda(self, _index: usize) -> Result<burn::tensor::Device, Error> {
+    fn open_cuda(
+        self,
+        _index: usize,
+        _folder: Option<&Path>,
+    ) -> Result<burn::tensor::Device, Error> {
         Err(Error::NotBuiltIn {
             device: self.to_string(),
             feature: "cuda",
@@ -161,8 +150,10 @@ impl Device {
     }
 
     #[cfg(feature = "wgpu")]
-    fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
+    fn open_wgpu(self, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
         use burn::tensor::{DeviceKind, DeviceType};
+        // Before anything asks for devices: that reads the choice.
+        cache::keep_in(folder, || self.to_string());
         if burn::tensor::Device::enumerate(DeviceType::Wgpu)
             .into_iter()
             .next()
@@ -178,7 +169,7 @@ impl Device {
     }
 
     #[cfg(not(feature = "wgpu"))]
-    fn open_wgpu(self) -> Result<burn::tensor::Device, Error> {
+    fn open_wgpu(self, _folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
         Err(Error::NotBuiltIn {
             device: self.to_string(),
             feature: "wgpu",

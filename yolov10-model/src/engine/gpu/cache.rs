@@ -2,22 +2,26 @@
 //! driver, so that none is ever used for another.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use cubecl::environment;
 
-/// Keeps them in `folder`, or in the user's cache folder. It holds for the process and for the first who says it,
-/// and has to be said before the first use of a GPU.
-pub fn keep_in(folder: Option<&Path>, gpu: &str) {
-    let mut config = CubeClRuntimeConfig::default();
-    config.compilation.cache = true;
-    config.environment.name = format!("{}-{}", env!("CARGO_PKG_VERSION"), file_name(gpu));
-    config.environment.path = match folder {
-        Some(folder) => CacheConfig::Directory(folder.to_owned()),
-        None => CacheConfig::Global,
-    };
-    CubeClRuntimeConfig::try_set(config.override_from_env());
+/// Keeps them in `folder`, or in the user's cache folder. It holds for the process and for the first who says it, with
+/// that one's `gpu`, and has to be said before the first use of a GPU.
+pub fn keep_in(folder: Option<&Path>, gpu: impl FnOnce() -> String) {
+    static CHOICE: Once = Once::new();
+    CHOICE.call_once(|| {
+        let mut config = CubeClRuntimeConfig::default();
+        config.compilation.cache = true;
+        config.environment.name = format!("{}-{}", env!("CARGO_PKG_VERSION"), file_name(&gpu()));
+        config.environment.path = match folder {
+            Some(folder) => CacheConfig::Directory(folder.to_owned()),
+            None => CacheConfig::Global,
+        };
+        CubeClRuntimeConfig::try_set(config.override_from_env());
+    });
 }
 
 /// The file they are kept in.

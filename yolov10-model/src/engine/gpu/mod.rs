@@ -46,6 +46,7 @@ const PROGRAMS: usize = 4;
 pub struct GpuEngine {
     /// The most recently used first.
     programs: Vec<Program>,
+    /// Shares the parameters of `engine`, which outlives it and frees them in their stream.
     pass: Pass,
     capture: Capture,
     engine: TensorEngine,
