@@ -42,8 +42,8 @@ fn fill(mut planes: InputPlanes<'_>) {
     }
 }
 
-fn engine(output: Value, options: &Options) -> Engine {
-    Engine::new(&[output], options, weights).expect("the network is one that there are kernels for")
+fn engine(outputs: &[Value], options: &Options) -> Engine {
+    Engine::new(outputs, options, weights).expect("the network is one that there are kernels for")
 }
 
 fn bench(
@@ -75,10 +75,18 @@ fn one_thread() -> Options {
     }
 }
 
-/// `STACK` convolutions of `shape` on `side` x `side` pixels.
+/// `STACK` convolutions of `shape`, one after another.
 fn stack(channels: usize, shape: impl Fn(u64) -> Conv) -> Value {
     let first = Value::input(1).conv(conv(0, 1, channels, 1, 1));
     (1..=STACK).fold(first, |value, key| value.conv(shape(key)))
+}
+
+/// `STACK` convolutions of stride 2, all of one map.
+fn fan(channels: usize) -> Vec<Value> {
+    let map = Value::input(1).conv(conv(0, 1, channels, 1, 1));
+    (1..=STACK)
+        .map(|key| map.conv(conv(key, channels, channels, 3, 2)))
+        .collect()
 }
 
 fn kernels(criterion: &mut Criterion) {
@@ -104,28 +112,35 @@ fn kernels(criterion: &mut Criterion) {
                 "1x1",
                 &shape,
                 [side, side],
-                engine(dense(1), &direct),
+                engine(&[dense(1)], &direct),
             );
             bench(
                 criterion,
                 "3x3",
                 &shape,
                 [side, side],
-                engine(dense(3), &direct),
+                engine(&[dense(3)], &direct),
             );
             bench(
                 criterion,
                 "3x3 winograd",
                 &shape,
                 [side, side],
-                engine(dense(3), &winograd),
+                engine(&[dense(3)], &winograd),
             );
+            for (group, options) in [
+                ("3x3 stride 2", &direct),
+                ("3x3 stride 2 winograd", &winograd),
+            ] {
+                let engine = engine(&fan(channels), options);
+                bench(criterion, group, &shape, [2 * side, 2 * side], engine);
+            }
             bench(
                 criterion,
                 "7x7 depthwise",
                 &shape,
                 [side, side],
-                engine(depthwise, &direct),
+                engine(&[depthwise], &direct),
             );
             let halves = Options {
                 precision: Precision::Bf16,
@@ -164,9 +179,9 @@ fn threads(criterion: &mut Criterion) {
         "backbone",
         "1 thread",
         [640, 640],
-        engine(backbone(), &one_thread()),
+        engine(&[backbone()], &one_thread()),
     );
-    let all = engine(backbone(), &Options::default());
+    let all = engine(&[backbone()], &Options::default());
     let name = format!("{} threads", all.threads());
     if all.threads() > 1 {
         bench(criterion, "backbone", &name, [640, 640], all);
@@ -175,7 +190,7 @@ fn threads(criterion: &mut Criterion) {
 
 fn loading(criterion: &mut Criterion) {
     criterion.bench_function("pack weights of the backbone", |bencher| {
-        bencher.iter(|| engine(backbone(), &one_thread()));
+        bencher.iter(|| engine(&[backbone()], &one_thread()));
     });
 }
 

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::kernels::{Kernels, POINTS, bf16_bits};
+use crate::kernels::{Kernels, PANELS, bf16_bits};
 use crate::layout::{LANES, PAIRS};
-use crate::weights::{Form, GROUP, POINT_PADDING, Packed, WeightSpec};
+use crate::weights::{Form, GROUP, PANEL_PADDING, Packed, WeightSpec};
 
 impl WeightSpec {
     /// Packs `weight` (OIHW) and `bias`; what is not written stays zero: lanes beyond the channels.
@@ -68,28 +68,29 @@ impl WeightSpec {
     }
 
     fn pack_winograd(&self, weight: &[f32], packed: &mut [f32], kernels: &Kernels) {
-        let point_rows = self.depth() + POINT_PADDING;
+        let panel_rows = self.depth() + PANEL_PADDING;
         self.for_each_block(packed, |packed, width, first_output| {
             self.transpose(weight, first_output, self.elements(), |first, rows| {
                 for (index, taps) in rows.as_chunks::<KERNEL_3X3>().0.iter().enumerate() {
                     let channel = first / KERNEL_3X3 + index;
-                    let points = &mut packed[channel * width..];
-                    kernels.transform_kernel(taps, points, point_rows * width);
+                    let panels = &mut packed[channel * width..];
+                    kernels.transform_kernel(self.conv.stride, taps, panels, panel_rows * width);
                 }
             });
         });
     }
 
     fn pack_winograd_pairs(&self, weight: &[f32], packed: &mut [f32], kernels: &Kernels) {
-        let point_rows = self.depth() + POINT_PADDING;
-        let mut points = [[0.0; LANES]; POINTS];
+        let panel_rows = self.depth() + PANEL_PADDING;
+        let mut panels = [[0.0; LANES]; PANELS * PANELS];
         self.for_each_block(packed, |packed, width, first_output| {
             self.transpose(weight, first_output, self.elements(), |first, rows| {
                 for (index, taps) in rows.as_chunks::<KERNEL_3X3>().0.iter().enumerate() {
                     let channel = first / KERNEL_3X3 + index;
-                    kernels.transform_kernel(taps, points.as_flattened_mut(), LANES);
-                    for (point, row) in points.iter().enumerate() {
-                        let pair = point * point_rows + channel / 2;
+                    let stride = self.conv.stride;
+                    kernels.transform_kernel(stride, taps, panels.as_flattened_mut(), LANES);
+                    for (panel, row) in panels.iter().enumerate() {
+                        let pair = panel * panel_rows + channel / 2;
                         merge(channel, row, &mut packed[pair * width..]);
                     }
                 }

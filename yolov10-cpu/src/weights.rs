@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::Error;
-use crate::kernels::{Kernels, POINTS};
+use crate::kernels::{Kernels, PANELS};
 use crate::layout::LANES;
 use crate::pages::{Ledger, Pages};
 use crate::value::Conv;
@@ -18,9 +18,9 @@ pub(crate) const GROUP: usize = 2 * LANES;
 /// Rows of a group that a pass over them reads: so many (32 KB) stay in the first-level cache.
 pub(crate) const PASS: usize = 256;
 
-/// Rows of zeros after each of Winograd's points: 36 points a power of two apart would share a few sets of every
+/// Rows of zeros after each of Winograd's panels: 36 panels a power of two apart would share a few sets of every
 /// cache.
-pub(crate) const POINT_PADDING: usize = 1;
+pub(crate) const PANEL_PADDING: usize = 1;
 
 /// What a convolution of the graph needs from a weight: all of it, or some of its input channels.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub(crate) enum Form {
     Pairs,
     /// `[group][input][row][column][32 outputs]`: the input lies in planes.
     Planar,
-    /// `[group][36 points][input + POINT_PADDING][32 outputs]`.
+    /// `[group][36 panels][input + PANEL_PADDING][32 outputs]`.
     Winograd,
     /// As `Winograd`, with half as many rows of pairs of inputs in bf16.
     WinogradPairs,
@@ -102,7 +102,9 @@ impl WeightSpec {
     /// Floats of one output channel.
     pub fn taps(&self) -> usize {
         match self.form {
-            Form::Winograd | Form::WinogradPairs => POINTS * (self.depth() + POINT_PADDING),
+            Form::Winograd | Form::WinogradPairs => {
+                PANELS * PANELS * (self.depth() + PANEL_PADDING)
+            }
             _ => self.conv.kernel * self.conv.kernel * self.depth(),
         }
     }

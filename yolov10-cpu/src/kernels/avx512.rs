@@ -30,6 +30,12 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn fetch_ahead(address: *const f32) {
+        // SAFETY: reads nothing, so that any address will do; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         // SAFETY: `self` proves the set.
         unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }

@@ -7,7 +7,7 @@
 use super::lanes::Lanes;
 use super::portable::Portable;
 use super::tile::{Factors, Finish, Floats, Tile, tile};
-use super::winograd::{self, InputTransform, Inverse, OutputTransform};
+use super::winograd::{self, InputTransform, Inverse, OutputTransform, Unit};
 use super::{Depthwise, DepthwiseForms, RUN, Tiles};
 
 #[cfg(target_arch = "x86_64")]
@@ -19,7 +19,7 @@ pub(super) struct PairKernels {
     pub tiles: [Tiles; 2],
     /// Finishes `pixels` pixels of a block of floats and rounds them to pairs.
     pub to_pairs: ToPairs,
-    /// Winograd's, of an input in floats and in pairs.
+    /// Winograd's for stride 1, of an input in floats and in pairs.
     pub input_transform: [InputTransform; 2],
     pub output_transform: OutputTransform,
     pub depthwise: [DepthwiseForms; 8],
@@ -130,21 +130,20 @@ macro_rules! pair_kernels {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn from_floats(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
+            unsafe fn input_transform<I: Factors<$lanes>>(
+                patch: *const f32,
+                row: usize,
+                points: *mut f32,
+                stride: usize,
+            ) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes, Floats, Pairs>(patch, row, points, stride) }
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn from_pairs(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
-                // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes, Pairs, Pairs>(patch, row, points, stride) }
+                unsafe { winograd::transform_input::<$lanes, Unit, I, Pairs, 6>(patch, row, points, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn output_transform(arguments: &Inverse) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_output::<$lanes, Pairs>(arguments) }
+                unsafe { winograd::transform_output::<$lanes, Unit, Pairs, 6>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -165,7 +164,7 @@ macro_rules! pair_kernels {
                 PairKernels {
                     tiles: [tiles::<8>(), tiles::<16>()],
                     to_pairs,
-                    input_transform: [from_floats, from_pairs],
+                    input_transform: [input_transform::<Floats>, input_transform::<Pairs>],
                     output_transform,
                     depthwise: [
                         depthwise_forms::<1, 1>(),

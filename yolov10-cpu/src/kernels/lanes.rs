@@ -18,6 +18,10 @@ pub(crate) trait Lanes: Copy {
     /// 16 writable floats at `target`.
     unsafe fn store(self, target: *mut f32);
 
+    /// Begins to bring what lies at an address, which may be any, into the nearest cache, where that can be asked for.
+    #[inline(always)]
+    fn fetch_ahead(_address: *const f32) {}
+
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;

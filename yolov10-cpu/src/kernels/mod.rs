@@ -11,6 +11,7 @@ mod bf16;
 pub(crate) mod denormals;
 mod depthwise;
 mod lanes;
+mod points;
 mod portable;
 mod rows;
 mod tile;
@@ -29,8 +30,8 @@ pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
 use tile::Floats;
 pub(crate) use tile::{Finish, Silu, Start, Tile, TileKernel};
-use winograd::KernelTransform;
-pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PATCH, POINTS};
+use winograd::{Halving, Side, Transforms, Unit};
+pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PANELS, patch};
 
 use crate::layout::PAIRS;
 use crate::{Error, Isa, Precision};
@@ -40,9 +41,8 @@ pub(crate) struct Kernels {
     /// For each distance between input pixels: see [`Kernels::tiles`].
     tiles: [Tiles; 4],
     depthwise: [DepthwiseForms; 8],
-    kernel_transform: KernelTransform,
-    input_transform: InputTransform,
-    output_transform: OutputTransform,
+    /// For stride 1 and 2.
+    winograd: [Transforms; 2],
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
@@ -102,14 +102,19 @@ impl Kernels {
             .expect("a plan has pairs only where they were asked for")
     }
 
-    /// Writes the 3x3 kernels of 16 output channels at the 36 points of Winograd's transform, `stride` floats apart.
-    pub fn transform_kernel(&self, taps: &[[f32; 16]; 9], points: &mut [f32], stride: usize) {
-        assert!(
-            points.len() >= (POINTS - 1) * stride + 16,
-            "room for {POINTS} points"
-        );
+    /// Writes the 3x3 kernels of 16 output channels of a convolution of stride 1 or 2 as the 36 panels of Winograd's
+    /// transform, `panel_stride` floats apart.
+    pub fn transform_kernel(
+        &self,
+        stride: usize,
+        taps: &[[f32; 16]; 9],
+        panels: &mut [f32],
+        panel_stride: usize,
+    ) {
+        let last = (PANELS * PANELS - 1) * panel_stride;
+        assert!(panels.len() >= last + 16, "room for all panels");
         // SAFETY: there is room, and `of` gave this table out, so the machine has its set.
-        unsafe { (self.kernel_transform)(taps, points.as_mut_ptr(), stride) }
+        unsafe { (self.winograd[stride - 1].kernel)(taps, panels.as_mut_ptr(), panel_stride) }
     }
 
     /// Microkernels for input pixels `block * stride` floats apart: stride 1 or 2, and block 1 (planes),
@@ -121,20 +126,21 @@ impl Kernels {
         &self.tiles[usize::from(block > 1) * 2 + stride - 1]
     }
 
-    /// Winograd's transform of an input in blocks of `from` floats into such of `to`: 16, or 8 for pairs of bf16.
-    pub fn input_transform(&self, from: usize, to: usize) -> InputTransform {
+    /// Winograd's transform for stride 1 or 2 of an input in blocks of `from` floats into such of `to`: 16, or for
+    /// stride 1 also 8, for pairs of bf16.
+    pub fn input_transform(&self, stride: usize, from: usize, to: usize) -> InputTransform {
         if to == PAIRS {
             return self.pairs().input_transform[usize::from(from == PAIRS)];
         }
-        self.input_transform
+        self.winograd[stride - 1].input
     }
 
-    /// Winograd's transform into an output in blocks of 16 floats or of 8 pairs of bf16.
-    pub fn output_transform(&self, block: usize) -> OutputTransform {
+    /// Winograd's transform for stride 1 or 2 into an output in blocks of 16 floats or of 8 pairs of bf16.
+    pub fn output_transform(&self, stride: usize, block: usize) -> OutputTransform {
         if block == PAIRS {
             return self.pairs().output_transform;
         }
-        self.output_transform
+        self.winograd[stride - 1].output
     }
 
     /// Finishes `pixels` pixels of a block and rounds them to pairs of bf16.
@@ -184,21 +190,30 @@ macro_rules! kernels {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn kernel_transform(taps: &[[f32; 16]; 9], points: *mut f32, stride: usize) {
+            unsafe fn kernel_transform<S: Side<PATCH>, const PATCH: usize>(
+                taps: &[[f32; 16]; 9],
+                panels: *mut f32,
+                stride: usize,
+            ) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_kernel::<$lanes>(taps, points, stride) }
+                unsafe { winograd::transform_kernel::<$lanes, S, PATCH>(taps, panels, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn input_transform(patch: *const f32, row: usize, points: *mut f32, stride: usize) {
+            unsafe fn input_transform<S: Side<PATCH>, const PATCH: usize>(
+                patch: *const f32,
+                row: usize,
+                points: *mut f32,
+                stride: usize,
+            ) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes, Floats, Floats>(patch, row, points, stride) }
+                unsafe { winograd::transform_input::<$lanes, S, Floats, Floats, PATCH>(patch, row, points, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn output_transform(arguments: &Inverse) {
+            unsafe fn output_transform<S: Side<PATCH>, const PATCH: usize>(arguments: &Inverse) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_output::<$lanes, Floats>(arguments) }
+                unsafe { winograd::transform_output::<$lanes, S, Floats, PATCH>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -230,6 +245,14 @@ macro_rules! kernels {
                 DepthwiseForms { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
             }
 
+            const fn transforms<S: Side<PATCH>, const PATCH: usize>() -> Transforms {
+                Transforms {
+                    kernel: kernel_transform::<S, PATCH>,
+                    input: input_transform::<S, PATCH>,
+                    output: output_transform::<S, PATCH>,
+                }
+            }
+
             pub(super) const TABLE: Kernels = Kernels {
                 tiles: [tiles::<1>(), tiles::<2>(), tiles::<16>(), tiles::<32>()],
                 depthwise: [
@@ -242,9 +265,7 @@ macro_rules! kernels {
                     depthwise_forms::<7, 1>(),
                     depthwise_forms::<7, 2>(),
                 ],
-                kernel_transform,
-                input_transform,
-                output_transform,
+                winograd: [transforms::<Unit, 6>(), transforms::<Halving, 9>()],
                 sum,
                 window_max,
                 softmax,

@@ -13,6 +13,9 @@ pub(crate) struct Tile {
     /// Distance of each tap from a pixel.
     pub taps: *const usize,
     pub tap_count: usize,
+    /// Fetches the taps of as many pixels again, to the right of these, while these are computed: for an input that
+    /// is in a distant cache. 1x1 convolutions of large maps would wait for it.
+    pub fetch_ahead: bool,
     /// Channels of a tap: they lie side by side.
     pub depth: usize,
     /// `[tap][channel]` rows of output channels.
@@ -175,6 +178,11 @@ macro_rules! define_tile {
                 let mut weights = tile.weights;
                 for tap in 0..tile.tap_count {
                     let mut input = tile.input.add(*tile.taps.add(tap));
+                    if tile.fetch_ahead {
+                        for pixel in PIXELS..2 * PIXELS {
+                            V::fetch_ahead(input.wrapping_add(pixel * STEP));
+                        }
+                    }
                     for _ in 0..tile.depth {
                         let low = V::load(weights);
                         let high = if BLOCKS == 2 { V::load(weights.add(16)) } else { low };

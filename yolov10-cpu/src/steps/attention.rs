@@ -280,6 +280,7 @@ impl Product<'_> {
                     input: self.input.wrapping_add(rows_of_part.start * LANES),
                     taps: self.taps.as_ptr(),
                     tap_count: self.taps.len(),
+                    fetch_ahead: false,
                     depth: LANES,
                     weights: self.weights.wrapping_add(panel),
                     weight_stride: GROUP,

@@ -53,6 +53,16 @@ impl Factors {
     }
 }
 
+/// What a row of outputs reads.
+struct Window {
+    /// The top left of the first.
+    first: *const f32,
+    /// Floats of a column.
+    block: usize,
+    /// Nothing in the task has read it before, and it lies side by side.
+    fetch_ahead: bool,
+}
+
 impl Direct {
     pub fn new(operands: Operands, factors: Factors, accumulate: bool, threads: Threads) -> Direct {
         let Operands {
@@ -135,9 +145,9 @@ impl Direct {
             stride,
             ..
         } = self.operands;
-        let rows = split(output.height, self.row_parts, task % self.row_parts);
+        let rows = split(output.height, self.row_parts, task / self.group_parts);
         let all_groups = output.blocks().div_ceil(2);
-        let groups = split(all_groups, self.group_parts, task / self.row_parts);
+        let groups = split(all_groups, self.group_parts, task % self.group_parts);
         let padding = kernel / 2 * (input.row_stride + input.block);
         let corner = input.at(0, rows.start * stride, 0) - padding;
         // SAFETY: the border is as wide as the padding.
@@ -155,9 +165,13 @@ impl Direct {
             let taps = split(self.taps.len(), passes, pass);
             for group in groups.clone() {
                 for (index, row) in rows.clone().enumerate() {
-                    let input = first.wrapping_add(index * stride * source.row_stride);
+                    let window = Window {
+                        first: first.wrapping_add(index * stride * source.row_stride),
+                        block: source.block,
+                        fetch_ahead: group == groups.start && (kernel, stride) == (1, 1),
+                    };
                     // SAFETY: the row's window lies in `source`.
-                    unsafe { self.row(row, group, taps.clone(), input, source.block, memory) }
+                    unsafe { self.row(row, group, taps.clone(), &window, memory) }
                 }
             }
         }
@@ -166,14 +180,13 @@ impl Direct {
     /// One row of one group of output channels, as far as some of the taps contribute.
     ///
     /// # Safety
-    /// `input` is the top left of the row's first window, in columns `block` floats wide.
+    /// `window` is the row's.
     unsafe fn row(
         &self,
         row: usize,
         group: usize,
         taps: std::ops::Range<usize>,
-        input: *const f32,
-        block: usize,
+        window: &Window,
         memory: &Memory,
     ) {
         let Operands {
@@ -183,6 +196,7 @@ impl Direct {
             stride,
             ..
         } = self.operands;
+        let block = window.block;
         let blocks = (output.blocks() - 2 * group).min(2);
         let weight_stride = blocks * LANES;
         let weights =
@@ -198,9 +212,10 @@ impl Direct {
             let columns = split(output.width, parts, part);
             let output_block = 2 * group + first;
             let tile = Tile {
-                input: input.wrapping_add(columns.start * stride * block),
+                input: window.first.wrapping_add(columns.start * stride * block),
                 taps: self.taps[taps.clone()].as_ptr(),
                 tap_count: taps.len(),
+                fetch_ahead: window.fetch_ahead,
                 depth: block,
                 weights: memory.weights.wrapping_add(weights + first * LANES),
                 weight_stride,

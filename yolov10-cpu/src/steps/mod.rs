@@ -164,8 +164,8 @@ impl Grid {
 
     fn task(&self, index: usize) -> (usize, Range<usize>) {
         (
-            index / self.parts,
-            split(self.rows, self.parts, index % self.parts),
+            index % self.blocks,
+            split(self.rows, self.parts, index / self.blocks),
         )
     }
 }

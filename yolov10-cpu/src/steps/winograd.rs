@@ -1,17 +1,23 @@
-//! 3x3 convolution by Winograd's F(4x4, 3x3): a task takes some tiles through both transforms without leaving
-//! the second-level cache.
+//! 3x3 convolution by Winograd's F(4x4, 3x3), of stride 1 or 2: a task takes some tiles through both transforms
+//! without leaving the second-level cache.
 
 use super::direct::{Factors, Operands};
 use super::{Epilogue, Memory, Threads};
-use crate::kernels::{Finish, Inverse, OUTPUT, PATCH, POINTS, Start, Tile};
+use crate::kernels::{Finish, Inverse, OUTPUT, PANELS, Start, Tile, patch};
 use crate::layout::{LANES, PAIRS, View, split};
-use crate::weights::{POINT_PADDING, Packed};
+use crate::weights::{PANEL_PADDING, Packed};
 
 /// Floats of transformed input that a task may hold: with the sums half of a second-level cache of 1 MB.
 const POINTS_FLOATS: usize = 64 << 10;
 /// Tiles of a task, at least and at most, and how many fill the widest kernel.
 const TILES: std::ops::RangeInclusive<usize> = 8..=56;
 const FULL_TILE: usize = 14;
+
+/// At least so many floats, as an odd number of cache lines: points a power of two apart would share a few sets of every
+/// cache.
+fn odd_lines(floats: usize) -> usize {
+    (floats.div_ceil(LANES) | 1) * LANES
+}
 
 /// The bias is added after the inverse transform.
 static ZEROS: [f32; 2 * LANES] = [0.0; 2 * LANES];
@@ -21,6 +27,9 @@ pub(crate) struct Winograd {
     output: View,
     epilogue: Epilogue,
     packed: Packed,
+    stride: usize,
+    /// Inputs of a tile, per side, and points.
+    patch: usize,
     /// Floats of a transformed pixel.
     block: usize,
     /// Blocks of a task's transformed input.
@@ -38,12 +47,14 @@ impl Winograd {
             output,
             epilogue,
             packed,
+            stride,
             ..
         } = operands;
+        let patch = patch(stride);
         let block = factors.block();
         let total = output.height.div_ceil(OUTPUT) * output.width.div_ceil(OUTPUT);
-        let most =
-            (POINTS_FLOATS / (POINTS * input.blocks() * block)).clamp(*TILES.start(), *TILES.end());
+        let tile_floats = patch * patch * input.blocks() * block;
+        let most = (POINTS_FLOATS / tile_floats).clamp(*TILES.start(), *TILES.end());
         // More tasks by fewer tiles, down to one full kernel; then by groups, which transform anew.
         let fewest = threads.min_tasks().min(total / FULL_TILE);
         let tile_parts = threads.even(total.div_ceil(most).max(fewest), total);
@@ -56,6 +67,8 @@ impl Winograd {
             output,
             epilogue,
             packed,
+            stride,
+            patch,
             block,
             taps: taps.collect(),
             tiles,
@@ -70,12 +83,21 @@ impl Winograd {
 
     /// Points of the input, sums of a group, and a patch for tiles at the edge.
     pub fn scratch(&self) -> usize {
-        POINTS * (self.point_stride() + 2 * self.tiles * LANES + LANES)
+        self.points() * (self.point_stride() + self.sum_stride() + LANES)
+    }
+
+    fn points(&self) -> usize {
+        self.patch * self.patch
     }
 
     /// Floats from one point of a task's transformed input to the next.
     fn point_stride(&self) -> usize {
-        self.input.blocks() * self.tiles * self.block
+        odd_lines(self.input.blocks() * self.tiles * self.block)
+    }
+
+    /// Floats from one point of a group's sums to the next.
+    fn sum_stride(&self) -> usize {
+        odd_lines(2 * self.tiles * LANES)
     }
 
     /// # Safety
@@ -83,18 +105,17 @@ impl Winograd {
     pub unsafe fn run(&self, task: usize, memory: &Memory) {
         let tiles_across = self.output.width.div_ceil(OUTPUT);
         let total = self.output.height.div_ceil(OUTPUT) * tiles_across;
-        let tiles = split(total, self.tile_parts, task % self.tile_parts);
+        let tiles = split(total, self.tile_parts, task / self.group_parts);
         let groups = split(
             self.output.blocks().div_ceil(2),
             self.group_parts,
-            task / self.tile_parts,
+            task % self.group_parts,
         );
         let corner = |tile: usize| [tile / tiles_across * OUTPUT, tile % tiles_across * OUTPUT];
 
         let point_stride = self.point_stride();
-        let sums = memory.scratch.wrapping_add(POINTS * point_stride);
-        let sum_stride = 2 * self.tiles * LANES;
-        let edge = sums.wrapping_add(POINTS * sum_stride);
+        let sums = memory.scratch.wrapping_add(self.points() * point_stride);
+        let edge = sums.wrapping_add(self.points() * self.sum_stride());
         // SAFETY: the views lie in the arena, the input has a border of 1, the scratch has `scratch()` floats.
         unsafe {
             for block in 0..self.input.blocks() {
@@ -102,7 +123,7 @@ impl Winograd {
                     let points = memory
                         .scratch
                         .add((block * self.tiles + index) * self.block);
-                    self.transform_input(block, corner(tile), points, point_stride, edge, memory);
+                    self.transform_input(block, corner(tile), points, edge, memory);
                 }
             }
             for group in groups {
@@ -119,38 +140,42 @@ impl Winograd {
     }
 
     /// # Safety
-    /// `points` has a value of this tile and block every `stride`, `edge` has room for a patch.
+    /// `points` has a value of this tile and block every `point_stride`, `edge` has room for a patch.
     unsafe fn transform_input(
         &self,
         block: usize,
         [row, column]: [usize; 2],
         points: *mut f32,
-        stride: usize,
         edge: *mut f32,
         memory: &Memory,
     ) {
         let view = &self.input;
-        let transform = memory.kernels.input_transform(view.block, self.block);
+        let (row, column) = (row * self.stride, column * self.stride);
+        let kernels = memory.kernels;
+        let transform = kernels.input_transform(self.stride, view.block, self.block);
+        let point_stride = self.point_stride();
         // SAFETY: a whole patch lies within the border; of one at the edge only what does is copied.
         unsafe {
             let patch = memory
                 .arena
                 .add(view.at(block, row, column) - view.row_stride - view.block);
             let (rows, columns) = (view.height + 2 - row, view.width + 2 - column);
-            if rows >= PATCH && columns >= PATCH {
-                return transform(patch, view.row_stride, points, stride);
+            if rows >= self.patch && columns >= self.patch {
+                return transform(patch, view.row_stride, points, point_stride);
             }
-            edge.write_bytes(0, POINTS * LANES);
-            for row in 0..rows.min(PATCH) {
-                let source = patch.add(row * view.row_stride);
-                edge.add(row * PATCH * view.block)
-                    .copy_from_nonoverlapping(source, columns.min(PATCH) * view.block);
+            edge.write_bytes(0, self.points() * LANES);
+            let edge_row = self.patch * view.block;
+            for row in 0..rows.min(self.patch) {
+                edge.add(row * edge_row).copy_from_nonoverlapping(
+                    patch.add(row * view.row_stride),
+                    columns.min(self.patch) * view.block,
+                );
             }
-            transform(edge, PATCH * view.block, points, stride);
+            transform(edge, edge_row, points, point_stride);
         }
     }
 
-    /// The 36 products of one group.
+    /// The products of one group at all points.
     ///
     /// # Safety
     /// The scratch holds the points of `tiles` tiles; `sums` has room for theirs.
@@ -167,11 +192,23 @@ impl Winograd {
         let kernels = kernels.of(at_once);
         let parts = tiles.div_ceil(kernels.len());
         let depth = self.input.blocks() * self.block;
-        for point in 0..POINTS {
-            let panel = self.packed.weights
+        // The points of a side that a panel serves: the last those that are left.
+        let served = |panel: usize| match panel + 1 {
+            PANELS => panel..self.patch,
+            next => panel..next,
+        };
+        for panel in 0..PANELS * PANELS {
+            let weights = self.packed.weights
                 + group * self.packed.group_stride
-                + point * (depth + POINT_PADDING) * blocks * LANES;
-            for block in (0..blocks).step_by(at_once) {
+                + panel * (depth + PANEL_PADDING) * blocks * LANES;
+            let (row, column) = (served(panel / PANELS), served(panel % PANELS));
+            let points =
+                row.flat_map(|row| column.clone().map(move |column| row * self.patch + column));
+            for (point, block) in points.flat_map(|point| {
+                (0..blocks)
+                    .step_by(at_once)
+                    .map(move |block| (point, block))
+            }) {
                 for part in 0..parts {
                     let columns = split(tiles, parts, part);
                     let product = Tile {
@@ -180,17 +217,19 @@ impl Winograd {
                             .wrapping_add(point * self.point_stride() + columns.start * self.block),
                         taps: self.taps.as_ptr(),
                         tap_count: self.taps.len(),
+                        fetch_ahead: false,
                         depth: self.block,
-                        weights: memory.weights.wrapping_add(panel + block * LANES),
+                        weights: memory.weights.wrapping_add(weights + block * LANES),
                         weight_stride: blocks * LANES,
                         start: Start::Bias(ZEROS.as_ptr()),
                         output: sums.wrapping_add(
-                            ((2 * point + block) * self.tiles + columns.start) * LANES,
+                            point * self.sum_stride()
+                                + (block * self.tiles + columns.start) * LANES,
                         ),
                         output_stride: self.tiles * LANES,
                         finish: Finish::NOTHING,
                     };
-                    // SAFETY: the caller's promise; the weights were packed for 36 points and this group.
+                    // SAFETY: the caller's promise; the weights were packed for this group.
                     unsafe { kernels[columns.len() - 1](&product) }
                 }
             }
@@ -210,8 +249,8 @@ impl Winograd {
         let view = &self.output;
         let finish = self.epilogue.at(memory, block, row, column);
         let whole = Inverse {
-            points: sums,
-            point_stride: 2 * self.tiles * LANES,
+            sums,
+            point_stride: self.sum_stride(),
             bias: memory
                 .weights
                 .wrapping_add(self.packed.bias + block * LANES),
@@ -226,14 +265,14 @@ impl Winograd {
         // SAFETY: a whole tile lies in the map; of one at the edge only what does is written.
         unsafe {
             if rows >= OUTPUT && columns >= OUTPUT {
-                return memory.kernels.output_transform(view.block)(&whole);
+                return memory.kernels.output_transform(self.stride, view.block)(&whole);
             }
             let output_row = OUTPUT * LANES;
             let without_residual = Finish {
                 silu: finish.silu,
                 ..Finish::NOTHING
             };
-            memory.kernels.output_transform(LANES)(&Inverse {
+            memory.kernels.output_transform(self.stride, LANES)(&Inverse {
                 output: edge,
                 output_row,
                 finish: without_residual,
