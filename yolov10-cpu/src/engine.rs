@@ -230,7 +230,10 @@ impl Engine {
             region.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
         }
         if region.tasks.len() < plan.phases.len() {
-            region.tasks.resize_with(plan.phases.len(), Tasks::default);
+            let members = self.team.threads();
+            region
+                .tasks
+                .resize_with(plan.phases.len(), || Tasks::new(members));
         }
         region.plan = Some(Arc::clone(&plan));
         if self.plans.len() == PLANS {

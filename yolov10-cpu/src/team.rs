@@ -1,7 +1,9 @@
 //! A team of threads that work through one job together: once per image, the calling thread among them.
 //!
-//! A job is a row of lists of tasks. Whoever is free takes the next task; a list is done when its tasks are, not when
-//! every thread has come by: on a busy machine a thread that the system does not run is not waited for.
+//! A job is a row of lists of tasks. Every thread begins with its own part of a list, the same part of each, so that
+//! it reads what it wrote and has in its cache; then it takes what others have not come to. A list is done when its
+//! tasks are, not when every thread has come by: on a busy machine a thread that the system does not run is not
+//! waited for.
 //! Between jobs the workers sleep.
 
 use std::any::Any;
@@ -14,6 +16,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::Error;
 use crate::kernels::denormals::FlushDenormals;
+use crate::layout::split;
 
 /// Looks at a list that others are finishing, before the processor is offered to someone else: a few microseconds,
 /// less than most tasks take.
@@ -53,10 +56,10 @@ pub(crate) struct Member<'a> {
     broken: &'a AtomicBool,
 }
 
-/// A list of tasks that members share: how many were taken, and how many are done.
-#[derive(Debug, Default)]
+/// A list of tasks that members share: how many were taken of each one's part, and how many are done.
+#[derive(Debug)]
 pub(crate) struct Tasks {
-    taken: AtomicUsize,
+    taken: Vec<AtomicUsize>,
     done: AtomicUsize,
 }
 
@@ -65,9 +68,18 @@ pub(crate) struct Tasks {
 pub(crate) struct Broken;
 
 impl Tasks {
+    /// For so many members.
+    pub fn new(members: usize) -> Tasks {
+        Tasks {
+            taken: (0..members).map(|_| AtomicUsize::new(0)).collect(),
+            done: AtomicUsize::new(0),
+        }
+    }
+
     /// Makes all tasks new again.
     pub fn reset(&mut self) {
-        *self = Tasks::default();
+        self.taken.iter_mut().for_each(|taken| *taken.get_mut() = 0);
+        *self.done.get_mut() = 0;
     }
 }
 
@@ -80,13 +92,17 @@ impl Member<'_> {
         count: usize,
         mut run: impl FnMut(usize),
     ) -> Result<(), Broken> {
-        loop {
-            let task = tasks.taken.fetch_add(1, Ordering::Relaxed);
-            if task >= count {
-                break;
+        let members = tasks.taken.len();
+        for owner in (self.index..members).chain(0..self.index) {
+            let part = split(count, members, owner);
+            loop {
+                let taken = tasks.taken[owner].fetch_add(1, Ordering::Relaxed);
+                if taken >= part.len() {
+                    break;
+                }
+                run(part.start + taken);
+                tasks.done.fetch_add(1, Ordering::Release);
             }
-            run(task);
-            tasks.done.fetch_add(1, Ordering::Release);
         }
         let mut spins = 0;
         while tasks.done.load(Ordering::Acquire) < count {
@@ -250,8 +266,8 @@ mod tests {
     }
 
     impl Sums {
-        fn new(panics_at: usize) -> Arc<Sums> {
-            let lists = std::array::from_fn(|_| Tasks::default());
+        fn new(threads: usize, panics_at: usize) -> Arc<Sums> {
+            let lists = std::array::from_fn(|_| Tasks::new(threads));
             Arc::new(Sums {
                 lists,
                 sum: AtomicUsize::new(0),
@@ -286,7 +302,7 @@ mod tests {
         for threads in 1..6 {
             let mut team = team(threads);
             for _ in 0..20 {
-                let job = Sums::new(usize::MAX);
+                let job = Sums::new(threads, usize::MAX);
                 team.run(&job);
                 let job = Arc::try_unwrap(job).ok().unwrap();
                 assert_eq!(job.sum.into_inner(), LISTS * COUNT);
@@ -298,13 +314,13 @@ mod tests {
     fn a_panic_of_any_member_reaches_the_caller_and_the_team_works_on() {
         let mut team = team(3);
         for _ in 0..20 {
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&Sums::new(30))));
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&Sums::new(3, 30))));
             let message = outcome.unwrap_err();
             assert_eq!(
                 message.downcast_ref::<String>().unwrap(),
                 "task 3 of list 30 gives up"
             );
-            let job = Sums::new(usize::MAX);
+            let job = Sums::new(3, usize::MAX);
             team.run(&job);
             assert_eq!(job.sum.load(Ordering::Relaxed), LISTS * COUNT);
         }
