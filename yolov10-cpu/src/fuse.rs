@@ -6,8 +6,8 @@ use crate::value::{Activation, Conv};
 use crate::weights::{Form, WeightSpec};
 use crate::{Options, Precision};
 
-/// From so many input channels on Winograd's transform pays: measured.
-const WINOGRAD_CHANNELS: usize = 16;
+/// From so many input channels on Winograd's transform pays, for stride 1 and 2: measured.
+const WINOGRAD_CHANNELS: [usize; 2] = [16, 32];
 
 impl Graph {
     /// Only dense convolutions read planes; everything else gets the image in blocks.
@@ -163,7 +163,7 @@ impl Graph {
             let winograd = !options.exact
                 && saves
                 && extra != Extra::Start
-                && spec.channels.len() >= WINOGRAD_CHANNELS;
+                && spec.channels.len() >= WINOGRAD_CHANNELS[stride - 1];
             spec.form = if spec.conv.is_depthwise() {
                 Form::Depthwise
             } else if planar {

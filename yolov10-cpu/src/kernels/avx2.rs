@@ -144,11 +144,13 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn reciprocal(self) -> Self {
+    fn div(self, divisor: Self) -> Self {
         // SAFETY: `self` proves the set.
         unsafe {
-            let one = _mm256_set1_ps(1.0);
-            Avx2([_mm256_div_ps(one, self.0[0]), _mm256_div_ps(one, self.0[1])])
+            Avx2([
+                _mm256_div_ps(self.0[0], divisor.0[0]),
+                _mm256_div_ps(self.0[1], divisor.0[1]),
+            ])
         }
     }
 }

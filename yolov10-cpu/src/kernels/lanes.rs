@@ -35,10 +35,9 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// `self * 2^exponent` for integers up to 127; below -126 the result may be as if for -126.
     fn scale(self, exponent: Self) -> Self;
-    /// `1 / self` to about 2e-7 relative, for 1 and above.
-    fn reciprocal(self) -> Self;
+    fn div(self, divisor: Self) -> Self;
 
-    /// `self * sigmoid(self)` to about 2e-4, where that is faster than [`silu`].
+    /// `self * sigmoid(self)` to about 1e-4, where that is faster than [`silu`].
     #[inline(always)]
     fn coarse_silu(self) -> Self {
         silu(self)
@@ -98,5 +97,5 @@ pub(crate) fn silu<V: Lanes>(x: V) -> V {
         ]
     };
     let exponential = exp2(x.mul(minus_log2e).min(highest));
-    x.mul(exponential.add(one).reciprocal())
+    x.div(exponential.add(one))
 }

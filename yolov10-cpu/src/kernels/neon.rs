@@ -164,11 +164,15 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    fn reciprocal(self) -> Self {
+    fn div(self, divisor: Self) -> Self {
         // SAFETY: `self` proves the set.
         unsafe {
-            let one = vdupq_n_f32(1.0);
-            Neon(self.0.map(|part| vdivq_f32(one, part)))
+            Neon([
+                vdivq_f32(self.0[0], divisor.0[0]),
+                vdivq_f32(self.0[1], divisor.0[1]),
+                vdivq_f32(self.0[2], divisor.0[2]),
+                vdivq_f32(self.0[3], divisor.0[3]),
+            ])
         }
     }
 }

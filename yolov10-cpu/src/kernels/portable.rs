@@ -97,7 +97,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn reciprocal(self) -> Self {
-        self.map(|value| 1.0 / value)
+    fn div(self, divisor: Self) -> Self {
+        self.zip(divisor, |value, divisor| value / divisor)
     }
 }

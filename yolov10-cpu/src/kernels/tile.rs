@@ -44,7 +44,7 @@ pub(crate) enum Silu {
     None,
     /// To about 2e-7.
     Fine,
-    /// To about 2e-4: for products in bf16, which round to 2e-3.
+    /// To about 1e-4: for products in bf16, which round to 2e-3.
     Coarse,
 }
 
