@@ -1,8 +1,15 @@
 # `make check` is what CI runs.
-.PHONY: check deny
+.PHONY: check deny neon
 check:
 	.ci/run
 
 # Licences, sources, bans and advisories of the dependencies; needs cargo-deny and, for the advisories, the network.
 deny:
 	cargo deny check
+
+# The CPU engine's tests with NEON's kernels, on any Linux: needs `rustup target add aarch64-unknown-linux-gnu` and, of
+# Debian's packages, qemu-user and gcc-aarch64-linux-gnu.
+neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
+neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
+neon:
+	cargo test --release --package yolov10-cpu --target aarch64-unknown-linux-gnu

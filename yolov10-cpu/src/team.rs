@@ -59,9 +59,14 @@ pub(crate) struct Member<'a> {
 /// A list of tasks that members share: how many were taken of each one's part, and how many are done.
 #[derive(Debug)]
 pub(crate) struct Tasks {
-    taken: Vec<AtomicUsize>,
+    taken: Vec<Taken>,
     done: AtomicUsize,
 }
+
+/// Tasks taken of a member's part: on a cache line of its own, or every task would fetch it from the other members.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Taken(AtomicUsize);
 
 /// Another member panicked: leave.
 #[derive(Debug)]
@@ -71,14 +76,16 @@ impl Tasks {
     /// For so many members.
     pub fn new(members: usize) -> Tasks {
         Tasks {
-            taken: (0..members).map(|_| AtomicUsize::new(0)).collect(),
+            taken: (0..members).map(|_| Taken::default()).collect(),
             done: AtomicUsize::new(0),
         }
     }
 
     /// Makes all tasks new again.
     pub fn reset(&mut self) {
-        self.taken.iter_mut().for_each(|taken| *taken.get_mut() = 0);
+        for taken in &mut self.taken {
+            *taken.0.get_mut() = 0;
+        }
         *self.done.get_mut() = 0;
     }
 }
@@ -93,17 +100,19 @@ impl Member<'_> {
         mut run: impl FnMut(usize),
     ) -> Result<(), Broken> {
         let members = tasks.taken.len();
+        let mut done = 0;
         for owner in (self.index..members).chain(0..self.index) {
             let part = split(count, members, owner);
             loop {
-                let taken = tasks.taken[owner].fetch_add(1, Ordering::Relaxed);
+                let taken = tasks.taken[owner].0.fetch_add(1, Ordering::Relaxed);
                 if taken >= part.len() {
                     break;
                 }
                 run(part.start + taken);
-                tasks.done.fetch_add(1, Ordering::Release);
+                done += 1;
             }
         }
+        tasks.done.fetch_add(done, Ordering::Release);
         let mut spins = 0;
         while tasks.done.load(Ordering::Acquire) < count {
             if self.broken.load(Ordering::Relaxed) {
