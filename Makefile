@@ -7,9 +7,9 @@ check:
 deny:
 	cargo deny check
 
-# The CPU engine's tests with NEON's kernels, on any Linux: needs `rustup target add aarch64-unknown-linux-gnu` and, of
+# What the CPU engine computes with NEON's kernels, on any Linux; its memory would be the emulator's. Needs
 # Debian's packages, qemu-user and gcc-aarch64-linux-gnu.
 neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
 neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
 neon:
-	cargo test --release --package yolov10-cpu --target aarch64-unknown-linux-gnu
+	cargo test --release --package yolov10-cpu --target aarch64-unknown-linux-gnu --lib --test operations --test networks
