@@ -7,8 +7,8 @@ check:
 deny:
 	cargo deny check
 
-# What the CPU engine computes with NEON's kernels, on any Linux; its memory would be the emulator's. Needs
-# Debian's packages, qemu-user and gcc-aarch64-linux-gnu.
+# What the CPU engine computes with NEON's kernels, on any Linux (its memory would be the emulator's): needs
+# `rustup target add aarch64-unknown-linux-gnu` and, of Debian's packages, qemu-user and gcc-aarch64-linux-gnu.
 neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
 neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
 neon:
