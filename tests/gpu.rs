@@ -3,8 +3,8 @@
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-#[path = "support/wgpu.rs"]
-mod wgpu;
+#[path = "support/gpu.rs"]
+mod gpu;
 
 use std::sync::Arc;
 
@@ -78,7 +78,9 @@ fn assert_close(found: &[Detection], expected: &[Detection]) {
 
 #[test]
 fn eager_and_captured_runs_find_what_the_cpu_finds() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let street = &pictures()[0];
     let expected = detector(Device::Cpu, 320, None).detect(street).unwrap();
     assert!(
@@ -100,7 +102,9 @@ fn eager_and_captured_runs_find_what_the_cpu_finds() {
 
 #[test]
 fn results_do_not_depend_on_the_batch() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let pictures = pictures();
     let mut cpu = detector(Device::Cpu, 192, None);
     let mut gpu = detector(Device::Wgpu, 192, None);
@@ -115,7 +119,9 @@ fn results_do_not_depend_on_the_batch() {
 
 #[test]
 fn f32_without_tensor_cores_finds_the_same() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let street = &pictures()[0];
     let expected = detector(Device::Cpu, 192, None).detect(street).unwrap();
     let mut exact = detector(Device::Wgpu, 192, Some(Precision::F32));
@@ -124,7 +130,9 @@ fn f32_without_tensor_cores_finds_the_same() {
 
 #[test]
 fn f16_finds_what_f32_is_sure_of_or_is_refused_by_name() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let street = &pictures()[0];
     let options = Options {
         device: Device::Wgpu,

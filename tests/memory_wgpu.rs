@@ -3,8 +3,8 @@
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-#[path = "support/wgpu.rs"]
-mod wgpu;
+#[path = "support/gpu.rs"]
+mod gpu;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -55,7 +55,9 @@ const NOTHING: [Bytes; 2] = [Bytes {
 
 #[test]
 fn every_state_holds_what_the_contract_says() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let mut detector = load(64);
     let loaded = detector.memory();
     assert!(loaded.weights.in_use > 8 << 20, "{loaded}");
@@ -102,7 +104,9 @@ fn every_state_holds_what_the_contract_says() {
 
 #[test]
 fn dropping_on_another_thread_gives_everything_back() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let mut detector = load(64);
     run(&mut detector);
     run(&mut detector);
@@ -114,7 +118,9 @@ fn dropping_on_another_thread_gives_everything_back() {
 
 #[test]
 fn a_detector_may_move_between_threads_and_finds_the_same() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let mut detector = thread::spawn(|| load(64)).join().unwrap();
     let here = run(&mut detector);
     let there = thread::spawn(move || run(&mut detector)).join().unwrap();
@@ -123,7 +129,9 @@ fn a_detector_may_move_between_threads_and_finds_the_same() {
 
 #[test]
 fn dropping_one_detector_leaves_exactly_the_bytes_and_bits_of_the_other() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let mut stays = load(64);
     let expected = run(&mut stays);
     assert_eq!(run(&mut stays), expected);
@@ -143,7 +151,9 @@ fn dropping_one_detector_leaves_exactly_the_bytes_and_bits_of_the_other() {
 
 #[test]
 fn swapping_models_returns_to_the_same_reserved_bytes() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let held = |side| {
         let mut detector = load(side);
         run(&mut detector);
@@ -158,7 +168,9 @@ fn swapping_models_returns_to_the_same_reserved_bytes() {
 
 #[test]
 fn many_cycles_leave_the_device_as_it_was() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let cycle = || {
         let mut detector = load(64);
         // The second run is captured.
@@ -176,7 +188,9 @@ fn many_cycles_leave_the_device_as_it_was() {
 
 #[test]
 fn a_detector_dropped_while_a_panic_unwinds_leaves_nothing() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let unwound = catch_unwind(|| {
         let mut detector = load(64);
         run(&mut detector);
@@ -188,7 +202,9 @@ fn a_detector_dropped_while_a_panic_unwinds_leaves_nothing() {
 
 #[test]
 fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let mut detector = load(64);
     let expected = run(&mut detector);
     let ten = Size::square(10);
@@ -204,7 +220,9 @@ fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
 
 #[test]
 fn a_load_that_fails_leaves_nothing() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let name = b"neck.";
     let mut broken = WEIGHTS.to_vec();
     let at = broken
@@ -224,7 +242,9 @@ fn a_load_that_fails_leaves_nothing() {
 
 #[test]
 fn shutdown_is_refused_while_a_detector_lives_and_the_next_detector_works_after_it() {
-    let Some(_alone) = wgpu::alone() else { return };
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
     let mut detector = load(64);
     let expected = run(&mut detector);
     let refused = Device::Wgpu.shutdown().unwrap_err();

@@ -5,15 +5,37 @@ usage: exact.py OUT.json [scales]        beside goldens.py and its files; pip in
 The formula's networks are deep, untrained and normalised by the statistics of one small input, so that they amplify
 rounding: for x, PyTorch's own f32 is off by hundredths of a standard deviation at the end. Written for each tensor of
 the goldens: `value`, its samples in f64, and `deviation`, the largest distance of PyTorch's f32, fused as it predicts or not,
-from f64 over all of the tensor, in its standard deviations. `top`: the 20 best detections in f64; `top_deviation`: how far the edges of
-f32 boxes are off at most, in pixels, and the scores, over all anchors.
+from f64 over all of the tensor, in its standard deviations; `rounded`, the same of tf32, f16 and bf16 as root mean square,
+for there the largest is soon as large as the numbers. `top`: the 20 best detections in f64; `top_deviation`: how far the
+edges of f32 boxes are off at most, in pixels, and the scores, over all anchors.
 """
-import copy, json, sys
+import contextlib, copy, json, sys
 from pathlib import Path
 import torch
 from safetensors.torch import load_file
+from torch.overrides import TorchFunctionMode
 from ultralytics.nn.tasks import DetectionModel
 import goldens
+
+class Tf32(TorchFunctionMode):
+    """Rounds the factors of f32 products to 11 bits, as tensor cores do; the sums stay f32."""
+    PRODUCTS = (torch.conv2d, torch.nn.functional.conv2d, torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__)
+
+    @staticmethod
+    def rounded(factor):
+        bits = factor.contiguous().view(torch.int32)
+        return ((bits + 0xFFF + ((bits >> 13) & 1)) & ~0x1FFF).view(torch.float32)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in self.PRODUCTS:
+            args = (*map(self.rounded, args[:2]), *args[2:])
+        return function(*args, **(kwargs or {}))
+
+ROUNDED = {
+    "tf32": (torch.float32, Tf32),
+    "f16": (torch.float16, contextlib.nullcontext),
+    "bf16": (torch.bfloat16, contextlib.nullcontext),
+}
 
 def run(model, x):
     layers, hooks = {}, []
@@ -46,20 +68,30 @@ def exact(scale):
     for name, statistic in load_file(here / f"yolov10{scale}.safetensors").items():
         state[name].copy_(statistic)
     x = goldens.make_input(golden["salt"], *golden["input"][2:])
-    singles = [run(model, x)[0], run(copy.deepcopy(model).fuse(verbose=False), x)[0]]
+    def singles(dtype, mode=contextlib.nullcontext):
+        with mode():
+            return [run(form.to(dtype), x.to(dtype))[0] for form in (copy.deepcopy(model), copy.deepcopy(model).fuse(verbose=False))]
+    f32 = singles(torch.float32)
+    rounded = {name: singles(*precision) for name, precision in ROUNDED.items()}
     double, top = run(model.double(), x.double())
-    def deviation(of):
-        return max(of(single, double) for single in singles)
+    def deviation(runs, of):
+        return max(of(run, double) for run in runs)
     tensors = {}
     for name, value in double.items():
         index = (golden["layers"].get(name) or golden.get(name))["index"]
         std = value.std(unbiased=False)
-        worst = deviation(lambda single, _: (single[name] - value).abs().max().item() if name in single else 0.0)
-        tensors[name] = {"value": [value[i].item() for i in index], "std": std.item(), "deviation": worst / std.item()}
+        largest = lambda run, _: (run[name] - value).abs().max().item() if name in run else 0.0
+        mean = lambda run, _: (run[name] - value).square().mean().sqrt().item() if name in run else 0.0
+        tensors[name] = {
+            "value": [value[i].item() for i in index],
+            "std": std.item(),
+            "deviation": deviation(f32, largest) / std.item(),
+            "rounded": {precision: deviation(runs, mean) / std.item() for precision, runs in rounded.items()},
+        }
     size = golden["input"]
-    edges = deviation(lambda single, double: (distances(single, size) - distances(double, size)).abs().max().item())
+    edges = deviation(f32, lambda run, double: (distances(run, size) - distances(double, size)).abs().max().item())
     score = lambda layers: layers["one2one_scores"].sigmoid()
-    scores = deviation(lambda single, double: (score(single) - score(double)).abs().max().item())
+    scores = deviation(f32, lambda run, double: (score(run) - score(double)).abs().max().item())
     return {"tensors": tensors, "top": top[:20].tolist(), "top_deviation": [edges, scores]}
 
 if __name__ == "__main__":

@@ -110,10 +110,10 @@ impl Engine {
         let Options {
             device, precision, ..
         } = *options;
-        let unsupported = |found, expected| Error::PrecisionUnsupported {
+        let unsupported = |found, expected: &str| Error::PrecisionUnsupported {
             device: device.to_string(),
             found,
-            expected,
+            expected: expected.to_owned(),
         };
         if device != Device::Cpu && options.cpu.memory_limit.is_some() {
             return Err(Error::LimitUnsupported {
@@ -146,11 +146,7 @@ impl Engine {
             #[cfg(feature = "gpu")]
             Device::Cuda(_) | Device::Wgpu => {
                 let precision = precision.unwrap_or(Precision::Tf32);
-                let opened = device.open()?;
-                if !opened.supports_dtype(precision.dtype()) {
-                    return Err(unsupported(precision, "f32 or tf32"));
-                }
-                let engine = GpuEngine::new(weights, &options.selection, opened, precision)?;
+                let engine = GpuEngine::new(weights, &options.selection, device, precision)?;
                 Ok(Self::Gpu(Box::new(engine)))
             }
             #[cfg(not(feature = "gpu"))]

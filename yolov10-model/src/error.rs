@@ -86,7 +86,7 @@ pub enum Error {
         /// What was asked for.
         found: Precision,
         /// What there is.
-        expected: &'static str,
+        expected: String,
     },
     /// The program was built without the engine for this device.
     #[error("device {device}: this build has no {feature}; build with --features {feature}")]

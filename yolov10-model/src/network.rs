@@ -15,6 +15,8 @@ pub use crate::blocks::{
     Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf,
 };
 pub use crate::decode::Decoder;
+#[cfg(feature = "gpu")]
+pub use crate::engine::gpu::{ChannelsLast, GpuEngine};
 pub use crate::engine::{NativeEngine, TensorEngine};
 pub use crate::feature_map::FeatureMap;
 pub use crate::head::{Branch, Branches, Head, REG_MAX, RawMaps, SIDES};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 #[cfg(feature = "gpu")]
-use burn::tensor::DType;
+use burn::tensor::{DType, Device};
 
 use crate::error::Error;
 
@@ -22,6 +22,17 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// From the most bits to the fewest.
+    pub(crate) const ALL: [Self; 4] = [Self::F32, Self::Tf32, Self::F16, Self::Bf16];
+
+    /// Those that a GPU computes in.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn of(device: &Device) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|precision| device.supports_dtype(precision.dtype()))
+    }
+
     /// How a GPU stores it.
     #[cfg(feature = "gpu")]
     pub(crate) fn dtype(self) -> DType {
@@ -48,8 +59,8 @@ impl FromStr for Precision {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let all = [Self::F32, Self::Tf32, Self::F16, Self::Bf16];
-        all.into_iter()
+        Self::ALL
+            .into_iter()
             .find(|precision| precision.to_string() == name)
             .ok_or_else(|| Error::UnknownPrecision(name.to_owned()))
     }

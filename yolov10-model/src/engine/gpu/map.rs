@@ -16,9 +16,9 @@ use crate::feature_map::FeatureMap;
 /// A feature map `[B, C, H, W]` whose memory is `[B, H, W, C]`.
 #[derive(Clone)]
 pub struct ChannelsLast {
-    pub map: Tensor<4>,
+    pub(super) map: Tensor<4>,
     /// Multiply f32 as f32, not rounded to TF32.
-    pub exact: bool,
+    pub(super) exact: bool,
 }
 
 impl ChannelsLast {
@@ -66,6 +66,13 @@ fn matrix_product(map: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
     rows.matmul(weight.reshape([outputs, inputs]).transpose())
         .reshape([batch, height, width, outputs])
         .permute([0, 3, 1, 2])
+}
+
+/// `[B, C, H, W]`, in the precision it was computed in.
+impl From<ChannelsLast> for Tensor<4> {
+    fn from(map: ChannelsLast) -> Self {
+        map.map
+    }
 }
 
 impl FeatureMap for ChannelsLast {

@@ -16,19 +16,21 @@ mod operations;
 mod picture;
 pub(crate) mod stream;
 
+pub use self::map::ChannelsLast;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Int, Tensor};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 use image::RgbImage;
 
 use self::graph::Program;
-use self::map::ChannelsLast;
 use super::{TensorEngine, Witness};
 use crate::anchors::{Anchor, BOX_LOGITS};
 use crate::backbone::RGB;
 use crate::decode::Selection;
+use crate::device::Device;
 use crate::error::Error;
 use crate::head::RawMaps;
 use crate::letterbox::{Letterbox, Size};
@@ -71,7 +73,7 @@ struct Pass {
 }
 
 /// For each picture of a batch its best anchors, as `Anchors::take` reads them.
-pub struct Tables {
+pub(crate) struct Tables {
     values: Vec<f32>,
     pictures: usize,
 }
@@ -88,19 +90,29 @@ impl GpuEngine {
     /// Reads the weights to `device`, in channels last.
     ///
     /// # Errors
-    /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
+    /// They are not a YOLOv10's, or the device is not to be had, does not compute in `precision`, or fails; then nothing
+    /// of them stays there.
     pub fn new(
         weights: &Arc<Weights>,
         selection: &Selection,
         device: Device,
         precision: Precision,
     ) -> Result<Self, Error> {
+        let opened = device.open()?;
+        if !opened.supports_dtype(precision.dtype()) {
+            let expected: Vec<_> = Precision::of(&opened).map(|one| one.to_string()).collect();
+            return Err(Error::PrecisionUnsupported {
+                device: device.to_string(),
+                found: precision,
+                expected: expected.join(" or "),
+            });
+        }
         let form = Form {
             dtype: precision.dtype(),
             channels_last: true,
         };
         let assignment = selection.assignment;
-        let engine = TensorEngine::with_form(weights, assignment, device, form)?;
+        let engine = TensorEngine::with_form(weights, assignment, opened, form)?;
         Ok(Self {
             programs: Vec::with_capacity(PROGRAMS),
             pass: Pass {
@@ -119,7 +131,7 @@ impl GpuEngine {
     ///
     /// # Errors
     /// The device fails. What it had prepared is dropped then, and prepared again for the next pictures.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         pictures: &[(&RgbImage, &Letterbox)],
         uploaded: impl FnOnce(),
@@ -141,6 +153,15 @@ impl GpuEngine {
         Ok(Tables {
             values: result?,
             pictures: pictures.len(),
+        })
+    }
+
+    /// The network and a picture, RGB in 0..1, `[B, H, W, 3]`, as what it runs on here: for those who look inside.
+    pub fn look<R>(&self, image: TensorData, work: impl FnOnce(&Network, ChannelsLast) -> R) -> R {
+        let place = self.engine.place();
+        place.enter(|| {
+            let image = Tensor::from_data(image, (place.device(), self.pass.dtype));
+            work(&self.pass.network, self.pass.map(image))
         })
     }
 
@@ -182,7 +203,7 @@ impl GpuEngine {
     }
 
     /// See [`Detector::graphs_refused`](crate::Detector::graphs_refused).
-    pub fn graphs_refused(&self) -> bool {
+    pub(crate) fn graphs_refused(&self) -> bool {
         self.capture == Capture::Refused
     }
 
@@ -216,18 +237,22 @@ impl Drop for GpuEngine {
 }
 
 impl Pass {
+    /// Pictures `[B, H, W, 3]` as a feature map.
+    fn map(&self, image: Tensor<4>) -> ChannelsLast {
+        ChannelsLast {
+            map: image.permute([0, 3, 1, 2]),
+            exact: self.exact,
+        }
+    }
+
     /// Letterboxed pictures, `[B, H, W, 3]` in 0..1, to `[B, K, 1 + 4 * REG_MAX + classes]`: for each of the K best
     /// anchors its number and its logits.
     fn run(&self, image: Tensor<4>) -> Tensor<3> {
         let [_, height, width, _] = image.dims();
         let count = self.ranked.min(Anchor::count(Size { height, width }));
-        let map = ChannelsLast {
-            map: image.permute([0, 3, 1, 2]),
-            exact: self.exact,
-        };
         let RawMaps { boxes, classes } = self
             .network
-            .forward_as(self.assignment, map)
+            .forward_as(self.assignment, self.map(image))
             .expect("a head that the weights lack was refused at loading");
         let scales = boxes.into_iter().zip(classes).map(|(boxes, classes)| {
             let [batch, _, height, width] = boxes.map.dims();

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use burn::tensor::{Distribution, TensorData};
+use burn::tensor::{Device, Distribution};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 

@@ -1,4 +1,4 @@
-//! The one wgpu device that tests share.
+//! The one GPU that tests share.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,12 +11,12 @@ use yolov10_model::Device;
     clippy::explicit_write,
     reason = "the harness swallows eprintln in a test that passes"
 )]
-pub fn alone() -> Option<MutexGuard<'static, ()>> {
+pub fn alone(device: Device) -> Option<MutexGuard<'static, ()>> {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    // Compiled once for all tests and their next run.
-    let kernels = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    match Device::Wgpu.keep_kernels(Some(kernels)) {
+    // Compiled once for all tests and their next run; on another machine than the tests' own, where the program does.
+    let kernels = Some(Path::new(env!("CARGO_TARGET_TMPDIR"))).filter(|folder| folder.is_dir());
+    match device.keep_kernels(kernels) {
         Ok(_) => Some(alone),
         Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => {
