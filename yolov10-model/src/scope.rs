@@ -7,6 +7,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use safetensors::Dtype;
 
+use crate::backbone::RGB;
 use crate::blocks::Conv;
 use crate::error::Error;
 use crate::network::Network;
@@ -15,7 +16,8 @@ use crate::weights::{Entry, Weights};
 /// How parameters lie on their device; their shapes are the same in all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
-    /// The type of the numbers.
+    /// The type of the filters that matrix units multiply. Biases, and filters that read a colour or one channel, are
+    /// f32: burn's kernels for those sum up in the type they read, which 16 bits are too few for.
     pub(crate) dtype: DType,
     /// Filters in memory as `[O, kh, kw, I]`, the channels next to each other.
     pub(crate) channels_last: bool,
@@ -38,8 +40,12 @@ impl Form {
         shape: [usize; D],
         device: &Device,
     ) -> Tensor<D> {
+        let dtype = match shape[..] {
+            [_, inputs, ..] if D == 4 && inputs > RGB => self.dtype,
+            _ => DType::F32,
+        };
         let make = |values, shape: [usize; D]| {
-            Tensor::from_data(TensorData::new(values, shape), (device, self.dtype))
+            Tensor::from_data(TensorData::new(values, shape), (device, dtype))
         };
         match shape[..] {
             [outputs, inputs, height, width] if self.channels_last => {

@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::{conv2d, interpolate, max_pool2d};
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use yolov10_cpu::MapView;
 
 use super::{Witness, place::Place};
@@ -102,7 +102,10 @@ pub fn attend(
     let (query, key, value) = (per_head(query), per_head(key), per_head(value));
     let [_, _, key_channels, _] = key.dims();
     let scale = (key_channels as f64).powf(-0.5);
-    let attended = softmax(matmul(query.swap_dims(2, 3) * scale, key), 3);
+    let dtype = value.dtype();
+    // The sum of some hundred exponentials takes more than 16 bits.
+    let scores = matmul(query.swap_dims(2, 3) * scale, key).cast(DType::F32);
+    let attended = softmax(scores, 3).cast(dtype);
     matmul(value, attended.swap_dims(2, 3)).reshape([batch, channels, height, width])
 }
 

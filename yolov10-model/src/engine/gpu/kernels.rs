@@ -17,13 +17,7 @@ const CHANNELS: usize = 3;
 ///
 /// One unit makes one pixel, in the integers of `resample`: equal to OpenCV to the last bit of a level.
 #[cube(launch)]
-pub fn letterbox<F: Float>(
-    packed: &[u32],
-    input: &mut [F],
-    sample: usize,
-    #[comptime] pad: u32,
-    #[define(F)] _dtype: ElemType,
-) {
+pub fn letterbox(packed: &[u32], input: &mut [f32], sample: usize, #[comptime] pad: u32) {
     let rows = usize::cast_from(packed[0]);
     let columns = usize::cast_from(packed[1]);
     let height = usize::cast_from(packed[2]);
@@ -68,20 +62,20 @@ pub fn letterbox<F: Float>(
                 column_weights,
             );
             let sum = ((weight_above * (upper >> 4)) >> 16) + ((weight_below * (lower >> 4)) >> 16);
-            input[output + channel] = to_unit::<F>((sum + 2) >> 2);
+            input[output + channel] = to_unit((sum + 2) >> 2);
         }
     } else {
         #[unroll]
         for channel in 0..CHANNELS {
-            input[output + channel] = to_unit::<F>(pad);
+            input[output + channel] = to_unit(pad);
         }
     }
 }
 
 /// A level of 0..255 in 0..1.
 #[cube]
-fn to_unit<F: Float>(level: u32) -> F {
-    F::cast_from(f32::cast_from(level) / 255.0)
+fn to_unit(level: u32) -> f32 {
+    f32::cast_from(level) / 255.0
 }
 
 /// One colour between two neighbouring pixels, in 1/2048 of a level.

@@ -1,10 +1,11 @@
 //! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
 //!
 //! Weights lie `[O, kh, kw, I]` in memory ([`Form`](crate::scope::Form) has them read so), or every call would lay them
-//! out anew. A 1x1 convolution is a matrix product, which burn joins with bias and activation into one kernel. Depthwise
-//! kernels are only the fast ones without a bias, so the bias is left to the kernel of the activation.
+//! out anew. A 1x1 convolution is a matrix product, which burn joins with bias and activation into one kernel. Bias and
+//! activation are computed in f32 in one kernel, and stored in the network's precision; burn's depthwise kernels are only
+//! the fast ones without a bias anyway.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
@@ -12,17 +13,18 @@ use super::operations::exact_conv;
 use crate::blocks::Conv;
 use crate::engine::tensors::{activate, attend};
 use crate::feature_map::FeatureMap;
+use crate::precision::Precision;
 
 /// A feature map `[B, C, H, W]` whose memory is `[B, H, W, C]`.
 #[derive(Clone)]
 pub struct ChannelsLast {
     pub(super) map: Tensor<4>,
-    /// Multiply f32 as f32, not rounded to TF32.
-    pub(super) exact: bool,
+    /// What the network computes in; the picture itself is f32.
+    pub(super) precision: Precision,
 }
 
 impl ChannelsLast {
-    /// All but the activation.
+    /// The sums of products alone.
     fn convolve(self, conv: &Conv) -> Tensor<4> {
         let filter = conv.filter;
         let groups = if filter.depthwise {
@@ -31,18 +33,15 @@ impl ChannelsLast {
             1
         };
         let weight = conv.weight.val();
-        let bias = || conv.bias.val().reshape([1, conv.channels_out, 1, 1]);
-        if self.exact {
-            return exact_conv(self.map, weight, filter.stride, groups) + bias();
+        let map = self.map.cast(weight.dtype());
+        if self.precision == Precision::F32 {
+            return exact_conv(map, weight, filter.stride, groups);
         }
         if filter.kernel == 1 && filter.stride == 1 && !filter.depthwise {
-            return matrix_product(self.map, weight) + bias();
+            return matrix_product(map, weight);
         }
         let options = ConvOptions::new([filter.stride; 2], [filter.kernel / 2; 2], [1, 1], groups);
-        if filter.depthwise {
-            return conv2d(self.map, weight, None, options) + bias();
-        }
-        conv2d(self.map, weight, Some(conv.bias.val()), options)
+        conv2d(map, weight, None, options)
     }
 }
 
@@ -81,44 +80,49 @@ impl FeatureMap for ChannelsLast {
     }
 
     fn conv(self, conv: &Conv) -> Self {
-        let exact = self.exact;
-        let map = activate(self.convolve(conv), conv.filter.activation);
-        Self { map, exact }
+        let precision = self.precision;
+        let bias = conv.bias.val().reshape([1, conv.channels_out, 1, 1]);
+        let sums = self.convolve(conv).cast(DType::F32) + bias;
+        let map = activate(sums, conv.filter.activation).cast(precision.dtype());
+        Self { map, precision }
     }
 
     fn add(self, other: Self) -> Self {
-        let exact = self.exact;
+        let precision = self.precision;
         let map = FeatureMap::add(self.map, other.map);
-        Self { map, exact }
+        Self { map, precision }
     }
 
     fn concat(maps: Vec<Self>) -> Self {
-        let exact = maps.iter().any(|map| map.exact);
+        let precision = maps[0].precision;
         let map = FeatureMap::concat(maps.into_iter().map(|map| map.map).collect());
-        Self { map, exact }
+        Self { map, precision }
     }
 
     fn split<const N: usize>(self, sizes: [usize; N]) -> [Self; N] {
-        let exact = self.exact;
-        FeatureMap::split(self.map, sizes).map(|map| Self { map, exact })
+        let precision = self.precision;
+        FeatureMap::split(self.map, sizes).map(|map| Self { map, precision })
     }
 
     fn max_pool(self, kernel: usize) -> Self {
-        let exact = self.exact;
+        let precision = self.precision;
         let map = FeatureMap::max_pool(self.map, kernel);
-        Self { map, exact }
+        Self { map, precision }
     }
 
     fn upsample(self) -> Self {
-        let exact = self.exact;
+        let precision = self.precision;
         let map = FeatureMap::upsample(self.map);
-        Self { map, exact }
+        Self { map, precision }
     }
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
-        let exact = value.exact;
-        let matmul = if exact { exact_matmul } else { Tensor::matmul };
+        let precision = value.precision;
+        let matmul = match precision {
+            Precision::F32 => exact_matmul,
+            _ => Tensor::matmul,
+        };
         let map = attend(query.map, key.map, value.map, heads, matmul);
-        Self { map, exact }
+        Self { map, precision }
     }
 }

@@ -66,8 +66,7 @@ enum Capture {
 struct Pass {
     network: Network,
     assignment: Assignment,
-    dtype: DType,
-    exact: bool,
+    precision: Precision,
     /// Anchors asked for.
     ranked: usize,
 }
@@ -118,8 +117,7 @@ impl GpuEngine {
             pass: Pass {
                 network: engine.network().clone(),
                 assignment,
-                dtype: form.dtype,
-                exact: precision == Precision::F32,
+                precision,
                 ranked: selection.ranked().max(1),
             },
             capture: Capture::NotRefused,
@@ -160,7 +158,7 @@ impl GpuEngine {
     pub fn look<R>(&self, image: TensorData, work: impl FnOnce(&Network, ChannelsLast) -> R) -> R {
         let place = self.engine.place();
         place.enter(|| {
-            let image = Tensor::from_data(image, (place.device(), self.pass.dtype));
+            let image = Tensor::from_data(image, (place.device(), DType::F32));
             work(&self.pass.network, self.pass.map(image))
         })
     }
@@ -171,7 +169,7 @@ impl GpuEngine {
         place.alone(|| {
             self.programs.truncate(PROGRAMS - 1);
             let (Size { height, width }, batch) = shape;
-            let options = (place.device(), self.pass.dtype);
+            let options = (place.device(), DType::F32);
             let image = Tensor::zeros([batch, height, width, RGB], options);
             self.programs.insert(0, Program::new(shape, image));
         });
@@ -241,7 +239,7 @@ impl Pass {
     fn map(&self, image: Tensor<4>) -> ChannelsLast {
         ChannelsLast {
             map: image.permute([0, 3, 1, 2]),
-            exact: self.exact,
+            precision: self.precision,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::letterbox::PAD;
 /// What burn lacks, for every device that cubecl runs on.
 #[backend_extension(Cube, Fusion)]
 pub trait DetectorOperations: Backend {
-    /// Writes a packed picture over sample `sample` of `input`, `[B, H, W, 3]`, in place: every tensor on that memory
+    /// Writes a packed picture over sample `sample` of `input`, `[B, H, W, 3]` in f32, in place: every tensor on that memory
     /// sees it, and so does a graph that reads it. It goes up through `buffer`, which has room for it.
     #[fusion(dtype = input, shape = input)]
     fn letterbox(
@@ -77,7 +77,6 @@ impl DetectorOperations for CubeBackend {
             input.clone().into_buffer_arg(),
             sample,
             u32::from(PAD),
-            burn::backend::cubecl::dtype_to_elem_type(input.dtype),
         );
         input
     }
