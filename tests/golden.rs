@@ -11,10 +11,12 @@ mod support;
 use burn::tensor::{Device, Tensor, TensorData};
 use support::formula;
 use support::golden::Golden;
-use support::reference::{Closeness, DIRECT, assert_one_to_one, check_tensors};
+use support::reference::{Closeness, assert_one_to_one, check_tensors};
 use yolov10_model::network::{NativeEngine, Network};
 use yolov10_model::{Assignment, Size};
 
+/// Sums in another order are another draw of the same rounding errors: the worst of one draw is exceeded by the next.
+const DIRECT: f64 = 2.0;
 /// The F(4x4, 3x3) transforms subtract what they added: that rounds more than a direct sum does.
 const WINOGRAD: f64 = 4.0;
 

@@ -5,7 +5,7 @@
 //! `cargo test --release --features cuda --test golden_gpu --no-run`, the test runs on a machine without Rust, given
 //! `tests/golden` by `GOLDEN_FOLDER`; `benches/cuda/run.sh` does that.
 //!
-//! In f32 every element has to be as near as on the processor. Tensor cores round each factor to 11 bits, f16 and bf16
+//! In f32 every element has to be about as near as on the processor. Tensor cores round each factor to 11 bits, f16 and bf16
 //! what they store to 11 and 8: 2^13 and 2^16 times as coarse as f32, which these networks amplify just as much. So
 //! there PyTorch's own deviation in the same precision is the measure, and the mean over a tensor's samples is what is
 //! compared: of largest errors, some are soon as large as the numbers.
@@ -19,9 +19,13 @@ mod support;
 use burn::tensor::TensorData;
 use support::formula;
 use support::golden::Golden;
-use support::reference::{Closeness, DIRECT, check_tensors};
+use support::reference::{Closeness, check_tensors};
 use yolov10_model::network::GpuEngine;
 use yolov10_model::{Device, Precision, Selection};
+
+/// A GPU's unit sums one product after another, PyTorch sixteen lanes side by side: of sums of random signs, the error of
+/// the one is √16 times that of the other.
+const SEQUENTIAL: f64 = 4.0;
 
 /// What a variable says, or what it usually is.
 fn chosen(variable: &str, usual: &str) -> String {
@@ -31,7 +35,7 @@ fn chosen(variable: &str, usual: &str) -> String {
 /// wgpu has no tensor cores for f32: TF32 is f32 there.
 fn closeness(device: Device, precision: Precision) -> Closeness {
     match (device, precision) {
-        (_, Precision::F32) | (Device::Wgpu, Precision::Tf32) => Closeness::Elements(DIRECT),
+        (_, Precision::F32) | (Device::Wgpu, Precision::Tf32) => Closeness::Elements(SEQUENTIAL),
         _ => Closeness::Average(precision),
     }
 }

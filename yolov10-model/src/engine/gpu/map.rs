@@ -5,9 +5,9 @@
 //! activation are computed in f32 in one kernel, and stored in the network's precision; burn's depthwise kernels are only
 //! the fast ones without a bias anyway.
 
-use burn::tensor::{DType, Tensor};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{DType, Tensor};
 
 use super::operations::exact_conv;
 use crate::blocks::Conv;
