@@ -13,7 +13,7 @@ const LAYER_TOLERANCE: f64 = 1e-4;
 const BOX_TOLERANCE: f64 = 0.05;
 /// Largest error of a score.
 const SCORE_TOLERANCE: f64 = 1e-4;
-/// The mean over a tensor's samples is a draw, too, of 16 or 64 numbers of which a few make up most of it.
+/// The root mean square over a tensor's samples is a draw, too, of 16 or 64 numbers of which a few make up most of it.
 const SAMPLED: f64 = 3.0;
 /// A tensor that PyTorch's own rounding moves by more standard deviations than this says nothing any more.
 const COMPARABLE: f64 = 0.5;
@@ -23,10 +23,10 @@ const COMPARABLE: f64 = 0.5;
 pub enum Closeness {
     /// Every element, and what is decoded of them: this many times as far from f64 as PyTorch's f32 is.
     Elements(f64),
-    /// Layers and raw maps on average, as PyTorch's own are in this precision. What is decoded of them is left out: the
+    /// Layers and raw maps by their root mean square, as PyTorch's own are in this precision. What is decoded of them is left out: the
     /// host does it in f32 whatever the precision.
     #[allow(dead_code, reason = "only GPUs round")]
-    Average(Precision),
+    RootMeanSquare(Precision),
 }
 
 /// Layers, both heads and decoding on an engine of burn tensors, whose form of the golden's input `image` is.
@@ -124,13 +124,14 @@ fn assert_sampled(what: &str, found: &[f32], sample: &Sample, exact: &Exact, clo
                 );
             }
         }
-        Closeness::Average(precision) => {
+        Closeness::RootMeanSquare(precision) => {
             let expected = exact.rounded[&precision.to_string()];
             let squares = errors.map(|(error, ..)| error * error);
-            let mean = (squares.sum::<f64>() / sample.index.len() as f64).sqrt();
+            let off = (squares.sum::<f64>() / sample.index.len() as f64).sqrt();
+            assert!(off.is_finite(), "{what} in {precision}: not finite");
             assert!(
-                expected > COMPARABLE || mean <= SAMPLED * expected,
-                "{what} in {precision}: off by {mean} of std, PyTorch by {expected}"
+                expected > COMPARABLE || off <= SAMPLED * expected,
+                "{what} in {precision}: off by {off} of std, PyTorch by {expected}"
             );
         }
     }

@@ -232,7 +232,11 @@ mod tests {
     }
 
     fn plan(outputs: &[Value], size: [usize; 2]) -> Plan {
-        let graph = Graph::new(outputs, &Options::default()).unwrap();
+        plan_of(outputs, &Options::default(), size)
+    }
+
+    fn plan_of(outputs: &[Value], options: &Options, size: [usize; 2]) -> Plan {
+        let graph = Graph::new(outputs, options).unwrap();
         let nowhere = Packed {
             weights: 0,
             bias: 0,
@@ -268,6 +272,30 @@ mod tests {
         let plan = plan(&[split_and_join(&input)], [32, 32]);
         assert_eq!(plan.phases.len(), 5);
         assert_eq!(count(&plan, |step| matches!(step, Step::Winograd(_))), 2);
+    }
+
+    #[test]
+    fn stride_2_is_transformed_from_32_channels_on_and_never_in_bf16() {
+        for (channels, precision, expected) in [
+            (16, Precision::F32, 0),
+            (32, Precision::F32, 1),
+            (32, Precision::Bf16, 0),
+        ] {
+            let map = Value::input(3).conv(conv(0, 3, channels, 1));
+            let half = map.conv(Conv {
+                stride: 2,
+                ..conv(1, channels, 32, 3)
+            });
+            let options = Options {
+                precision,
+                ..Options::default()
+            };
+            let plan = plan_of(&[half], &options, [32, 32]);
+            assert_eq!(
+                count(&plan, |step| matches!(step, Step::Winograd(_))),
+                expected
+            );
+        }
     }
 
     #[test]

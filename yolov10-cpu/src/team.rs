@@ -2,8 +2,8 @@
 //!
 //! A job is a row of lists of tasks. Every thread begins with its own part of a list, the same part of each, so that
 //! it reads what it wrote and has in its cache; then it takes what others have not come to. A list is done when its
-//! tasks are, not when every thread has come by: on a busy machine a thread that the system does not run is not
-//! waited for.
+//! tasks are and those who did them have said so: on a busy machine a thread that the system does not run, and that
+//! has taken none, is not waited for.
 //! Between jobs the workers sleep.
 
 use std::any::Any;
@@ -181,6 +181,15 @@ impl<J: Send + Sync + 'static> Team<J> {
         let mut state = self.shared.lock();
         // Who has not woken up by now need not.
         state.job = None;
+        // The others are about to let go, too: sooner than the system would wake a sleeper.
+        for _ in 0..SPINS {
+            if state.active == 0 {
+                break;
+            }
+            drop(state);
+            hint::spin_loop();
+            state = self.shared.lock();
+        }
         while state.active > 0 {
             state = self
                 .shared
@@ -317,6 +326,19 @@ mod tests {
                 assert_eq!(job.sum.into_inner(), LISTS * COUNT);
             }
         }
+    }
+
+    #[test]
+    fn a_member_begins_with_its_own_part() {
+        let broken = AtomicBool::new(false);
+        let member = Member {
+            index: 1,
+            broken: &broken,
+        };
+        let mut order = Vec::new();
+        let done = member.share(&Tasks::new(2), 4, |task| order.push(task));
+        assert!(done.is_ok());
+        assert_eq!(order, [2, 3, 0, 1]);
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl Lanes for Avx512 {
         unsafe { Avx512(_mm512_scalef_ps(self.0, exponent.0)) }
     }
 
-    /// Faster than an estimate and a step of Newton's method: the divider works beside the multipliers.
+    /// On Zen 5 SiLU takes 5.2 cycles so, and 7.4 with an estimate and a step of Newton's method: the divider works
+    /// beside the multipliers.
     #[inline(always)]
     fn div(self, divisor: Self) -> Self {
         // SAFETY: `self` proves the set.

@@ -137,13 +137,13 @@ macro_rules! pair_kernels {
                 stride: usize,
             ) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_input::<$lanes, Unit, I, Pairs, 6>(patch, row, points, stride) }
+                unsafe { winograd::transform_input::<$lanes, Unit, I, Pairs, { winograd::patch(1) }>(patch, row, points, stride) }
             }
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn output_transform(arguments: &Inverse) {
                 // SAFETY: as above.
-                unsafe { winograd::transform_output::<$lanes, Unit, Pairs, 6>(arguments) }
+                unsafe { winograd::transform_output::<$lanes, Unit, Pairs, { winograd::patch(1) }>(arguments) }
             }
 
             $(#[target_feature(enable = $feature)])?

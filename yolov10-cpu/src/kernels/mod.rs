@@ -130,6 +130,7 @@ impl Kernels {
     /// stride 1 also 8, for pairs of bf16.
     pub fn input_transform(&self, stride: usize, from: usize, to: usize) -> InputTransform {
         if to == PAIRS {
+            assert_eq!(stride, 1, "fuse.rs gives stride 2 no transform in pairs");
             return self.pairs().input_transform[usize::from(from == PAIRS)];
         }
         self.winograd[stride - 1].input
@@ -138,6 +139,7 @@ impl Kernels {
     /// Winograd's transform for stride 1 or 2 into an output in blocks of 16 floats or of 8 pairs of bf16.
     pub fn output_transform(&self, stride: usize, block: usize) -> OutputTransform {
         if block == PAIRS {
+            assert_eq!(stride, 1, "fuse.rs gives stride 2 no transform in pairs");
             return self.pairs().output_transform;
         }
         self.winograd[stride - 1].output
@@ -265,7 +267,7 @@ macro_rules! kernels {
                     depthwise_forms::<7, 1>(),
                     depthwise_forms::<7, 2>(),
                 ],
-                winograd: [transforms::<Unit, 6>(), transforms::<Halving, 9>()],
+                winograd: [transforms::<Unit, { patch(1) }>(), transforms::<Halving, { patch(2) }>()],
                 sum,
                 window_max,
                 softmax,

@@ -1,8 +1,8 @@
 //! One side of Winograd's transforms, for the 3x3 convolutions of both strides. A side has four outputs; its inputs
 //! become numbers at points, and so do the kernel's three taps, as six panels.
 //!
-//! The points keep rounding errors small, for bf16 has no digits to give away (compare Barabasz et al.,
-//! arXiv:1803.10986, on the choice). ±1 and ±2, the textbook's, would lose more.
+//! The points are those of many that lose least to rounding of the factors (compare Barabasz et al., arXiv:1803.10986, on
+//! the choice): for stride 1 in bf16, too, which has no digits to give away.
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
@@ -10,7 +10,7 @@ use super::lanes::Lanes;
 
 /// Outputs of a side.
 pub(crate) const OUTPUT: usize = 4;
-/// Panels of a side: of each, a point's products. The last serves all points from its own on.
+/// Panels of a side: the kernel at one point each, the last at every point from its own on.
 pub(crate) const PANELS: usize = 6;
 
 /// The transform of a stride, whose side has `PATCH` inputs and points.

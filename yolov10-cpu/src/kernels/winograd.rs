@@ -1,4 +1,5 @@
-//! Winograd's transforms for 3x3 convolutions, F(4x4, 3x3) of both strides: Lavin and Gray, arXiv:1509.09308.
+//! Winograd's transforms for 3x3 convolutions: F(4x4, 3x3) of Lavin and Gray, arXiv:1509.09308, and for stride 2 the even
+//! and the odd inputs apart.
 //!
 //! A patch becomes as many numbers per channel as it has pixels, and the kernel 36 panels; independent products over
 //! channels replace the convolution's 9 x 16, 36 for stride 1 and 81 for stride 2; the inverse turns their sums into

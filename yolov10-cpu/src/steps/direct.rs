@@ -53,13 +53,13 @@ impl Factors {
     }
 }
 
-/// What a row of outputs reads.
+/// Where a row of outputs reads its input.
 struct Window {
-    /// The top left of the first.
+    /// Top left of the first pixel's window.
     first: *const f32,
-    /// Floats of a column.
+    /// Floats from one column to the next.
     block: usize,
-    /// Nothing in the task has read it before, and it lies side by side.
+    /// For the task's first group of outputs, if pixels are read in order: later groups find them in the cache.
     fetch_ahead: bool,
 }
 

@@ -48,7 +48,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// How many tasks it has: a property of the shapes, never of the threads.
+    /// How many tasks it has: fixed when the plan is made.
     pub fn tasks(&self) -> usize {
         match self {
             Step::Direct(step) => step.tasks(),

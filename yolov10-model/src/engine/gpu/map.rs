@@ -1,9 +1,9 @@
 //! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
 //!
 //! Weights lie `[O, kh, kw, I]` in memory ([`Form`](crate::scope::Form) has them read so), or every call would lay them
-//! out anew. A 1x1 convolution is a matrix product, which burn joins with bias and activation into one kernel. Bias and
-//! activation are computed in f32 in one kernel, and stored in the network's precision; burn's depthwise kernels are only
-//! the fast ones without a bias anyway.
+//! out anew. A 1x1 convolution is a matrix product, which burn joins with what follows. Bias and activation follow every
+//! convolution in f32, and are stored in the network's precision: burn has fast depthwise kernels only without a bias,
+//! and 16 bits are too few for SiLU.
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
