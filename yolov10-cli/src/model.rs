@@ -1,6 +1,6 @@
 //! Weights in memory, whatever form they have on disk, and detectors made of them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl Setup {
         options.cpu.memory_limit = self.memory_limit;
         options.cpu.isa = isa;
         options.cpu.exact = exact;
-        self.keep_kernels()?;
+        keep_kernels(self.device, self.cache.clone())?;
         Detector::new(weights, &options).map_err(|error| match error {
             Error::NotBuiltIn { .. }
             | Error::DeviceUnavailable { .. }
@@ -89,20 +89,22 @@ impl Setup {
     }
 }
 
-impl Setup {
-    /// Says where a GPU's kernels are kept, and that they take time when there are none yet.
-    fn keep_kernels(&self) -> Result<()> {
-        let folder = self.cache.clone();
-        let folder = folder.or_else(|| Some(release::cache_folder()?.join("kernels")));
-        let file = self.device.keep_kernels(folder.as_deref())?;
-        if let Some(file) = file.filter(|file| !file.exists()) {
-            let (device, file) = (self.device, file.display());
-            message::note(format_args!(
-                "{device}: compiling and tuning kernels, once for this GPU; they are kept in {file}"
-            ));
-        }
-        Ok(())
-    }
+/// Has a GPU's kernels kept in `folder`, or in the program's cache; says where, and that they take time when there are
+/// none yet.
+pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
+    let folder = folder.or_else(|| Some(release::cache_folder()?.join("kernels")));
+    let file = device.keep_kernels(folder.as_deref())?;
+    let Some(file) = file.filter(|file| !file.exists()) else {
+        return Ok(());
+    };
+    let folder = file.parent().expect("a file is in a folder");
+    // The device's own cache does without where it cannot write, and says nothing.
+    let kept = match fs::create_dir_all(folder) {
+        Ok(()) => format!(", once for this GPU; they are kept in {}", file.display()),
+        Err(error) => format!("; they cannot be kept in {}: {error}", folder.display()),
+    };
+    message::note(format_args!("{device}: compiling and tuning kernels{kept}"));
+    Ok(())
 }
 
 /// What messages call the weights at a path, or the built-in ones.

@@ -48,6 +48,9 @@ pub struct Args {
     /// Pictures that the detector gets at a time; on the CPU engine it takes them one by one.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1")]
     batch: Vec<NonZeroUsize>,
+    /// Where a GPU's compiled and tuned kernels are kept [default: the folder of this program's cache].
+    #[arg(long, value_name = "FOLDER")]
+    cache_dir: Option<PathBuf>,
     #[command(flatten)]
     kernels: KernelArgs,
     /// Seconds of runs before the clock counts.
@@ -122,7 +125,7 @@ fn choices(args: &Args) -> Vec<Choice> {
                         input: size.map(|InputSize(size)| size),
                         fit,
                         device,
-                        cache: None,
+                        cache: args.cache_dir.clone(),
                         threads,
                         memory_limit: None,
                         kernels: args.kernels,
