@@ -2,12 +2,63 @@
 
 Each has `name` and `run()`, milliseconds of one batch, with the device idle before and after."""
 
+import gc
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compare"))
+
+import models
+
 HALF = torch.float16
+
+
+def installed(variant, batch, device, folder):
+    """Every engine that is installed, for a batch of `prepare`'s picture; one that is not is named and left out."""
+    picture = cv2.cvtColor(cv2.imread(str(folder / "picture.png")), cv2.COLOR_BGR2RGB)
+    pictures = np.stack([picture] * batch)
+    makers = [
+        lambda: PyTorch(variant, pictures, device, "eager", torch.float32),
+        lambda: PyTorch(variant, pictures, device, "channels_last", HALF),
+        lambda: PyTorch(variant, pictures, device, "compile", torch.float32),
+        lambda: PyTorch(variant, pictures, device, "compile", HALF),
+        lambda: OnnxRuntime(variant, pictures, "CUDAExecutionProvider", folder),
+        lambda: OnnxRuntime(variant, pictures, "TensorrtExecutionProvider", folder),
+    ]
+    for make in makers:
+        try:
+            yield make()
+        except Exception as error:  # One that fails must not end the others.
+            print(f"left out: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)
+
+
+def release():
+    """Gives back what engines that are dropped leave on the GPU."""
+    gc.collect()
+    torch._dynamo.reset()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def prepare(program, street, variants, folder):
+    """Writes the street as the network sees it, and the variants' weights, random but normalised on it, as files of
+    the program; returns picture and weights."""
+    planes = models.letterbox(cv2.imread(str(street)))
+    picture = folder / "picture.png"
+    cv2.imwrite(str(picture), (planes[0].transpose(1, 2, 0)[:, :, ::-1] * 255).round().astype(np.uint8))
+    weights = {}
+    for variant in variants:
+        checkpoint = folder / f"yolov10{variant}.pt"
+        torch.save(models.calibrated(variant, torch.from_numpy(planes)).state_dict(), checkpoint)
+        subprocess.run([program, "convert", str(checkpoint)], check=True)
+        weights[variant] = checkpoint.with_suffix(".safetensors")
+    return picture, weights
 
 
 def detector(variant):
@@ -33,7 +84,9 @@ class PyTorch:
         torch.backends.cudnn.benchmark = True
         self.model = detector(variant).to(self.device, dtype, memory_format=self.layout)
         if mode == "compile":
-            self.model = torch.compile(self.model, mode="max-autotune", fullgraph=False)
+            # Blocks of one kind share their code: past the limit, the last ones would run uncompiled.
+            torch._dynamo.config.recompile_limit = 64
+            self.model = torch.compile(self.model, mode="max-autotune", fullgraph=False, dynamic=False)
         # NHWC bytes, pinned as a careful user has them.
         self.pictures = torch.from_numpy(pictures)
         if self.device.type == "cuda":
