@@ -12,8 +12,8 @@
 # `--no-peers` needs Python alone; `--val DATA.yaml` adds what each precision costs in accuracy on a data set. GOLDEN_TEST
 # names the test built with `cargo test --release --features cuda --test golden_gpu --no-run`: then the layers of all six
 # variants are held against PyTorch's in each precision, as deep as PyTorch's own rounding leaves something to compare.
-# CUDA_DEVICE=1 is for another GPU than the first there. PYTHON names the interpreter. Everything that is printed is in OUTPUT/log.txt, the tables in
-# OUTPUT/compare.md, every measured time in OUTPUT/compare.json.
+# CUDA_DEVICE=1 is for another GPU than the first there. PYTHON names the interpreter. Everything that is printed is in
+# OUTPUT/log.txt, the tables in OUTPUT/compare.md, every measured time in OUTPUT/compare.json.
 set -eu
 [ $# -gt 0 ] || { echo "usage: $0 PROGRAM [OUTPUT] [options of compare.py]" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
