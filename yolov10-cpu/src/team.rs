@@ -18,7 +18,7 @@ use crate::Error;
 use crate::kernels::denormals::FlushDenormals;
 use crate::layout::split;
 
-/// Looks at a list that others are finishing, before the processor is offered to someone else: a few microseconds,
+/// Looks at what others are finishing, before the processor is offered to someone else: a few microseconds,
 /// less than most tasks take.
 const SPINS: usize = 500;
 
