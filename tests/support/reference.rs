@@ -58,22 +58,23 @@ where
         boxes: one_to_many.boxes.map(Probe::into_map),
         classes: one_to_many.classes.map(Probe::into_map),
     });
-    let one_to_many = view(&one_to_many);
-    for (name, maps, sample) in [
-        ("one2many_boxes", one_to_many.boxes, &recipe.one2many_boxes),
-        (
-            "one2many_scores",
-            one_to_many.classes,
-            &recipe.one2many_scores,
-        ),
-    ] {
-        assert_sampled(
-            name,
-            &over_anchors(maps),
-            sample,
-            &answers.tensors[name],
-            close,
-        );
+    let samples = [
+        ("one2many_boxes", &recipe.one2many_boxes),
+        ("one2many_scores", &recipe.one2many_scores),
+    ];
+    assert_raw_maps(&view(&one_to_many), samples, answers, close);
+}
+
+/// A head's maps of boxes and of classes.
+fn assert_raw_maps(
+    maps: &RawMaps<MapView<'_>>,
+    samples: [(&str, &Sample); 2],
+    answers: &Answers,
+    close: Closeness,
+) {
+    for (maps, (name, sample)) in [maps.boxes, maps.classes].into_iter().zip(samples) {
+        let found = over_anchors(maps);
+        assert_sampled(name, &found, sample, &answers.tensors[name], close);
     }
 }
 
@@ -82,18 +83,11 @@ pub fn assert_one_to_one(maps: &RawMaps<MapView<'_>>, golden: &Golden, close: Cl
     let Golden {
         recipe, answers, ..
     } = golden;
-    for (name, maps, sample) in [
-        ("one2one_boxes", maps.boxes, &recipe.one2one_boxes),
-        ("one2one_scores", maps.classes, &recipe.one2one_scores),
-    ] {
-        assert_sampled(
-            name,
-            &over_anchors(maps),
-            sample,
-            &answers.tensors[name],
-            close,
-        );
-    }
+    let samples = [
+        ("one2one_boxes", &recipe.one2one_boxes),
+        ("one2one_scores", &recipe.one2one_scores),
+    ];
+    assert_raw_maps(maps, samples, answers, close);
     if let Closeness::Elements(rounding) = close {
         let everything = Selection {
             confidence: 0.0,

@@ -91,6 +91,18 @@ impl Winograd {
         self.patch * self.patch
     }
 
+    /// The points that a panel serves.
+    fn points_of(&self, panel: usize) -> impl Iterator<Item = usize> {
+        let patch = self.patch;
+        // Of a side: the last panel serves those that are left.
+        let of_side = |panel: usize| match panel + 1 {
+            PANELS => panel..patch,
+            next => panel..next,
+        };
+        let (rows, columns) = (of_side(panel / PANELS), of_side(panel % PANELS));
+        rows.flat_map(move |row| columns.clone().map(move |column| row * patch + column))
+    }
+
     /// Floats from one point of a task's transformed input to the next.
     fn point_stride(&self) -> usize {
         odd_lines(self.input.blocks() * self.tiles * self.block)
@@ -193,19 +205,11 @@ impl Winograd {
         let kernels = kernels.of(at_once);
         let parts = tiles.div_ceil(kernels.len());
         let depth = self.input.blocks() * self.block;
-        // The points of a side that a panel serves: the last those that are left.
-        let served = |panel: usize| match panel + 1 {
-            PANELS => panel..self.patch,
-            next => panel..next,
-        };
         for panel in 0..PANELS * PANELS {
             let weights = self.packed.weights
                 + group * self.packed.group_stride
                 + panel * (depth + PANEL_PADDING) * blocks * LANES;
-            let (row, column) = (served(panel / PANELS), served(panel % PANELS));
-            let points =
-                row.flat_map(|row| column.clone().map(move |column| row * self.patch + column));
-            for (point, block) in points.flat_map(|point| {
+            for (point, block) in self.points_of(panel).flat_map(|point| {
                 (0..blocks)
                     .step_by(at_once)
                     .map(move |block| (point, block))
