@@ -16,11 +16,7 @@ type Stage = fn(Speed) -> Duration;
 
 fn stages(criterion: &mut Criterion) {
     let weights = Arc::new(Weights::from_static(WEIGHTS).expect("the demo's weights are whole"));
-    let options = Options {
-        input: Some(Size::square(640)),
-        fit: Fit::Full,
-        ..Options::default()
-    };
+    let options = Options { input: Some(Size::square(640)), fit: Fit::Full, ..Options::default() };
     let mut detector = Detector::new(&weights, &options).expect("the CPU is always there");
     let picture = decode_picture(PICTURE).expect("the demo's picture is whole");
 

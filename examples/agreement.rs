@@ -15,9 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use yolov10_model::{
-    Assignment, Detection, Detector, Options, Rect, Selection, Suppression, Weights, open_picture,
-};
+use yolov10_model::{Assignment, Detection, Detector, Options, Rect, Selection, Suppression, Weights, open_picture};
 
 const IOU: f32 = 0.99;
 const SCORE_TOLERANCE: f32 = 0.002;
@@ -74,22 +72,11 @@ fn main() -> ExitCode {
         Head::OneToOne => Assignment::OneToOne,
         Head::OneToMany => Assignment::OneToMany(Suppression::default()),
     };
-    let both_heads = weights_convert::Options {
-        keep_one_to_many: true,
-        ..weights_convert::Options::default()
-    };
-    let converted =
-        weights_convert::convert(Path::new(weights), &both_heads).expect("WEIGHTS is a checkpoint");
+    let both_heads = weights_convert::Options { keep_one_to_many: true, ..weights_convert::Options::default() };
+    let converted = weights_convert::convert(Path::new(weights), &both_heads).expect("WEIGHTS is a checkpoint");
     let weights = Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted"));
-    let selection = Selection {
-        confidence: RECORDED,
-        assignment,
-        ..Selection::default()
-    };
-    let options = Options {
-        selection,
-        ..Options::default()
-    };
+    let selection = Selection { confidence: RECORDED, assignment, ..Selection::default() };
+    let options = Options { selection, ..Options::default() };
     let mut detector = Detector::new(&weights, &options).expect("it is a YOLOv10");
 
     let (mut expected, mut missed, mut extra) = (0, 0, 0);
@@ -97,37 +84,18 @@ fn main() -> ExitCode {
         let Some(path) = find(Path::new(images), name) else {
             continue;
         };
-        let found = detector
-            .detect(&open_picture(&path).expect("IMAGES are pictures"))
-            .expect("the CPU is there");
-        for wanted in picture
-            .detections
-            .iter()
-            .filter(|wanted| wanted.score > min_score)
-        {
+        let found = detector.detect(&open_picture(&path).expect("IMAGES are pictures")).expect("the CPU is there");
+        for wanted in picture.detections.iter().filter(|wanted| wanted.score > min_score) {
             expected += 1;
             if !found.iter().any(|found| wanted.matches(found)) {
                 missed += 1;
-                println!(
-                    "{name}: missed class {} score {} at {:?}",
-                    wanted.class, wanted.score, wanted.corners
-                );
+                println!("{name}: missed class {} score {} at {:?}", wanted.class, wanted.score, wanted.corners);
             }
         }
-        for found in found
-            .iter()
-            .filter(|found| found.score > min_score + SCORE_TOLERANCE)
-        {
-            if !picture
-                .detections
-                .iter()
-                .any(|wanted| wanted.matches(found))
-            {
+        for found in found.iter().filter(|found| found.score > min_score + SCORE_TOLERANCE) {
+            if !picture.detections.iter().any(|wanted| wanted.matches(found)) {
                 extra += 1;
-                println!(
-                    "{name}: extra class {} score {} at {:?}",
-                    found.class, found.score, found.rect
-                );
+                println!("{name}: extra class {} score {} at {:?}", found.class, found.score, found.rect);
             }
         }
     }
@@ -138,7 +106,5 @@ fn main() -> ExitCode {
 /// The picture of this name, or of this stem with another extension.
 fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
     let path = folder.join(name);
-    [path.with_extension("png"), path]
-        .into_iter()
-        .find(|path| path.exists())
+    [path.with_extension("png"), path].into_iter().find(|path| path.exists())
 }

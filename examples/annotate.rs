@@ -31,12 +31,7 @@ fn main() -> anyhow::Result<()> {
         artist.draw(&mut picture, &found);
         let annotated = output.join(format!("{}-annotated.png", about.file_stem()));
         picture.save(&annotated)?;
-        println!(
-            "{}: {} objects in {}",
-            about.name,
-            found.len(),
-            annotated.display()
-        );
+        println!("{}: {} objects in {}", about.name, found.len(), annotated.display());
     }
     Ok(())
 }

@@ -30,26 +30,15 @@ fn main() -> Result<()> {
     let options = Options {
         threads: Some(threads.parse().context("THREADS is not a number")?),
         exact: flavour.iter().any(|word| word == "exact"),
-        precision: if flavour.iter().any(|word| word == "bf16") {
-            Precision::Bf16
-        } else {
-            Precision::F32
-        },
+        precision: if flavour.iter().any(|word| word == "bf16") { Precision::Bf16 } else { Precision::F32 },
         ..Options::default()
     };
-    let mut server = Server {
-        weights: weights.clone(),
-        options,
-        before_load: resident(),
-        network: None,
-        detector: None,
-    };
+    let mut server =
+        Server { weights: weights.clone(), options, before_load: resident(), network: None, detector: None };
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let answer = server
-            .answer(&line.split(' ').collect::<Vec<_>>())
-            .with_context(|| line.clone())?;
+        let answer = server.answer(&line.split(' ').collect::<Vec<_>>()).with_context(|| line.clone())?;
         writeln!(out, "{answer}")?;
         out.flush()?;
     }
@@ -80,13 +69,8 @@ impl Server {
                     engine: NativeEngine::new(&weights, Assignment::OneToOne, &self.options)?,
                     input: read_floats(input)?,
                 };
-                let maps = network.run(|maps| {
-                    maps.boxes
-                        .iter()
-                        .chain(&maps.classes)
-                        .flat_map(bytes)
-                        .collect::<Vec<u8>>()
-                })?;
+                let maps =
+                    network.run(|maps| maps.boxes.iter().chain(&maps.classes).flat_map(bytes).collect::<Vec<u8>>())?;
                 std::fs::write(output, maps)?;
                 self.network = Some(network);
                 Ok(json!({ "flops": Inventory::new(&weights, INPUT)?.flops() }))
@@ -108,9 +92,7 @@ impl Server {
                 }
                 let detector = self.detector.as_mut().context("it was just loaded")?;
                 let detections = detector.detect(&picture)?;
-                Ok(
-                    json!({ "ms": milliseconds(started), "decoded_ms": decoded, "detections": detections.len() }),
-                )
+                Ok(json!({ "ms": milliseconds(started), "decoded_ms": decoded, "detections": detections.len() }))
             }
             ["drop"] => {
                 let running = resident();

@@ -38,20 +38,15 @@ fn check_native(variant: char) {
     let [_, _, height, width] = golden.recipe.input;
     let image = formula::input(height, width);
     for (exact, rounding) in [(true, DIRECT), (false, WINOGRAD)] {
-        let options = yolov10_cpu::Options {
-            exact,
-            ..yolov10_cpu::Options::default()
-        };
-        let mut engine = NativeEngine::new(&golden.weights, Assignment::OneToOne, &options)
-            .expect("the goldens are a YOLOv10");
+        let options = yolov10_cpu::Options { exact, ..yolov10_cpu::Options::default() };
+        let mut engine =
+            NativeEngine::new(&golden.weights, Assignment::OneToOne, &options).expect("the goldens are a YOLOv10");
         engine
             .run(
                 Size { height, width },
                 |mut planes| {
                     for (row, values) in image.chunks(width).enumerate() {
-                        planes
-                            .row_mut(row / height, row % height)
-                            .copy_from_slice(values);
+                        planes.row_mut(row / height, row % height).copy_from_slice(values);
                     }
                 },
                 |maps| assert_one_to_one(maps, &golden, Closeness::Elements(rounding)),

@@ -54,8 +54,7 @@ fn check(variant: char) {
     let image = TensorData::new(pixels.collect::<Vec<_>>(), [1, height, width, channels]);
     for precision in chosen("GOLDEN_DTYPE", "f32").split(',') {
         let precision = precision.parse().unwrap();
-        let engine =
-            GpuEngine::new(&golden.weights, &Selection::default(), device, precision).unwrap();
+        let engine = GpuEngine::new(&golden.weights, &Selection::default(), device, precision).unwrap();
         engine.look(image.clone(), |network, map| {
             check_tensors(network, map, &golden, closeness(device, precision));
         });

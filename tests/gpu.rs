@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
-use yolov10_model::{
-    Detection, Detector, Device, Options, Precision, Selection, Size, Weights, decode_picture,
-};
+use yolov10_model::{Detection, Detector, Device, Options, Precision, Selection, Size, Weights, decode_picture};
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");
@@ -32,10 +30,7 @@ fn detector(device: Device, side: usize, precision: Option<Precision>) -> Detect
         device,
         precision,
         input: Some(Size::square(side)),
-        selection: Selection {
-            confidence: CONFIDENCE,
-            ..Selection::default()
-        },
+        selection: Selection { confidence: CONFIDENCE, ..Selection::default() },
         ..Options::default()
     };
     Detector::new(&Arc::new(Weights::from_static(WEIGHTS).unwrap()), &options).unwrap()
@@ -59,19 +54,11 @@ fn assert_close(found: &[Detection], expected: &[Detection]) {
         let pairs = edges(a).into_iter().zip(edges(b));
         a.class == b.class
             && (a.score - b.score).abs() < SCORE_TOLERANCE
-            && pairs
-                .into_iter()
-                .all(|(a, b)| (a - b).abs() < BOX_TOLERANCE)
+            && pairs.into_iter().all(|(a, b)| (a - b).abs() < BOX_TOLERANCE)
     };
     for (these, those) in [(found, expected), (expected, found)] {
-        for one in these
-            .iter()
-            .filter(|one| one.score > CONFIDENCE + SCORE_TOLERANCE)
-        {
-            assert!(
-                those.iter().any(|other| near(one, other)),
-                "{one:?} of {these:#?} is not in {those:#?}"
-            );
+        for one in these.iter().filter(|one| one.score > CONFIDENCE + SCORE_TOLERANCE) {
+            assert!(those.iter().any(|other| near(one, other)), "{one:?} of {these:#?} is not in {those:#?}");
         }
     }
 }
@@ -83,19 +70,12 @@ fn eager_and_captured_runs_find_what_the_cpu_finds() {
     };
     let street = &pictures()[0];
     let expected = detector(Device::Cpu, 320, None).detect(street).unwrap();
-    assert!(
-        expected.len() > 3,
-        "there is something to find: {expected:?}"
-    );
+    assert!(expected.len() > 3, "there is something to find: {expected:?}");
     let mut detector = detector(Device::Wgpu, 320, None);
     let eager = detector.detect(street).unwrap();
     assert_close(&eager, &expected);
     for _ in 0..3 {
-        assert_eq!(
-            detector.detect(street).unwrap(),
-            eager,
-            "a replay is the same kernels"
-        );
+        assert_eq!(detector.detect(street).unwrap(), eager, "a replay is the same kernels");
     }
     assert!(!detector.graphs_refused());
 }
@@ -144,16 +124,11 @@ fn f16_finds_what_f32_is_sure_of_or_is_refused_by_name() {
     let mut detector = match Detector::new(&weights, &options) {
         Ok(detector) => detector,
         Err(error) => {
-            assert_eq!(
-                error.to_string(),
-                "device wgpu: no f16 here, expected f32 or tf32"
-            );
+            assert_eq!(error.to_string(), "device wgpu: no f16 here, expected f32 or tf32");
             return;
         }
     };
-    let expected = self::detector(Device::Cpu, 320, None)
-        .detect(street)
-        .unwrap();
+    let expected = self::detector(Device::Cpu, 320, None).detect(street).unwrap();
     let found = detector.detect(street).unwrap();
     for expected in expected.iter().filter(|one| one.score > 0.5) {
         let near = |found: &Detection| {

@@ -13,8 +13,7 @@ use std::{env, fs, thread};
 use image::RgbImage;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use yolov10_model::{
-    Detector, Error, IsolatedDetector, Options, Selection, Size, Weights, decode_picture,
-    is_worker, serve,
+    Detector, Error, IsolatedDetector, Options, Selection, Size, Weights, decode_picture, is_worker, serve,
 };
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
@@ -48,10 +47,7 @@ fn load() -> Result<Detector, Error> {
     let options = Options {
         input: Some(Size::square(320)),
         // So small an input leaves few objects sure.
-        selection: Selection {
-            confidence: 0.05,
-            ..Selection::default()
-        },
+        selection: Selection { confidence: 0.05, ..Selection::default() },
         ..Options::default()
     };
     Detector::new(&weights, &options)
@@ -179,10 +175,7 @@ fn closing_ends_the_process_and_everything_it_held() {
 fn a_killed_worker_is_an_error_and_the_next_call_has_a_fresh_one() {
     let mut isolated = IsolatedDetector::new(command(), PATIENCE).unwrap();
     let process = isolated.process().unwrap();
-    let killed = Command::new("kill")
-        .args(["-9", &process.to_string()])
-        .status()
-        .unwrap();
+    let killed = Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
     assert!(killed.success());
     let started = Instant::now();
     let error = isolated.detect(&street()).unwrap_err();
@@ -239,10 +232,7 @@ fn a_worker_that_runs_out_of_memory_is_an_error() {
 #[test]
 fn a_worker_that_ends_at_once_is_an_error_that_says_how() {
     let (error, took) = refusal("end", PATIENCE);
-    assert_eq!(
-        error,
-        "worker process: it ended before it served: exit status: 0"
-    );
+    assert_eq!(error, "worker process: it ended before it served: exit status: 0");
     assert!(took < PATIENCE);
 }
 
@@ -255,12 +245,7 @@ fn why_a_worker_can_not_load_is_passed_on() {
 #[test]
 fn a_program_that_is_not_there_is_an_error() {
     let error = IsolatedDetector::new(Command::new("/nowhere/worker"), PATIENCE).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("worker process: it did not start: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("worker process: it did not start: "), "{error}");
 }
 
 fn is_running(process: u32) -> bool {

@@ -13,8 +13,7 @@ use std::thread;
 use counting::{allocations, live_bytes};
 use image::{Rgb, RgbImage};
 use yolov10_model::{
-    Detection, Detector, Device, Error, Fit, MemoryReport, Options, Selection, Size, Weights,
-    decode_picture,
+    Detection, Detector, Device, Error, Fit, MemoryReport, Options, Selection, Size, Weights, decode_picture,
 };
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
@@ -44,10 +43,7 @@ fn options(device: Device) -> Options {
         device,
         input: Some(Size::square(320)),
         // So small an input leaves few objects sure.
-        selection: Selection {
-            confidence: 0.05,
-            ..Selection::default()
-        },
+        selection: Selection { confidence: 0.05, ..Selection::default() },
         ..Options::default()
     }
 }
@@ -68,33 +64,15 @@ fn grey(width: u32, height: u32) -> RgbImage {
 /// Detections to the last bit.
 fn bits(detections: &[Detection]) -> Vec<[u32; 6]> {
     let bits = |found: &Detection| {
-        let rect = [
-            found.rect.x1,
-            found.rect.y1,
-            found.rect.x2,
-            found.rect.y2,
-            found.score,
-        ]
-        .map(f32::to_bits);
-        [
-            rect[0],
-            rect[1],
-            rect[2],
-            rect[3],
-            rect[4],
-            found.class as u32,
-        ]
+        let rect = [found.rect.x1, found.rect.y1, found.rect.x2, found.rect.y2, found.score].map(f32::to_bits);
+        [rect[0], rect[1], rect[2], rect[3], rect[4], found.class as u32]
     };
     detections.iter().map(bits).collect()
 }
 
 /// The engines' own counts, without the witnesses beside them.
 fn counts(report: MemoryReport) -> MemoryReport {
-    MemoryReport {
-        resident: None,
-        driver: None,
-        ..report
-    }
+    MemoryReport { resident: None, driver: None, ..report }
 }
 
 fn resident(detector: &Detector) -> u64 {
@@ -125,11 +103,7 @@ fn the_resident_set_falls_by_what_the_native_engine_held_when_drop_returns() {
     let freed = detector.close().unwrap();
     let [before, after] = [freed.before, freed.after].map(|report| report.resident.unwrap());
     // The kernel may have made less of the workspace resident than was mapped.
-    assert!(
-        before - after > freed.before.weights.reserved,
-        "{before} before, {after} after {}",
-        freed.before
-    );
+    assert!(before - after > freed.before.weights.reserved, "{before} before, {after} after {}", freed.before);
 }
 
 #[test]
@@ -168,10 +142,7 @@ fn trim_gives_the_workspace_back_and_the_next_run_has_the_same_bits() {
     assert!(ran.workspace.reserved > 1 << 20);
     let freed = detector.trim().unwrap();
     assert_eq!(counts(freed.after), loaded);
-    assert_eq!(
-        freed.released,
-        ran.total().reserved - loaded.total().reserved
-    );
+    assert_eq!(freed.released, ran.total().reserved - loaded.total().reserved);
     assert_eq!(bits(&detector.detect(&street()).unwrap()), expected);
     assert_eq!(counts(detector.memory()), ran);
 }
@@ -206,10 +177,7 @@ fn detections_outlive_their_detector() {
 fn two_hundred_cycles_of_load_run_and_drop_leave_the_resident_set_flat() {
     let _alone = alone();
     let (weights, picture) = (weights(), grey(64, 64));
-    let options = Options {
-        input: Some(Size::square(64)),
-        ..options(Device::Cpu)
-    };
+    let options = Options { input: Some(Size::square(64)), ..options(Device::Cpu) };
     let cycle = || {
         let mut detector = Detector::new(&weights, &options).unwrap();
         detector.detect(&picture).unwrap();
@@ -217,10 +185,7 @@ fn two_hundred_cycles_of_load_run_and_drop_leave_the_resident_set_flat() {
     };
     let warm = (0..10).map(|_| cycle()).max().unwrap();
     let last = (10..CYCLES).fold(warm, |_, _| cycle());
-    assert!(
-        last < warm + RESIDENT_NOISE,
-        "{warm} bytes at first, {last} at last"
-    );
+    assert!(last < warm + RESIDENT_NOISE, "{warm} bytes at first, {last} at last");
 }
 
 #[test]
@@ -230,9 +195,7 @@ fn dropping_on_another_thread_frees_the_same() {
         let mut detector = detector(device);
         detector.detect(&grey(64, 64)).unwrap();
         let held = detector.memory().total();
-        let freed = thread::spawn(move || detector.close().unwrap())
-            .join()
-            .unwrap();
+        let freed = thread::spawn(move || detector.close().unwrap()).join().unwrap();
         assert_eq!(freed.released, held.reserved, "{device}");
     }
 }
@@ -263,11 +226,7 @@ fn dropping_one_detector_while_another_runs_changes_none_of_its_bits() {
 fn swapping_models_returns_to_the_same_reserved_bytes() {
     let _alone = alone();
     let load = |side| {
-        let options = Options {
-            input: Some(Size::square(side)),
-            fit: Fit::Full,
-            ..Options::default()
-        };
+        let options = Options { input: Some(Size::square(side)), fit: Fit::Full, ..Options::default() };
         let mut detector = Detector::new(&weights(), &options).unwrap();
         detector.detect(&street()).unwrap();
         detector
@@ -301,18 +260,12 @@ fn a_detector_dropped_while_a_panic_unwinds_gives_its_bytes_back() {
     let after = resident(&witness);
     // A panic has costs of its own; weights that stayed would be more than they.
     let weights = witness.memory().weights.reserved;
-    assert!(
-        after < before + weights / 2,
-        "{before} before, {after} after"
-    );
+    assert!(after < before + weights / 2, "{before} before, {after} after");
     unwind(Device::Flex);
     let before = live_bytes();
     unwind(Device::Flex);
     let after = live_bytes();
-    assert!(
-        after < before + PANIC_NOISE,
-        "{before} before, {after} after"
-    );
+    assert!(after < before + PANIC_NOISE, "{before} before, {after} after");
 }
 
 #[test]
@@ -322,12 +275,7 @@ fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
     let expected = bits(&detector.detect(&street()).unwrap());
     let held = counts(detector.memory());
     let borrowed = catch_unwind(AssertUnwindSafe(|| {
-        let letterbox = detector
-            .letterbox(Size {
-                height: 10,
-                width: 10,
-            })
-            .unwrap();
+        let letterbox = detector.letterbox(Size { height: 10, width: 10 }).unwrap();
         // Not the picture that the letterbox is for.
         detector.detect_in_input(&street(), &letterbox).ok();
     }));
@@ -343,10 +291,7 @@ fn a_load_that_fails_half_way_leaves_nothing() {
     // The last tensor of the network by another name of the same length: everything before it is found.
     let name = b"neck.";
     let mut broken = WEIGHTS.to_vec();
-    let at = broken
-        .windows(name.len())
-        .rposition(|window| window == name)
-        .unwrap();
+    let at = broken.windows(name.len()).rposition(|window| window == name).unwrap();
     broken[at] = b'N';
     let broken = Arc::new(Weights::from_bytes(&broken).unwrap());
     for device in [Device::Cpu, Device::Flex] {
@@ -382,35 +327,20 @@ fn a_limit_that_is_exceeded_is_named_and_the_detector_stays_usable() {
     let mut limited = Detector::new(&weights(), &options).unwrap();
 
     let error = limited.detect(&grey(640, 640)).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with(&format!("bytes needed, {limit} allowed")),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with(&format!("bytes needed, {limit} allowed")), "{error}");
     let small = unlimited.letterbox(size_of(&street())).unwrap();
     let found = limited.detect_in_input(&street(), &small).unwrap();
-    assert_eq!(
-        found.len(),
-        expected.len(),
-        "the limit's detector still finds"
-    );
+    assert_eq!(found.len(), expected.len(), "the limit's detector still finds");
 
     options.cpu.memory_limit = Some(1 << 20);
     let refused = Detector::new(&weights(), &options).err().unwrap();
     assert!(refused.to_string().ends_with("1048576 allowed"));
     options.device = Device::Flex;
-    assert!(matches!(
-        Detector::new(&weights(), &options),
-        Err(Error::LimitUnsupported { .. })
-    ));
+    assert!(matches!(Detector::new(&weights(), &options), Err(Error::LimitUnsupported { .. })));
 }
 
 fn size_of(picture: &RgbImage) -> Size {
-    Size {
-        height: picture.height() as usize,
-        width: picture.width() as usize,
-    }
+    Size { height: picture.height() as usize, width: picture.width() as usize }
 }
 
 #[test]

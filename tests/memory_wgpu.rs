@@ -12,8 +12,7 @@ use std::thread;
 
 use image::RgbImage;
 use yolov10_model::{
-    Bytes, Detection, Detector, Device, Error, Fit, MemoryReport, Options, Size, Weights,
-    decode_picture,
+    Bytes, Detection, Detector, Device, Error, Fit, MemoryReport, Options, Size, Weights, decode_picture,
 };
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
@@ -26,12 +25,8 @@ fn weights() -> Arc<Weights> {
 }
 
 fn load(side: usize) -> Detector {
-    let options = Options {
-        device: Device::Wgpu,
-        input: Some(Size::square(side)),
-        fit: Fit::Full,
-        ..Options::default()
-    };
+    let options =
+        Options { device: Device::Wgpu, input: Some(Size::square(side)), fit: Fit::Full, ..Options::default() };
     Detector::new(&weights(), &options).unwrap()
 }
 
@@ -48,10 +43,7 @@ fn pools(report: MemoryReport) -> [Bytes; 2] {
     [report.weights, report.workspace]
 }
 
-const NOTHING: [Bytes; 2] = [Bytes {
-    in_use: 0,
-    reserved: 0,
-}; 2];
+const NOTHING: [Bytes; 2] = [Bytes { in_use: 0, reserved: 0 }; 2];
 
 #[test]
 fn every_state_holds_what_the_contract_says() {
@@ -70,27 +62,17 @@ fn every_state_holds_what_the_contract_says() {
     // The input of 64x64 and the picture's bytes with the taps of its letterbox wait for the next picture.
     let kept = (64 * 64 * 3 * size_of::<f32>() + street().len()) as u64;
     const TAPS: u64 = 2048;
-    assert!(
-        (kept..kept + TAPS).contains(&ran.workspace.in_use),
-        "results and activations are gone: {ran}"
-    );
+    assert!((kept..kept + TAPS).contains(&ran.workspace.in_use), "results and activations are gone: {ran}");
 
     // The second run of an input size records its graph, which keeps its output where it is.
     assert_eq!(run(&mut detector), expected);
     let captured = detector.memory();
     assert!(!detector.graphs_refused());
     assert_eq!(captured.weights, loaded.weights, "{captured}");
-    assert!(
-        captured.workspace.in_use > ran.workspace.in_use,
-        "{captured}"
-    );
+    assert!(captured.workspace.in_use > ran.workspace.in_use, "{captured}");
     for _ in 0..3 {
         assert_eq!(run(&mut detector), expected);
-        assert_eq!(
-            pools(detector.memory()),
-            pools(captured),
-            "a further run takes nothing"
-        );
+        assert_eq!(pools(detector.memory()), pools(captured), "a further run takes nothing");
     }
 
     let freed = detector.trim().unwrap();
@@ -110,9 +92,7 @@ fn dropping_on_another_thread_gives_everything_back() {
     let mut detector = load(64);
     run(&mut detector);
     run(&mut detector);
-    let freed = thread::spawn(move || detector.close().unwrap())
-        .join()
-        .unwrap();
+    let freed = thread::spawn(move || detector.close().unwrap()).join().unwrap();
     assert_eq!(pools(freed.after), NOTHING);
 }
 
@@ -225,16 +205,10 @@ fn a_load_that_fails_leaves_nothing() {
     };
     let name = b"neck.";
     let mut broken = WEIGHTS.to_vec();
-    let at = broken
-        .windows(name.len())
-        .rposition(|window| window == name)
-        .unwrap();
+    let at = broken.windows(name.len()).rposition(|window| window == name).unwrap();
     broken[at] = b'N';
     let broken = Arc::new(Weights::from_bytes(&broken).unwrap());
-    let options = Options {
-        device: Device::Wgpu,
-        ..Options::default()
-    };
+    let options = Options { device: Device::Wgpu, ..Options::default() };
     let error = Detector::new(&broken, &options).err().unwrap();
     assert!(matches!(error, Error::MissingTensor { .. }));
     assert_eq!(pools(Device::Wgpu.memory().unwrap()), NOTHING);

@@ -66,17 +66,11 @@ pub fn curve_position(index: usize) -> f64 {
 pub fn average_precision(ranked: &[Ranked], labels: usize) -> ([f64; THRESHOLDS], ClassCurves) {
     if ranked.is_empty() {
         let flat = || vec![0.0; CURVE_POINTS];
-        let curves = ClassCurves {
-            precision: flat(),
-            recall: flat(),
-            f1: flat(),
-            precision_at_recall: flat(),
-        };
+        let curves = ClassCurves { precision: flat(), recall: flat(), f1: flat(), precision_at_recall: flat() };
         return ([0.0; THRESHOLDS], curves);
     }
     let loose = Ranking::new(ranked, labels, 0);
-    let averages =
-        std::array::from_fn(|threshold| Ranking::new(ranked, labels, threshold).envelope().area());
+    let averages = std::array::from_fn(|threshold| Ranking::new(ranked, labels, threshold).envelope().area());
     (averages, loose.curves(ranked))
 }
 
@@ -94,10 +88,7 @@ impl Ranking {
             .enumerate()
             .map(|(index, detection)| {
                 found += usize::from(detection.hits >> threshold & 1);
-                (
-                    found as f64 / (index + 1) as f64,
-                    found as f64 / labels as f64,
-                )
+                (found as f64 / (index + 1) as f64, found as f64 / labels as f64)
             })
             .unzip();
         Self { precision, recall }
@@ -105,34 +96,16 @@ impl Ranking {
 
     fn curves(&self, ranked: &[Ranked]) -> ClassCurves {
         // Over falling scores, so that positions rise: a threshold nobody reaches finds nothing, without a mistake.
-        let falling: Vec<f64> = ranked
-            .iter()
-            .map(|detection| -f64::from(detection.score))
-            .collect();
+        let falling: Vec<f64> = ranked.iter().map(|detection| -f64::from(detection.score)).collect();
         let over_scores = |values: &[f64], beyond: f64| -> Vec<f64> {
-            curve(|score| {
-                if score > -falling[0] {
-                    beyond
-                } else {
-                    interpolate(-score, &falling, values)
-                }
-            })
+            curve(|score| if score > -falling[0] { beyond } else { interpolate(-score, &falling, values) })
         };
         let precision = over_scores(&self.precision, 1.0);
         let recall = over_scores(&self.recall, 0.0);
-        let f1 = precision
-            .iter()
-            .zip(&recall)
-            .map(|(precision, recall)| harmonic_mean(*precision, *recall))
-            .collect();
+        let f1 = precision.iter().zip(&recall).map(|(precision, recall)| harmonic_mean(*precision, *recall)).collect();
         let envelope = self.envelope();
         let precision_at_recall = curve(|recall| envelope.precision_at(recall));
-        ClassCurves {
-            precision,
-            recall,
-            f1,
-            precision_at_recall,
-        }
+        ClassCurves { precision, recall, f1, precision_at_recall }
     }
 
     /// The best precision still to be had at each recall or beyond, from recall 0 to 1.
@@ -163,29 +136,18 @@ impl Envelope {
 
     fn area(&self) -> f64 {
         let step = 1.0 / (RECALL_POINTS - 1) as f64;
-        let precisions: Vec<f64> = (0..RECALL_POINTS)
-            .map(|index| self.precision_at(index as f64 * step))
-            .collect();
-        precisions
-            .windows(2)
-            .map(|pair| (pair[0] + pair[1]) / 2.0 * step)
-            .sum()
+        let precisions: Vec<f64> = (0..RECALL_POINTS).map(|index| self.precision_at(index as f64 * step)).collect();
+        precisions.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0 * step).sum()
     }
 }
 
 /// 2PR / (P + R), 0 where both are.
 fn harmonic_mean(precision: f64, recall: f64) -> f64 {
-    if precision + recall > 0.0 {
-        2.0 * precision * recall / (precision + recall)
-    } else {
-        0.0
-    }
+    if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 }
 }
 
 fn curve(at: impl Fn(f64) -> f64) -> Vec<f64> {
-    (0..CURVE_POINTS)
-        .map(|index| at(curve_position(index)))
-        .collect()
+    (0..CURVE_POINTS).map(|index| at(curve_position(index))).collect()
 }
 
 /// Straight lines between the points; constant outside, and the last of several values at one position.

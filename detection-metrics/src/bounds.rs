@@ -16,12 +16,7 @@ pub struct Bounds {
 impl Bounds {
     /// The box around a centre.
     pub fn around([x, y]: [f64; 2], [width, height]: [f64; 2]) -> Self {
-        Self {
-            x1: x - width / 2.0,
-            y1: y - height / 2.0,
-            x2: x + width / 2.0,
-            y2: y + height / 2.0,
-        }
+        Self { x1: x - width / 2.0, y1: y - height / 2.0, x2: x + width / 2.0, y2: y + height / 2.0 }
     }
 
     /// COCO's form: left, top, width, height.
@@ -31,12 +26,7 @@ impl Bounds {
 
     /// From COCO's form: left, top, width, height.
     pub fn from_xywh([x, y, width, height]: [f64; 4]) -> Self {
-        Self {
-            x1: x,
-            y1: y,
-            x2: x + width,
-            y2: y + height,
-        }
+        Self { x1: x, y1: y, x2: x + width, y2: y + height }
     }
 
     fn area(self) -> f64 {

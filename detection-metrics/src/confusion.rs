@@ -17,10 +17,7 @@ pub struct ConfusionMatrix {
 
 impl ConfusionMatrix {
     pub(crate) fn new(classes: usize, above_score: f32) -> Self {
-        Self {
-            above_score,
-            counts: vec![vec![0; classes + 1]; classes + 1],
-        }
+        Self { above_score, counts: vec![vec![0; classes + 1]; classes + 1] }
     }
 
     /// The number of the row and column that stand for nothing at all.
@@ -29,21 +26,11 @@ impl ConfusionMatrix {
     }
 
     /// Counts one picture; `detections` are best first.
-    pub(crate) fn add(
-        &mut self,
-        detections: &[Detection],
-        labels: &[Label],
-        overlaps: &[Vec<f64>],
-    ) {
+    pub(crate) fn add(&mut self, detections: &[Detection], labels: &[Label], overlaps: &[Vec<f64>]) {
         let background = self.background();
-        let confident = detections
-            .iter()
-            .take_while(|detection| detection.score > self.above_score)
-            .count();
+        let confident = detections.iter().take_while(|detection| detection.score > self.above_score).count();
         let overlaps = &overlaps[..confident];
-        let assigned = assign(overlaps, |detection, label| {
-            overlaps[detection][label] > LEAST_IOU
-        });
+        let assigned = assign(overlaps, |detection, label| overlaps[detection][label] > LEAST_IOU);
         let mut found = vec![background; labels.len()];
         for (detection, label) in detections.iter().zip(assigned) {
             match label {

@@ -10,9 +10,7 @@ use crate::error::Error;
 use crate::labels::{label_path, read_labels};
 
 /// Endings of files that are pictures.
-const PICTURES: [&str; 11] = [
-    "bmp", "dng", "gif", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp",
-];
+const PICTURES: [&str; 11] = ["bmp", "dng", "gif", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
 
 /// Pictures with their labels.
 #[derive(Debug)]
@@ -45,19 +43,10 @@ impl Dataset {
         class_names: Vec<String>,
         category_ids: Vec<Option<u64>>,
     ) -> Self {
-        let mut dataset = Self {
-            class_names,
-            category_ids,
-            samples: Vec::new(),
-            skipped: Vec::new(),
-        };
+        let mut dataset = Self { class_names, category_ids, samples: Vec::new(), skipped: Vec::new() };
         for image in images {
             match read_labels(&label_path(&image), dataset.class_names.len()) {
-                Ok(labels) => dataset.samples.push(Sample {
-                    id: ImageId::of(&image),
-                    image,
-                    labels,
-                }),
+                Ok(labels) => dataset.samples.push(Sample { id: ImageId::of(&image), image, labels }),
                 Err(error) => dataset.skipped.push((image, error)),
             }
         }
@@ -76,9 +65,7 @@ pub(crate) fn pictures(entries: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             collect_list(entry, &mut found)?;
         }
         if found.len() == before {
-            return Err(Error::NoPictures {
-                path: entry.clone(),
-            });
+            return Err(Error::NoPictures { path: entry.clone() });
         }
     }
     found.sort();
@@ -87,10 +74,7 @@ pub(crate) fn pictures(entries: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn collect_folder(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let unreadable = |error| Error::Unreadable {
-        path: folder.to_owned(),
-        error,
-    };
+    let unreadable = |error| Error::Unreadable { path: folder.to_owned(), error };
     for entry in folder.read_dir().map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
@@ -104,26 +88,16 @@ fn collect_folder(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> 
 
 /// One path a line; relative ones start at the list's own folder.
 fn collect_list(list: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let text = std::fs::read_to_string(list).map_err(|error| Error::Unreadable {
-        path: list.to_owned(),
-        error,
-    })?;
+    let text = std::fs::read_to_string(list).map_err(|error| Error::Unreadable { path: list.to_owned(), error })?;
     let folder = list.parent().unwrap_or(Path::new(""));
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    found.extend(
-        lines
-            .map(|line| folder.join(line.strip_prefix("./").unwrap_or(line)))
-            .filter(|path| is_picture(path)),
-    );
+    found
+        .extend(lines.map(|line| folder.join(line.strip_prefix("./").unwrap_or(line))).filter(|path| is_picture(path)));
     Ok(())
 }
 
 fn is_picture(path: &Path) -> bool {
     path.extension()
         .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| {
-            PICTURES
-                .iter()
-                .any(|known| ending.eq_ignore_ascii_case(known))
-        })
+        .is_some_and(|ending| PICTURES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }

@@ -79,11 +79,7 @@ impl Evaluator {
     /// `confusion_above` make the confusion matrix.
     pub fn new(classes: usize, confusion_above: f32) -> Self {
         let confusion = ConfusionMatrix::new(classes, confusion_above);
-        Self {
-            classes: vec![Tally::default(); classes],
-            images: 0,
-            confusion,
-        }
+        Self { classes: vec![Tally::default(); classes], images: 0, confusion }
     }
 
     /// Adds one picture. Boxes of both are in one coordinate system, whichever; detections in any order.
@@ -91,24 +87,15 @@ impl Evaluator {
     /// # Errors
     /// A class number beyond the number of classes.
     pub fn add(&mut self, detections: &[Detection], labels: &[Label]) -> Result<(), Error> {
-        let mut classes = detections
-            .iter()
-            .map(|found| found.class)
-            .chain(labels.iter().map(|label| label.class));
+        let mut classes = detections.iter().map(|found| found.class).chain(labels.iter().map(|label| label.class));
         if let Some(found) = classes.find(|&class| class >= self.classes.len()) {
-            return Err(Error::UnknownClass {
-                found,
-                classes: self.classes.len(),
-            });
+            return Err(Error::UnknownClass { found, classes: self.classes.len() });
         }
         let mut detections = detections.to_vec();
         detections.sort_by(|a, b| b.score.total_cmp(&a.score));
         let overlaps = overlaps(&detections, labels);
         for (detection, hits) in detections.iter().zip(hits(&detections, labels, &overlaps)) {
-            self.classes[detection.class].ranked.push(Ranked {
-                score: detection.score,
-                hits,
-            });
+            self.classes[detection.class].ranked.push(Ranked { score: detection.score, hits });
         }
         for (index, tally) in self.classes.iter_mut().enumerate() {
             let here = labels.iter().filter(|label| label.class == index).count();
@@ -155,21 +142,13 @@ impl Tally {
             ap50_95: average_precisions.iter().sum::<f64>() / THRESHOLDS as f64,
             ..Figures::default()
         };
-        ClassEvaluation {
-            class,
-            images: self.images,
-            labels: self.labels,
-            figures,
-            average_precisions,
-            curves,
-        }
+        ClassEvaluation { class, images: self.images, labels: self.labels, figures, average_precisions, curves }
     }
 }
 
 impl Figures {
     fn mean(classes: &[ClassEvaluation]) -> Self {
-        let mean =
-            |figure: fn(&Self) -> f64| mean(classes.iter().map(|class| figure(&class.figures)));
+        let mean = |figure: fn(&Self) -> f64| mean(classes.iter().map(|class| figure(&class.figures)));
         Self {
             precision: mean(|figures| figures.precision),
             recall: mean(|figures| figures.recall),
@@ -189,13 +168,7 @@ impl Evaluation {
 }
 
 fn mean_curve(classes: &[ClassEvaluation], curve: Curve) -> Vec<f64> {
-    let at = |point: usize| {
-        mean(
-            classes
-                .iter()
-                .map(|class| class.curves.values(curve)[point]),
-        )
-    };
+    let at = |point: usize| mean(classes.iter().map(|class| class.curves.values(curve)[point]));
     (0..CURVE_POINTS).map(at).collect()
 }
 
@@ -213,9 +186,7 @@ fn best_point(classes: &[ClassEvaluation]) -> usize {
 /// Where the highest value is; the first of several.
 pub(crate) fn first_highest(values: &[f64]) -> usize {
     let points = (0..values.len()).rev();
-    points
-        .max_by(|&a, &b| values[a].total_cmp(&values[b]))
-        .unwrap_or(0)
+    points.max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
 
 /// A moving average; beyond the ends the outermost values go on.

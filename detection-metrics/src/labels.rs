@@ -18,10 +18,7 @@ const SLACK: f64 = 0.01;
 pub fn label_path(image: &Path) -> PathBuf {
     let mut parts: Vec<&OsStr> = image.iter().collect();
     let folders = parts.len().saturating_sub(1);
-    if let Some(last) = parts[..folders]
-        .iter()
-        .rposition(|folder| *folder == OsStr::new("images"))
-    {
+    if let Some(last) = parts[..folders].iter().rposition(|folder| *folder == OsStr::new("images")) {
         parts[last] = OsStr::new("labels");
     }
     parts.iter().collect::<PathBuf>().with_extension("txt")
@@ -32,10 +29,7 @@ pub fn read_labels(path: &Path, classes: usize) -> Result<Vec<Label>, Error> {
     match std::fs::read_to_string(path) {
         Ok(text) => parse_labels(&text, path, classes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::Unreadable {
-            path: path.to_owned(),
-            error,
-        }),
+        Err(error) => Err(Error::Unreadable { path: path.to_owned(), error }),
     }
 }
 
@@ -44,11 +38,7 @@ fn parse_labels(text: &str, path: &Path, classes: usize) -> Result<Vec<Label>, E
     let mut labels = Vec::new();
     let mut boxes = None;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, content) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, content)| !content.trim().is_empty())
-    {
+    for (index, content) in text.lines().enumerate().filter(|(_, content)| !content.trim().is_empty()) {
         let malformed = |expected: String| Error::Label {
             path: path.to_owned(),
             line: index + 1,
@@ -63,9 +53,7 @@ fn parse_labels(text: &str, path: &Path, classes: usize) -> Result<Vec<Label>, E
         let label = parse_label(&fields, classes).map_err(malformed)?;
         let is_box = fields.len() == BOX_FIELDS;
         if *boxes.get_or_insert(is_box) != is_box {
-            return Err(malformed(
-                "boxes or polygons, not both in one file".to_owned(),
-            ));
+            return Err(malformed("boxes or polygons, not both in one file".to_owned()));
         }
         if !labels.contains(&label) {
             labels.push(label);
@@ -88,34 +76,20 @@ fn parse_label(fields: &[f64], classes: usize) -> Result<Label, String> {
         [x, y, width, height] => [x, y, width, height],
         ref corners => around_polygon(corners),
     };
-    if ![x, y, width, height]
-        .iter()
-        .all(|share| (-SLACK..=1.0 + SLACK).contains(share))
-    {
+    if ![x, y, width, height].iter().all(|share| (-SLACK..=1.0 + SLACK).contains(share)) {
         return Err("coordinates in shares of the picture, 0 to 1".to_owned());
     }
-    Ok(Label {
-        class: class as usize,
-        bounds: Bounds::around([x, y], [width, height]),
-    })
+    Ok(Label { class: class as usize, bounds: Bounds::around([x, y], [width, height]) })
 }
 
 /// Centre, width and height of the box around a polygon's corners.
 fn around_polygon(corners: &[f64]) -> [f64; 4] {
     let along = |axis: usize| {
         let positions = || corners.iter().copied().skip(axis).step_by(2);
-        (
-            positions().fold(f64::INFINITY, f64::min),
-            positions().fold(f64::NEG_INFINITY, f64::max),
-        )
+        (positions().fold(f64::INFINITY, f64::min), positions().fold(f64::NEG_INFINITY, f64::max))
     };
     let ((left, right), (top, bottom)) = (along(0), along(1));
-    [
-        (left + right) / 2.0,
-        (top + bottom) / 2.0,
-        right - left,
-        bottom - top,
-    ]
+    [(left + right) / 2.0, (top + bottom) / 2.0, right - left, bottom - top]
 }
 
 #[cfg(test)]
@@ -130,63 +104,28 @@ mod tests {
 
     #[test]
     fn a_line_is_a_class_and_a_box_around_a_centre() {
-        let expected = Label {
-            class: 2,
-            bounds: Bounds {
-                x1: 0.25,
-                y1: 0.375,
-                x2: 0.75,
-                y2: 0.625,
-            },
-        };
+        let expected = Label { class: 2, bounds: Bounds { x1: 0.25, y1: 0.375, x2: 0.75, y2: 0.625 } };
         assert_eq!(parse("2 0.5 0.5 0.5 0.25\r\n\n"), Ok(vec![expected]));
     }
 
     #[test]
     fn a_polygon_becomes_the_box_around_it() {
-        let expected = Label {
-            class: 0,
-            bounds: Bounds {
-                x1: 0.25,
-                y1: 0.125,
-                x2: 0.75,
-                y2: 0.625,
-            },
-        };
-        assert_eq!(
-            parse("0 0.25 0.125 0.75 0.25 0.5 0.625"),
-            Ok(vec![expected])
-        );
+        let expected = Label { class: 0, bounds: Bounds { x1: 0.25, y1: 0.125, x2: 0.75, y2: 0.625 } };
+        assert_eq!(parse("0 0.25 0.125 0.75 0.25 0.5 0.625"), Ok(vec![expected]));
     }
 
     #[test]
     fn a_label_given_twice_counts_once() {
-        assert_eq!(
-            parse("1 0.5 0.5 0.2 0.2\n0 0.5 0.5 0.2 0.2\n1 0.5 0.5 0.2 0.2")
-                .map(|labels| labels.len()),
-            Ok(2)
-        );
+        assert_eq!(parse("1 0.5 0.5 0.2 0.2\n0 0.5 0.5 0.2 0.2\n1 0.5 0.5 0.2 0.2").map(|labels| labels.len()), Ok(2));
     }
 
     #[test]
     fn a_broken_line_is_named_with_what_was_expected() {
         for (text, expected) in [
-            (
-                "0 .5 .5 .2 .2\n0 a b c d",
-                r#"a.txt:2: expected numbers, found "0 a b c d""#,
-            ),
-            (
-                "3 .5 .5 .2 .2",
-                r#"a.txt:1: expected a class below 3, found "3 .5 .5 .2 .2""#,
-            ),
-            (
-                "1.5 .5 .5 .2 .2",
-                r#"a.txt:1: expected a class below 3, found "1.5 .5 .5 .2 .2""#,
-            ),
-            (
-                "-1 .5 .5 .2 .2",
-                r#"a.txt:1: expected a class below 3, found "-1 .5 .5 .2 .2""#,
-            ),
+            ("0 .5 .5 .2 .2\n0 a b c d", r#"a.txt:2: expected numbers, found "0 a b c d""#),
+            ("3 .5 .5 .2 .2", r#"a.txt:1: expected a class below 3, found "3 .5 .5 .2 .2""#),
+            ("1.5 .5 .5 .2 .2", r#"a.txt:1: expected a class below 3, found "1.5 .5 .5 .2 .2""#),
+            ("-1 .5 .5 .2 .2", r#"a.txt:1: expected a class below 3, found "-1 .5 .5 .2 .2""#),
             (
                 "0 320 .5 .2 .2",
                 r#"a.txt:1: expected coordinates in shares of the picture, 0 to 1, found "0 320 .5 .2 .2""#,

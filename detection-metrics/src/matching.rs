@@ -16,22 +16,11 @@ fn suffices(iou: f64, index: usize) -> bool {
 
 /// The IoU of every detection with every label: `overlaps[detection][label]`.
 pub fn overlaps(detections: &[Detection], labels: &[Label]) -> Vec<Vec<f64>> {
-    detections
-        .iter()
-        .map(|detection| {
-            labels
-                .iter()
-                .map(|label| detection.bounds.iou(label.bounds))
-                .collect()
-        })
-        .collect()
+    detections.iter().map(|detection| labels.iter().map(|label| detection.bounds.iou(label.bounds)).collect()).collect()
 }
 
 /// The label each detection gets, best detection first; only pairs that are `admissible(detection, label)` count.
-pub fn assign(
-    overlaps: &[Vec<f64>],
-    admissible: impl Fn(usize, usize) -> bool,
-) -> Vec<Option<usize>> {
+pub fn assign(overlaps: &[Vec<f64>], admissible: impl Fn(usize, usize) -> bool) -> Vec<Option<usize>> {
     let mut taken = vec![false; overlaps.first().map_or(0, Vec::len)];
     overlaps
         .iter()
@@ -51,8 +40,7 @@ pub fn hits(detections: &[Detection], labels: &[Label], overlaps: &[Vec<f64>]) -
     let mut hits = vec![0; detections.len()];
     for index in 0..THRESHOLDS {
         let assigned = assign(overlaps, |detection, label| {
-            detections[detection].class == labels[label].class
-                && suffices(overlaps[detection][label], index)
+            detections[detection].class == labels[label].class && suffices(overlaps[detection][label], index)
         });
         for (hit, label) in hits.iter_mut().zip(assigned) {
             *hit |= u16::from(label.is_some()) << index;
@@ -68,11 +56,7 @@ mod tests {
     #[test]
     fn a_detection_takes_its_second_best_label_when_the_best_is_gone() {
         let overlaps = [vec![0.90, 0.10], vec![0.92, 0.80]];
-        let at = |minimum: f64| {
-            assign(&overlaps, |detection, label| {
-                overlaps[detection][label] >= minimum
-            })
-        };
+        let at = |minimum: f64| assign(&overlaps, |detection, label| overlaps[detection][label] >= minimum);
         assert_eq!(at(0.5), [Some(0), Some(1)]);
         assert_eq!(at(0.85), [Some(0), None]);
     }

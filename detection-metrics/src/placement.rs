@@ -53,12 +53,7 @@ impl Placement {
     pub fn to_input(&self, shares: Bounds) -> Bounds {
         let x = |x: f64| x * self.scaled.width as f64 + self.left as f64;
         let y = |y: f64| y * self.scaled.height as f64 + self.top as f64;
-        Bounds {
-            x1: x(shares.x1),
-            y1: y(shares.y1),
-            x2: x(shares.x2),
-            y2: y(shares.y2),
-        }
+        Bounds { x1: x(shares.x1), y1: y(shares.y1), x2: x(shares.x2), y2: y(shares.y2) }
     }
 
     /// A box in pixels of the input, in pixels of the picture and cut off at its edges.
@@ -68,12 +63,7 @@ impl Placement {
         let gain_y = gain(self.scaled.height, self.image.height);
         let x = |x: f64| ((x - self.left as f64) / gain_x).clamp(0.0, self.image.width as f64);
         let y = |y: f64| ((y - self.top as f64) / gain_y).clamp(0.0, self.image.height as f64);
-        Bounds {
-            x1: x(input.x1),
-            y1: y(input.y1),
-            x2: x(input.x2),
-            y2: y(input.y2),
-        }
+        Bounds { x1: x(input.x1), y1: y(input.y1), x2: x(input.x2), y2: y(input.y2) }
     }
 }
 
@@ -111,16 +101,10 @@ pub fn placements(images: &[Size], side: usize, layout: Layout) -> Vec<Placement
             }
             Layout::Square => {
                 let side = side.next_multiple_of(STRIDE);
-                Size {
-                    height: side,
-                    width: side,
-                }
+                Size { height: side, width: side }
             }
         };
-        members
-            .iter()
-            .map(|&index| place(index, images[index], input, side))
-            .collect()
+        members.iter().map(|&index| place(index, images[index], input, side)).collect()
     };
     order.chunks(batch).flat_map(place_batch).collect()
 }
@@ -136,19 +120,13 @@ fn input_of_batch(widest: Size, tallest: Size, side: usize) -> Size {
     };
     let strides = |share: f64| (share * side as f64 / STRIDE as f64 + BORDER).ceil() as usize;
     let pixels = |share: f64| strides(share) * STRIDE;
-    Size {
-        height: pixels(height),
-        width: pixels(width),
-    }
+    Size { height: pixels(height), width: pixels(width) }
 }
 
 fn place(index: usize, image: Size, input: Size, side: usize) -> Placement {
     let gain = side as f64 / image.longer() as f64;
     let scale = |length: usize| ((length as f64 * gain).ceil() as usize).min(side);
-    let scaled = Size {
-        height: scale(image.height),
-        width: scale(image.width),
-    };
+    let scaled = Size { height: scale(image.height), width: scale(image.width) };
     Placement {
         index,
         image,

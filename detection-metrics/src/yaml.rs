@@ -66,17 +66,13 @@ impl Dataset {
     /// The file is not a data set's, lacks the split, or there are no pictures; broken label files are no error but
     /// in `skipped`.
     pub fn from_yaml(path: &Path, split: Split) -> Result<Self, Error> {
-        let unreadable = |error| Error::Unreadable {
-            path: path.to_owned(),
-            error,
-        };
+        let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let file: DatasetFile =
-            serde_saphyr::from_str(&text).map_err(|error| Error::Malformed {
-                path: path.to_owned(),
-                expected: "a data set file",
-                reason: error.without_snippet().to_string(),
-            })?;
+        let file: DatasetFile = serde_saphyr::from_str(&text).map_err(|error| Error::Malformed {
+            path: path.to_owned(),
+            expected: "a data set file",
+            reason: error.without_snippet().to_string(),
+        })?;
         let home = std::path::absolute(path).map_err(unreadable)?;
         let home = home.parent().expect("a file that was read is in a folder");
         let root = match &file.path {
@@ -84,48 +80,24 @@ impl Dataset {
             Some(root) => std::path::absolute(root).map_err(unreadable)?,
             None => home.to_owned(),
         };
-        let splits = [
-            (Split::Train, &file.train),
-            (Split::Val, &file.val),
-            (Split::Test, &file.test),
-        ];
-        let entries = match splits
-            .iter()
-            .find(|(key, _)| *key == split)
-            .and_then(|(_, entries)| entries.as_ref())
-        {
+        let splits = [(Split::Train, &file.train), (Split::Val, &file.val), (Split::Test, &file.test)];
+        let entries = match splits.iter().find(|(key, _)| *key == split).and_then(|(_, entries)| entries.as_ref()) {
             Some(Entries::One(entry)) => vec![root.join(entry)],
             Some(Entries::Many(entries)) => entries.iter().map(|entry| root.join(entry)).collect(),
             None => {
-                let found: Vec<_> = splits
-                    .iter()
-                    .filter(|(_, entries)| entries.is_some())
-                    .map(|(key, _)| key.key())
-                    .collect();
-                let found = if found.is_empty() {
-                    "none".to_owned()
-                } else {
-                    found.join(", ")
-                };
-                return Err(Error::MissingSplit {
-                    path: path.to_owned(),
-                    split: split.key(),
-                    found,
-                });
+                let found: Vec<_> =
+                    splits.iter().filter(|(_, entries)| entries.is_some()).map(|(key, _)| key.key()).collect();
+                let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+                return Err(Error::MissingSplit { path: path.to_owned(), split: split.key(), found });
             }
         };
-        let class_names =
-            class_names(file.names, file.nc).map_err(|[expected, found]| Error::ClassNames {
-                path: path.to_owned(),
-                expected,
-                found,
-            })?;
+        let class_names = class_names(file.names, file.nc).map_err(|[expected, found]| Error::ClassNames {
+            path: path.to_owned(),
+            expected,
+            found,
+        })?;
         let category_ids = category_ids(&entries, class_names.len());
-        Ok(Self::with_labels_of(
-            pictures(&entries)?,
-            class_names,
-            category_ids,
-        ))
+        Ok(Self::with_labels_of(pictures(&entries)?, class_names, category_ids))
     }
 }
 
@@ -143,28 +115,17 @@ fn category_ids(entries: &[PathBuf], classes: usize) -> Vec<Option<u64>> {
 }
 
 /// The names by class number; otherwise what was expected and what found.
-fn class_names(
-    names: Option<ClassNames>,
-    count: Option<usize>,
-) -> Result<Vec<String>, [String; 2]> {
+fn class_names(names: Option<ClassNames>, count: Option<usize>) -> Result<Vec<String>, [String; 2]> {
     let names = match (names, count) {
         (Some(ClassNames(names)), _) => names,
-        (None, Some(count)) => (0..count)
-            .map(|class| (class, format!("class_{class}")))
-            .collect(),
+        (None, Some(count)) => (0..count).map(|class| (class, format!("class_{class}"))).collect(),
         (None, None) => return Err(["names or nc".to_owned(), "neither".to_owned()]),
     };
-    if let Some((found, expected)) = names
-        .keys()
-        .zip(0..)
-        .find(|(found, expected)| **found != *expected)
-    {
+    if let Some((found, expected)) = names.keys().zip(0..).find(|(found, expected)| **found != *expected) {
         return Err([format!("class {expected} next"), format!("class {found}")]);
     }
     match count {
-        Some(count) if count != names.len() => {
-            Err([format!("{count} as nc says"), names.len().to_string()])
-        }
+        Some(count) if count != names.len() => Err([format!("{count} as nc says"), names.len().to_string()]),
         _ => Ok(names.into_values().collect()),
     }
 }

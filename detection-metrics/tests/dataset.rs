@@ -1,15 +1,10 @@
 //! Data sets as they lie on disks: ultralytics' files with their variants, COCO's annotations, what is wrong with them.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test, what should not fail may panic"
-)]
+#![allow(clippy::unwrap_used, reason = "in a test, what should not fail may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use detection_metrics::coco::{
-    Annotations, CATEGORY_IDS, ImageId, Prediction, read_predictions, write_predictions,
-};
+use detection_metrics::coco::{Annotations, CATEGORY_IDS, ImageId, Prediction, read_predictions, write_predictions};
 use detection_metrics::{Bounds, Dataset, Detection, Label, Split};
 use tempfile::TempDir;
 
@@ -32,9 +27,7 @@ fn open(folder: &TempDir) -> Result<Dataset, String> {
 
 fn names(dataset: &Dataset) -> Vec<&str> {
     let images = dataset.samples.iter().map(|sample| &sample.image);
-    images
-        .map(|image| image.file_name().unwrap().to_str().unwrap())
-        .collect()
+    images.map(|image| image.file_name().unwrap().to_str().unwrap()).collect()
 }
 
 #[test]
@@ -49,15 +42,7 @@ fn a_folder_of_pictures_finds_its_labels_in_the_folder_beside() {
     let dataset = open(&folder).unwrap();
     assert_eq!(dataset.class_names, ["cat", "dog"]);
     assert_eq!(names(&dataset), ["b.jpg", "a.PNG"]);
-    let label = Label {
-        class: 1,
-        bounds: Bounds {
-            x1: 0.25,
-            y1: 0.25,
-            x2: 0.75,
-            y2: 0.75,
-        },
-    };
+    let label = Label { class: 1, bounds: Bounds { x1: 0.25, y1: 0.25, x2: 0.75, y2: 0.75 } };
     assert_eq!(dataset.samples[0].labels, [label]);
     assert_eq!(dataset.samples[1].labels, []);
 }
@@ -74,21 +59,14 @@ fn a_list_names_pictures_relative_to_itself() {
     let dataset = open(&folder).unwrap();
     assert_eq!(dataset.class_names, ["class_0"]);
     assert_eq!(names(&dataset), ["1.jpg", "2.jpg", "3.jpg"]);
-    let counts: Vec<usize> = dataset
-        .samples
-        .iter()
-        .map(|sample| sample.labels.len())
-        .collect();
+    let counts: Vec<usize> = dataset.samples.iter().map(|sample| sample.labels.len()).collect();
     assert_eq!(counts, [0, 1, 2]);
 }
 
 #[test]
 fn classes_count_from_1_in_result_files_except_in_cocos_own_lists() {
     for (list, first_and_last) in [("coco/val2017.txt", [1, 90]), ("mine/val2017.txt", [1, 80])] {
-        let folder = folder(&[
-            ("data.yaml", &format!("val: {list}\nnc: 80\n")),
-            (list, "images/1.jpg\n"),
-        ]);
+        let folder = folder(&[("data.yaml", &format!("val: {list}\nnc: 80\n")), (list, "images/1.jpg\n")]);
         let ids = open(&folder).unwrap().category_ids;
         assert_eq!([ids[0], ids[79]], first_and_last.map(Some));
     }
@@ -97,10 +75,7 @@ fn classes_count_from_1_in_result_files_except_in_cocos_own_lists() {
 #[test]
 fn a_class_is_called_what_the_file_says_even_if_yaml_has_a_meaning_for_it() {
     let folder = folder(&[
-        (
-            "data.yaml",
-            "path: pictures\nvalidation: .\nnames:\n  0: no\n  2: 'two words'\n  1: 7\n",
-        ),
+        ("data.yaml", "path: pictures\nvalidation: .\nnames:\n  0: no\n  2: 'two words'\n  1: 7\n"),
         ("pictures/1.jpg", ""),
     ]);
     assert_eq!(open(&folder).unwrap().class_names, ["no", "7", "two words"]);
@@ -116,53 +91,30 @@ fn a_picture_with_broken_labels_is_left_out_and_reported() {
     ]);
     let dataset = open(&folder).unwrap();
     assert_eq!(names(&dataset), ["2.jpg"]);
-    let [(image, error)] = &dataset.skipped[..] else {
-        panic!("one picture is broken: {:?}", dataset.skipped)
-    };
+    let [(image, error)] = &dataset.skipped[..] else { panic!("one picture is broken: {:?}", dataset.skipped) };
     assert!(image.ends_with("images/1.jpg"));
-    let expected = r#"labels/1.txt:2: expected class cx cy width height, or class and three or more x y, found "0 .5 .5 .1""#;
+    let expected =
+        r#"labels/1.txt:2: expected class cx cy width height, or class and three or more x y, found "0 .5 .5 .1""#;
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 
 #[test]
 fn what_is_wrong_with_a_data_set_is_said() {
     for (yaml, expected) in [
-        (
-            "names: [a]\ntrain: x\n",
-            r#"data.yaml: no split "val", found train"#,
-        ),
+        ("names: [a]\ntrain: x\n", r#"data.yaml: no split "val", found train"#),
         ("names: [a]\n", r#"data.yaml: no split "val", found none"#),
-        (
-            "val: images\n",
-            "data.yaml: class names: expected names or nc, found neither",
-        ),
-        (
-            "val: images\nnc: 3\nnames: [a]\n",
-            "data.yaml: class names: expected 3 as nc says, found 1",
-        ),
-        (
-            "val: images\nnames: {0: a, 2: b}\n",
-            "data.yaml: class names: expected class 1 next, found class 2",
-        ),
+        ("val: images\n", "data.yaml: class names: expected names or nc, found neither"),
+        ("val: images\nnc: 3\nnames: [a]\n", "data.yaml: class names: expected 3 as nc says, found 1"),
+        ("val: images\nnames: {0: a, 2: b}\n", "data.yaml: class names: expected class 1 next, found class 2"),
         ("val: empty\nnames: [a]\n", "empty: no pictures found in it"),
-        (
-            "val: nowhere\nnames: [a]\n",
-            "nowhere: No such file or directory (os error 2)",
-        ),
+        ("val: nowhere\nnames: [a]\n", "nowhere: No such file or directory (os error 2)"),
     ] {
-        let folder = folder(&[
-            ("data.yaml", yaml),
-            ("images/1.jpg", ""),
-            ("empty/readme.txt", ""),
-        ]);
+        let folder = folder(&[("data.yaml", yaml), ("images/1.jpg", ""), ("empty/readme.txt", "")]);
         assert_eq!(open(&folder).unwrap_err(), expected);
     }
     let folder = folder(&[("data.yaml", "val: [\n")]);
     let error = open(&folder).unwrap_err();
-    assert!(
-        error.starts_with("data.yaml: not a data set file: "),
-        "{error}"
-    );
+    assert!(error.starts_with("data.yaml: not a data set file: "), "{error}");
     assert!(!error.contains('\n'), "{error}");
 }
 
@@ -184,22 +136,9 @@ fn coco_annotations_become_labels_of_the_detectors_classes_without_crowds() {
     let class_names = ["bird", "dog"].map(str::to_owned);
     assert_eq!(annotations.category_ids(&class_names), [None, Some(18)]);
     let dataset = Dataset::from_coco(&annotations, Path::new("pictures"), &class_names);
-    let [first, second] = &dataset.samples[..] else {
-        panic!("there are two pictures")
-    };
-    assert_eq!(
-        (&first.image, &first.id),
-        (&PathBuf::from("pictures/9.jpg"), &ImageId::Number(9))
-    );
-    let label = Label {
-        class: 1,
-        bounds: Bounds {
-            x1: 0.25,
-            y1: 0.25,
-            x2: 0.75,
-            y2: 0.75,
-        },
-    };
+    let [first, second] = &dataset.samples[..] else { panic!("there are two pictures") };
+    assert_eq!((&first.image, &first.id), (&PathBuf::from("pictures/9.jpg"), &ImageId::Number(9)));
+    let label = Label { class: 1, bounds: Bounds { x1: 0.25, y1: 0.25, x2: 0.75, y2: 0.75 } };
     assert_eq!(first.labels, [label]);
     assert_eq!(second.labels, []);
 }
@@ -215,21 +154,11 @@ fn coco_numbers_its_80_categories_up_to_90() {
 
 #[test]
 fn predictions_are_written_with_the_references_digits_and_read_back() {
-    let bounds = Bounds {
-        x1: 1.0,
-        y1: 2.00049,
-        x2: 4.1236,
-        y2: 1234.5678,
-    };
-    let detection = Detection {
-        class: 0,
-        score: 0.123_456_7,
-        bounds,
-    };
+    let bounds = Bounds { x1: 1.0, y1: 2.00049, x2: 4.1236, y2: 1234.5678 };
+    let detection = Detection { class: 0, score: 0.123_456_7, bounds };
     let numbered = Path::new("somewhere/000000000139.jpg");
     let named = Path::new("0139a.png");
-    let predictions =
-        [numbered, named].map(|image| Prediction::new(image, ImageId::of(image), 18, &detection));
+    let predictions = [numbered, named].map(|image| Prediction::new(image, ImageId::of(image), 18, &detection));
     let mut bytes = Vec::new();
     write_predictions(&mut bytes, &predictions).unwrap();
     let rest = r#""category_id":18,"bbox":[1.0,2.0,3.124,1232.567],"score":0.12346}"#;
@@ -238,10 +167,7 @@ fn predictions_are_written_with_the_references_digits_and_read_back() {
     );
     assert_eq!(String::from_utf8(bytes).unwrap(), expected);
     let folder = folder(&[("predictions.json", &expected)]);
-    assert_eq!(
-        read_predictions(&folder.path().join("predictions.json")).unwrap(),
-        predictions
-    );
+    assert_eq!(read_predictions(&folder.path().join("predictions.json")).unwrap(), predictions);
 }
 
 #[test]
@@ -249,12 +175,10 @@ fn files_that_are_not_coco_are_named() {
     let folder = folder(&[("a.json", "{}")]);
     let path = folder.path().join("a.json");
     let shown = path.display();
-    let expected =
-        format!("{shown}: not a COCO annotation file: missing field `images` at line 1 column 2");
+    let expected = format!("{shown}: not a COCO annotation file: missing field `images` at line 1 column 2");
     assert_eq!(Annotations::open(&path).unwrap_err().to_string(), expected);
-    let expected = format!(
-        "{shown}: not a COCO result file: invalid type: map, expected a sequence at line 1 column 0"
-    );
+    let expected =
+        format!("{shown}: not a COCO result file: invalid type: map, expected a sequence at line 1 column 0");
     assert_eq!(read_predictions(&path).unwrap_err().to_string(), expected);
 }
 
@@ -262,16 +186,7 @@ fn files_that_are_not_coco_are_named() {
 fn a_prediction_for_a_strange_picture_is_an_error() {
     let annotations: Annotations = serde_json::from_str(ANNOTATIONS).unwrap();
     let image_id = ImageId::Name("9a".to_owned());
-    let stray = Prediction {
-        image_id,
-        file_name: None,
-        category_id: 17,
-        bbox: [0.0; 4],
-        score: 1.0,
-    };
+    let stray = Prediction { image_id, file_name: None, category_id: 17, bbox: [0.0; 4], score: 1.0 };
     let error = detection_metrics::coco::evaluate(&annotations, &[stray]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        r#"prediction for image "9a": the annotations have no such image"#
-    );
+    assert_eq!(error.to_string(), r#"prediction for image "9a": the annotations have no such image"#);
 }

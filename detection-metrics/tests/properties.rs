@@ -1,8 +1,6 @@
 //! What must hold of the figures for any boxes.
 
-use detection_metrics::coco::{
-    Annotation, Annotations, Category, Image, ImageId, Prediction, evaluate,
-};
+use detection_metrics::coco::{Annotation, Annotations, Category, Image, ImageId, Prediction, evaluate};
 use detection_metrics::{Bounds, Detection, Evaluation, Evaluator, Label};
 use proptest::prelude::*;
 
@@ -24,34 +22,23 @@ fn label() -> impl Strategy<Value = Label> {
 
 /// Detections near the labels and elsewhere.
 fn picture() -> impl Strategy<Value = Picture> {
-    (
-        prop::collection::vec(label(), 0..6),
-        prop::collection::vec((label(), 0.0f32..1.0), 0..8),
-        0.0f64..20.0,
-    )
-        .prop_map(|(labels, mut found, off)| {
+    (prop::collection::vec(label(), 0..6), prop::collection::vec((label(), 0.0f32..1.0), 0..8), 0.0f64..20.0).prop_map(
+        |(labels, mut found, off)| {
             for ((near, _), label) in found.iter_mut().zip(&labels) {
                 let [x, y, width, height] = label.bounds.to_xywh();
-                *near = Label {
-                    class: label.class,
-                    bounds: Bounds::from_xywh([x + off, y, width, height]),
-                };
+                *near = Label { class: label.class, bounds: Bounds::from_xywh([x + off, y, width, height]) };
             }
-            let detection = |(label, score): (Label, f32)| Detection {
-                class: label.class,
-                score,
-                bounds: label.bounds,
-            };
+            let detection =
+                |(label, score): (Label, f32)| Detection { class: label.class, score, bounds: label.bounds };
             (found.into_iter().map(detection).collect(), labels)
-        })
+        },
+    )
 }
 
 fn evaluation(pictures: &[Picture]) -> Evaluation {
     let mut evaluator = Evaluator::new(CLASSES, CONFUSION_ABOVE);
     for (detections, labels) in pictures {
-        evaluator
-            .add(detections, labels)
-            .expect("classes are in range");
+        evaluator.add(detections, labels).expect("classes are in range");
     }
     evaluator.finish()
 }
@@ -66,40 +53,20 @@ fn perfect(pictures: &[Picture]) -> Vec<Picture> {
     pictures
         .iter()
         .map(|(_, labels)| {
-            let found = |label: &Label| Detection {
-                class: label.class,
-                score: next(),
-                bounds: label.bounds,
-            };
+            let found = |label: &Label| Detection { class: label.class, score: next(), bounds: label.bounds };
             (labels.iter().map(found).collect(), labels.clone())
         })
         .collect()
 }
 
 fn coco_files(pictures: &[Picture]) -> (Annotations, Vec<Prediction>) {
-    let numbered = || {
-        pictures
-            .iter()
-            .enumerate()
-            .map(|(number, picture)| (ImageId::Number(number as u64), picture))
-    };
-    let image = |(id, _)| Image {
-        id,
-        file_name: String::new(),
-        height: 640,
-        width: 640,
-    };
+    let numbered = || pictures.iter().enumerate().map(|(number, picture)| (ImageId::Number(number as u64), picture));
+    let image = |(id, _)| Image { id, file_name: String::new(), height: 640, width: 640 };
     let annotations = numbered().flat_map(|(image_id, (_, labels))| {
         labels.iter().map(move |label| {
             let bbox = label.bounds.to_xywh();
             let category_id = label.class as u64;
-            Annotation {
-                image_id: image_id.clone(),
-                category_id,
-                bbox,
-                area: bbox[2] * bbox[3],
-                crowd: false,
-            }
+            Annotation { image_id: image_id.clone(), category_id, bbox, area: bbox[2] * bbox[3], crowd: false }
         })
     });
     let predictions = numbered().flat_map(|(image_id, (detections, _))| {
@@ -111,17 +78,9 @@ fn coco_files(pictures: &[Picture]) -> (Annotations, Vec<Prediction>) {
             score: f64::from(detection.score),
         })
     });
-    let categories = (0..CLASSES as u64)
-        .map(|id| Category {
-            id,
-            name: id.to_string(),
-        })
-        .collect();
-    let annotations = Annotations {
-        images: numbered().map(image).collect(),
-        annotations: annotations.collect(),
-        categories,
-    };
+    let categories = (0..CLASSES as u64).map(|id| Category { id, name: id.to_string() }).collect();
+    let annotations =
+        Annotations { images: numbered().map(image).collect(), annotations: annotations.collect(), categories };
     (annotations, predictions.collect())
 }
 
@@ -188,25 +147,13 @@ proptest! {
 #[test]
 fn nothing_in_nothing_out() {
     let evaluation = evaluation(&[]);
-    assert_eq!(
-        (
-            evaluation.images,
-            evaluation.labels,
-            evaluation.mean.ap50_95
-        ),
-        (0, 0, 0.0)
-    );
+    assert_eq!((evaluation.images, evaluation.labels, evaluation.mean.ap50_95), (0, 0, 0.0));
 }
 
 #[test]
 fn a_class_the_detector_does_not_have_is_named() {
-    let label = Label {
-        class: 7,
-        bounds: Bounds::from_xywh([0.0, 0.0, 1.0, 1.0]),
-    };
-    let error = Evaluator::new(CLASSES, CONFUSION_ABOVE)
-        .add(&[], &[label])
-        .expect_err("there are 3 classes");
+    let label = Label { class: 7, bounds: Bounds::from_xywh([0.0, 0.0, 1.0, 1.0]) };
+    let error = Evaluator::new(CLASSES, CONFUSION_ABOVE).add(&[], &[label]).expect_err("there are 3 classes");
     assert_eq!(error.to_string(), "class 7: expected a number below 3");
 }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use detection_metrics::coco::{Annotations, ImageId, Prediction, Summary, evaluate};
-use detection_metrics::{
-    Bounds, Curve, Detection, Evaluation, Evaluator, Label, Layout, Size, placements,
-};
+use detection_metrics::{Bounds, Curve, Detection, Evaluation, Evaluator, Label, Layout, Size, placements};
 use serde::Deserialize;
 
 /// Sums of f64 in another order.
@@ -81,8 +79,7 @@ struct Placed {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("reference.json"))
-        .expect("the file is as reference.py writes it")
+    serde_json::from_str(include_str!("reference.json")).expect("the file is as reference.py writes it")
 }
 
 /// Category 1 is class 0.
@@ -91,10 +88,7 @@ fn class_of(category_id: u64) -> usize {
 }
 
 fn detections_in(coco: &Coco, image: &ImageId) -> Vec<Detection> {
-    let own = coco
-        .results
-        .iter()
-        .filter(|result| result.image_id == *image);
+    let own = coco.results.iter().filter(|result| result.image_id == *image);
     own.map(|result| Detection {
         class: class_of(result.category_id),
         score: result.score as f32,
@@ -104,37 +98,22 @@ fn detections_in(coco: &Coco, image: &ImageId) -> Vec<Detection> {
 }
 
 fn labels_in(coco: &Coco, image: &ImageId) -> Vec<Label> {
-    let own = coco
-        .ground
-        .annotations
-        .iter()
-        .filter(|annotation| annotation.image_id == *image && !annotation.crowd);
-    own.map(|annotation| Label {
-        class: class_of(annotation.category_id),
-        bounds: Bounds::from_xywh(annotation.bbox),
-    })
-    .collect()
+    let own = coco.ground.annotations.iter().filter(|annotation| annotation.image_id == *image && !annotation.crowd);
+    own.map(|annotation| Label { class: class_of(annotation.category_id), bounds: Bounds::from_xywh(annotation.bbox) })
+        .collect()
 }
 
 fn evaluation(reference: &Reference) -> Evaluation {
     let mut evaluator = Evaluator::new(reference.classes, reference.confusion_above);
     for image in &reference.coco.ground.images {
-        let (detections, labels) = (
-            detections_in(&reference.coco, &image.id),
-            labels_in(&reference.coco, &image.id),
-        );
-        evaluator
-            .add(&detections, &labels)
-            .expect("classes are in range");
+        let (detections, labels) = (detections_in(&reference.coco, &image.id), labels_in(&reference.coco, &image.id));
+        evaluator.add(&detections, &labels).expect("classes are in range");
     }
     evaluator.finish()
 }
 
 fn assert_near(what: &str, found: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (found - expected).abs() <= tolerance,
-        "{what}: expected {expected}, found {found}"
-    );
+    assert!((found - expected).abs() <= tolerance, "{what}: expected {expected}, found {found}");
 }
 
 #[test]
@@ -159,29 +138,12 @@ fn each_class_equals_ultralytics() {
     let classes = evaluation(&reference).classes;
     assert_eq!(classes.len(), reference.ultralytics.classes.len());
     for (found, expected) in classes.iter().zip(&reference.ultralytics.classes) {
-        assert_eq!(
-            (found.class, found.images, found.labels),
-            (expected.class, expected.images, expected.labels)
-        );
+        assert_eq!((found.class, found.images, found.labels), (expected.class, expected.images, expected.labels));
         let name = |figure: &str| format!("class {} {figure}", expected.class);
-        assert_near(
-            &name("precision"),
-            found.figures.precision,
-            expected.precision,
-            ROUNDING,
-        );
-        assert_near(
-            &name("recall"),
-            found.figures.recall,
-            expected.recall,
-            ROUNDING,
-        );
+        assert_near(&name("precision"), found.figures.precision, expected.precision, ROUNDING);
+        assert_near(&name("recall"), found.figures.recall, expected.recall, ROUNDING);
         assert_near(&name("f1"), found.figures.f1, expected.f1, ROUNDING);
-        for (average, expected) in found
-            .average_precisions
-            .iter()
-            .zip(&expected.average_precisions)
-        {
+        for (average, expected) in found.average_precisions.iter().zip(&expected.average_precisions) {
             assert_near(&name("average precision"), *average, *expected, ROUNDING);
         }
     }
@@ -198,21 +160,10 @@ fn curves_equal_ultralytics() {
         ("precision_at_recall", Curve::PrecisionAtRecall),
     ] {
         for (class, expected) in classes.iter().zip(&reference.ultralytics.curves[name]) {
-            let found: Vec<f64> = class
-                .curves
-                .values(curve)
-                .iter()
-                .copied()
-                .step_by(CURVE_STEP)
-                .collect();
+            let found: Vec<f64> = class.curves.values(curve).iter().copied().step_by(CURVE_STEP).collect();
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(expected) {
-                assert_near(
-                    &format!("{name} of class {}", class.class),
-                    *found,
-                    *expected,
-                    CURVE_ROUNDING,
-                );
+                assert_near(&format!("{name} of class {}", class.class), *found, *expected, CURVE_ROUNDING);
             }
         }
     }
@@ -221,59 +172,22 @@ fn curves_equal_ultralytics() {
 #[test]
 fn the_confusion_matrix_equals_ultralytics() {
     let reference = reference();
-    assert_eq!(
-        evaluation(&reference).confusion.counts,
-        reference.ultralytics.confusion
-    );
+    assert_eq!(evaluation(&reference).confusion.counts, reference.ultralytics.confusion);
 }
 
 #[test]
 fn coco_figures_equal_pycocotools() {
-    let Coco {
-        ground,
-        results,
-        stats,
-        per_category,
-    } = reference().coco;
+    let Coco { ground, results, stats, per_category } = reference().coco;
     let summary = evaluate(&ground, &results).expect("all images are known");
-    let Summary {
-        ap,
-        ap50,
-        ap75,
-        ap_small,
-        ap_medium,
-        ap_large,
-        ..
-    } = summary;
-    let Summary {
-        ar1,
-        ar10,
-        ar100,
-        ar_small,
-        ar_medium,
-        ar_large,
-        ..
-    } = summary;
-    let found = [
-        ap, ap50, ap75, ap_small, ap_medium, ap_large, ar1, ar10, ar100, ar_small, ar_medium,
-        ar_large,
-    ];
+    let Summary { ap, ap50, ap75, ap_small, ap_medium, ap_large, .. } = summary;
+    let Summary { ar1, ar10, ar100, ar_small, ar_medium, ar_large, .. } = summary;
+    let found = [ap, ap50, ap75, ap_small, ap_medium, ap_large, ar1, ar10, ar100, ar_small, ar_medium, ar_large];
     for (index, (found, expected)) in found.into_iter().zip(stats).enumerate() {
-        assert_near(
-            &format!("figure {index}"),
-            found.unwrap_or(-1.0),
-            expected,
-            ROUNDING,
-        );
+        assert_near(&format!("figure {index}"), found.unwrap_or(-1.0), expected, ROUNDING);
     }
     for (category, expected) in summary.categories.iter().zip(&per_category) {
         let name = format!("category {}", category.id);
-        assert_near(
-            &name,
-            category.ap.unwrap_or(-1.0),
-            expected.unwrap_or(-1.0),
-            ROUNDING,
-        );
+        assert_near(&name, category.ap.unwrap_or(-1.0), expected.unwrap_or(-1.0), ROUNDING);
     }
 }
 
@@ -282,10 +196,7 @@ fn corners([x1, y1, x2, y2]: [f64; 4]) -> Bounds {
 }
 
 fn assert_same_box(what: &str, found: Bounds, expected: [f64; 4]) {
-    for (found, expected) in [found.x1, found.y1, found.x2, found.y2]
-        .into_iter()
-        .zip(expected)
-    {
+    for (found, expected) in [found.x1, found.y1, found.x2, found.y2].into_iter().zip(expected) {
         assert_near(what, found, expected, PIXEL_ROUNDING);
     }
 }
@@ -293,26 +204,13 @@ fn assert_same_box(what: &str, found: Bounds, expected: [f64; 4]) {
 #[test]
 fn pictures_lie_in_the_input_as_in_ultralytics_val() {
     for rect in reference().rect {
-        let sizes: Vec<Size> = rect
-            .sizes
-            .iter()
-            .map(|&[height, width]| Size { height, width })
-            .collect();
+        let sizes: Vec<Size> = rect.sizes.iter().map(|&[height, width]| Size { height, width }).collect();
         let found = placements(&sizes, SIDE, Layout::Rect { batch: rect.batch });
         assert_eq!(found.len(), rect.placements.len());
         for (found, expected) in found.into_iter().zip(&rect.placements) {
             let what = format!("picture {} in batches of {}", expected.index, rect.batch);
-            let place = (
-                found.index,
-                [found.input.height, found.input.width],
-                found.top,
-                found.left,
-            );
-            assert_eq!(
-                place,
-                (expected.index, expected.input, expected.top, expected.left),
-                "{what}"
-            );
+            let place = (found.index, [found.input.height, found.input.width], found.top, found.left);
+            assert_eq!(place, (expected.index, expected.input, expected.top, expected.left), "{what}");
             assert_same_box(&what, found.to_input(corners(rect.label)), expected.label);
             assert_same_box(&what, found.to_image(corners(rect.found)), expected.image);
         }

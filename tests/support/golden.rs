@@ -74,22 +74,13 @@ impl Golden {
         let recipe: Recipe = parse(&file(format!("yolov10{variant}.json")));
         let mut answers: BTreeMap<char, Answers> = parse(&file("exact.json".into()));
         let statistics = file(format!("yolov10{variant}.safetensors"));
-        let statistics =
-            SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
+        let statistics = SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
         let state_dict = formula::state_dict(&recipe.state_dict, &statistics);
-        let options = Options {
-            dtype: DType::F32,
-            keep_one_to_many: true,
-        };
-        let converted =
-            weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10");
+        let options = Options { dtype: DType::F32, keep_one_to_many: true };
+        let converted = weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10");
         Self {
-            weights: Arc::new(
-                Weights::from_bytes(&converted.bytes).expect("it was just converted"),
-            ),
-            answers: answers
-                .remove(&variant)
-                .expect("all six variants are there"),
+            weights: Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted")),
+            answers: answers.remove(&variant).expect("all six variants are there"),
             recipe,
         }
     }

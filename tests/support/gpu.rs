@@ -7,10 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use yolov10_model::Device;
 
 /// The device for one test at a time. `None` without a driver, which is a failure where CI promised one.
-#[expect(
-    clippy::explicit_write,
-    reason = "the harness swallows eprintln in a test that passes"
-)]
+#[expect(clippy::explicit_write, reason = "the harness swallows eprintln in a test that passes")]
 pub fn alone(device: Device) -> Option<MutexGuard<'static, ()>> {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

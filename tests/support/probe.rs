@@ -55,11 +55,7 @@ pub struct Probe<M> {
 impl<M: FeatureMap> Probe<M> {
     /// A picture that is about to pass through `network`.
     pub fn new(network: &Network, image: M) -> Self {
-        Self {
-            map: image,
-            paths: Rc::new(paths(network)),
-            seen: Rc::default(),
-        }
+        Self { map: image, paths: Rc::new(paths(network)), seen: Rc::default() }
     }
 
     /// What passed this tap.
@@ -126,9 +122,7 @@ impl<M: FeatureMap> FeatureMap for Probe<M> {
     }
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
-        value
-            .clone()
-            .with(M::attention(query.map, key.map, value.map, heads))
+        value.clone().with(M::attention(query.map, key.map, value.map, heads))
     }
 }
 

@@ -34,15 +34,11 @@ pub fn check_tensors<M>(network: &Network, image: M, golden: &Golden, close: Clo
 where
     M: FeatureMap + Into<Tensor<4>>,
 {
-    let Golden {
-        recipe, answers, ..
-    } = golden;
+    let Golden { recipe, answers, .. } = golden;
     // One head as ever, the other under the eyes of the probe, which keeps burn from joining some kernels.
     let one_to_one = on_host(network.forward(image.clone()));
     let probe = Probe::new(network, image);
-    let one_to_many = network
-        .forward_one_to_many(probe.clone())
-        .expect("the goldens have both heads");
+    let one_to_many = network.forward_one_to_many(probe.clone()).expect("the goldens have both heads");
     for (layer, tap) in LAYERS.into_iter().enumerate() {
         assert_sampled(
             &format!("layer {layer} at {tap:?}"),
@@ -58,20 +54,12 @@ where
         boxes: one_to_many.boxes.map(Probe::into_map),
         classes: one_to_many.classes.map(Probe::into_map),
     });
-    let samples = [
-        ("one2many_boxes", &recipe.one2many_boxes),
-        ("one2many_scores", &recipe.one2many_scores),
-    ];
+    let samples = [("one2many_boxes", &recipe.one2many_boxes), ("one2many_scores", &recipe.one2many_scores)];
     assert_raw_maps(&view(&one_to_many), samples, answers, close);
 }
 
 /// A head's maps of boxes and of classes.
-fn assert_raw_maps(
-    maps: &RawMaps<MapView<'_>>,
-    samples: [(&str, &Sample); 2],
-    answers: &Answers,
-    close: Closeness,
-) {
+fn assert_raw_maps(maps: &RawMaps<MapView<'_>>, samples: [(&str, &Sample); 2], answers: &Answers, close: Closeness) {
     for (maps, (name, sample)) in [maps.boxes, maps.classes].into_iter().zip(samples) {
         let found = over_anchors(maps);
         assert_sampled(name, &found, sample, &answers.tensors[name], close);
@@ -80,30 +68,18 @@ fn assert_raw_maps(
 
 /// The raw maps of the head that is in use, and what is decoded of them.
 pub fn assert_one_to_one(maps: &RawMaps<MapView<'_>>, golden: &Golden, close: Closeness) {
-    let Golden {
-        recipe, answers, ..
-    } = golden;
-    let samples = [
-        ("one2one_boxes", &recipe.one2one_boxes),
-        ("one2one_scores", &recipe.one2one_scores),
-    ];
+    let Golden { recipe, answers, .. } = golden;
+    let samples = [("one2one_boxes", &recipe.one2one_boxes), ("one2one_scores", &recipe.one2one_scores)];
     assert_raw_maps(maps, samples, answers, close);
     if let Closeness::Elements(rounding) = close {
-        let everything = Selection {
-            confidence: 0.0,
-            ..Selection::default()
-        };
+        let everything = Selection { confidence: 0.0, ..Selection::default() };
         let found = Decoder::default().decode(maps, &everything);
         assert_top(&found, answers, rounding);
     }
 }
 
 fn assert_sampled(what: &str, found: &[f32], sample: &Sample, exact: &Exact, close: Closeness) {
-    assert_eq!(
-        found.len(),
-        sample.shape.iter().product::<usize>(),
-        "{what}: elements"
-    );
+    assert_eq!(found.len(), sample.shape.iter().product::<usize>(), "{what}: elements");
     let errors = sample.index.iter().zip(&exact.value).map(|(index, value)| {
         let found = f64::from(found[*index]);
         ((found - value).abs() / exact.std, found, value)
@@ -112,10 +88,7 @@ fn assert_sampled(what: &str, found: &[f32], sample: &Sample, exact: &Exact, clo
         Closeness::Elements(rounding) => {
             let tolerance = LAYER_TOLERANCE.max(rounding * exact.deviation);
             for (error, found, value) in errors {
-                assert!(
-                    error <= tolerance,
-                    "{what}: found {found}, expected {value}, off by {error} of std"
-                );
+                assert!(error <= tolerance, "{what}: found {found}, expected {value}, off by {error} of std");
             }
         }
         Closeness::RootMeanSquare(precision) => {
@@ -140,9 +113,7 @@ fn assert_top(found: &[Detection], answers: &Answers, rounding: f64) {
         let errors = found.iter().filter_map(|detection| {
             let Rect { x1, y1, x2, y2 } = detection.rect;
             let edges = [x1, y1, x2, y2].map(f64::from).into_iter().zip(corners);
-            let edge_error = edges
-                .map(|(edge, exact)| (edge - exact).abs())
-                .fold(0.0, f64::max);
+            let edge_error = edges.map(|(edge, exact)| (edge - exact).abs()).fold(0.0, f64::max);
             let score_error = (f64::from(detection.score) - score).abs();
             let same = detection.class == *class as usize && score_error <= score_tolerance;
             same.then_some(edge_error)
@@ -165,27 +136,18 @@ fn on_host<M: Into<Tensor<4>>>(maps: RawMaps<M>) -> RawMaps<HostMap> {
         let [_, channels, height, width] = map.dims();
         HostMap(values(map), [channels, height, width])
     };
-    RawMaps {
-        boxes: maps.boxes.map(host),
-        classes: maps.classes.map(host),
-    }
+    RawMaps { boxes: maps.boxes.map(host), classes: maps.classes.map(host) }
 }
 
 fn view(maps: &RawMaps<HostMap>) -> RawMaps<MapView<'_>> {
     fn view(HostMap(values, [channels, height, width]): &HostMap) -> MapView<'_> {
         MapView::planar(values, *channels, *height, *width)
     }
-    RawMaps {
-        boxes: maps.boxes.each_ref().map(view),
-        classes: maps.classes.each_ref().map(view),
-    }
+    RawMaps { boxes: maps.boxes.each_ref().map(view), classes: maps.classes.each_ref().map(view) }
 }
 
 fn values(map: Tensor<4>) -> Vec<f32> {
-    map.into_data()
-        .convert::<f32>()
-        .try_to_vec()
-        .expect("it was just converted")
+    map.into_data().convert::<f32>().try_to_vec().expect("it was just converted")
 }
 
 /// Several scales' maps `[1, C, H, W]` as the reference samples them: `[1, C, anchors]`, scale after scale.

@@ -63,15 +63,7 @@ pub struct Converted {
 
 impl fmt::Display for Converted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary {
-            variant,
-            classes,
-            parameters,
-            tensors,
-            dtype,
-            lineage,
-            ..
-        } = &self.summary;
+        let Summary { variant, classes, parameters, tensors, dtype, lineage, .. } = &self.summary;
         let (classes, dtype) = (classes.len(), dtype.name());
         let megabytes = self.bytes.len() as f64 / 1e6;
         write!(
@@ -101,15 +93,9 @@ pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Err
     }
     if bytes.get(SAFETENSORS_BRACE) == Some(&b'{') {
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(Error::Safetensors)?;
-        let format = header
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get("format"));
+        let format = header.metadata().as_ref().and_then(|entries| entries.get("format"));
         if format.is_some_and(|format| format == FORMAT) {
-            return Ok(Converted {
-                summary: Summary::read(&header)?,
-                bytes,
-            });
+            return Ok(Converted { summary: Summary::read(&header)?, bytes });
         }
         let file = SafeTensors::deserialize(&bytes).map_err(Error::Safetensors)?;
         return fold_all(&Checkpoint::from_safetensors(&file)?, &bytes, options);
@@ -118,9 +104,7 @@ pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Err
         return Err(Error::OldTorchFile);
     }
     let start = &bytes[..bytes.len().min(SHOWN_START)];
-    Err(Error::NotACheckpoint {
-        start: start.escape_ascii().to_string(),
-    })
+    Err(Error::NotACheckpoint { start: start.escape_ascii().to_string() })
 }
 
 /// The first local file header of a zip.
@@ -138,10 +122,7 @@ const SHOWN_START: usize = 16;
 fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<Converted, Error> {
     let plan = network::plan(source, options.keep_one_to_many)?;
     check_distribution(source)?;
-    let sha256 = Sha256::digest(file)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
+    let sha256 = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let metadata = metadata::describe(source, &plan, &sha256)?;
     let mut writer = Writer::new(&plan, &metadata, options.dtype, file.len())?;
     for convolution in &plan.convolutions {
@@ -150,10 +131,7 @@ fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<C
     let bytes = writer.finish();
     // Read back with the crate that loaders use: what it refuses must not reach a disk.
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(Error::Safetensors)?;
-    Ok(Converted {
-        summary: Summary::read(&header)?,
-        bytes,
-    })
+    Ok(Converted { summary: Summary::read(&header)?, bytes })
 }
 
 /// The box distribution's bins are 0 to 15; the model has them as numbers, so other ones would be
@@ -165,24 +143,11 @@ fn check_distribution(source: &Checkpoint<'_>) -> Result<(), Error> {
     };
     let expected = [1, REG_MAX, 1, 1];
     if weight.shape() != expected {
-        return Err(Error::Shape {
-            tensor,
-            expected: expected.to_vec(),
-            found: weight.shape().to_vec(),
-        });
+        return Err(Error::Shape { tensor, expected: expected.to_vec(), found: weight.shape().to_vec() });
     }
     let values = weight.values(&tensor)?;
-    match values
-        .iter()
-        .enumerate()
-        .find(|(index, value)| **value != *index as f64)
-    {
-        Some((index, found)) => Err(Error::Distribution {
-            tensor,
-            index,
-            expected: index as f64,
-            found: *found,
-        }),
+    match values.iter().enumerate().find(|(index, value)| **value != *index as f64) {
+        Some((index, found)) => Err(Error::Distribution { tensor, index, expected: index as f64, found: *found }),
         None => Ok(()),
     }
 }

@@ -28,9 +28,7 @@ pub enum Error {
         error: io::Error,
     },
     /// The first bytes belong to no format that is read here.
-    #[error(
-        "not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"{start}\""
-    )]
+    #[error("not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"{start}\"")]
     NotACheckpoint {
         /// The first bytes, escaped.
         start: String,
@@ -159,9 +157,7 @@ pub enum Error {
         unexpected: Vec<String>,
     },
     /// The head this project runs on was dropped, as fusing for non-maximum suppression does.
-    #[error(
-        "no one-to-one head ({head}*): the checkpoint was fused for non-maximum suppression, take the unfused one"
-    )]
+    #[error("no one-to-one head ({head}*): the checkpoint was fused for non-maximum suppression, take the unfused one")]
     NoOneToOne {
         /// Prefix of the missing tensors.
         head: String,
@@ -239,12 +235,7 @@ const SHOWN: usize = 100;
 
 /// Makes a text of the file fit for one line of a message.
 pub(crate) fn printable(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .collect::<String>()
-        .escape_debug()
-        .collect();
+    let mut shown: String = text.chars().take(SHOWN).collect::<String>().escape_debug().collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push_str("...");
     }
@@ -256,11 +247,7 @@ struct In<'a>(&'a str);
 
 impl fmt::Display for In<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " entry {}", self.0)
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, " entry {}", self.0) }
     }
 }
 
@@ -278,12 +265,7 @@ impl fmt::Display for Names<'_> {
             // Half of the room is kept for the second list.
             let shown = names.len().min(room.min(LISTED / 2));
             room -= shown;
-            write!(
-                f,
-                "{separator}{} {what} ({}",
-                names.len(),
-                names[..shown].join(", ")
-            )?;
+            write!(f, "{separator}{} {what} ({}", names.len(), names[..shown].join(", "))?;
             f.write_str(if shown < names.len() { ", ...)" } else { ")" })?;
             separator = "; ";
         }
@@ -298,19 +280,13 @@ mod tests {
     #[test]
     fn texts_of_the_file_stay_on_one_line_and_are_cut() {
         assert_eq!(printable("a\nerror: b\x1b[31m"), "a\\nerror: b\\u{1b}[31m");
-        assert_eq!(
-            printable(&"x".repeat(101)),
-            format!("{}...", "x".repeat(100))
-        );
+        assert_eq!(printable(&"x".repeat(101)), format!("{}...", "x".repeat(100)));
     }
 
     #[test]
     fn ten_names_are_listed_five_of_each_kind() {
         let names = |prefix: &str| (0..7).map(|index| format!("{prefix}{index}")).collect();
-        let error = Error::Names {
-            missing: names("a"),
-            unexpected: names("b"),
-        };
+        let error = Error::Names { missing: names("a"), unexpected: names("b") };
         assert_eq!(
             error.to_string(),
             "not a YOLOv10: 7 missing (a0, a1, a2, a3, a4, ...); 7 unexpected (b0, b1, b2, b3, b4, ...)"

@@ -48,11 +48,7 @@ pub(crate) fn fold(source: &Checkpoint<'_>, convolution: &Convolution) -> Result
     })
 }
 
-fn read_branch(
-    source: &Checkpoint<'_>,
-    branch: &Branch,
-    shape: [usize; 4],
-) -> Result<Folded, Error> {
+fn read_branch(source: &Checkpoint<'_>, branch: &Branch, shape: [usize; 4]) -> Result<Folded, Error> {
     let [outputs, inputs, ..] = shape;
     let weight = source.values(&branch.weight)?;
     let bias = match &branch.bias {
@@ -61,22 +57,14 @@ fn read_branch(
     };
     // Kernels are square; the smaller one of two branches has its own.
     let kernel = (weight.len() / (outputs * inputs)).isqrt();
-    let mut folded = Folded {
-        shape: [outputs, inputs, kernel, kernel],
-        weight,
-        bias,
-    };
+    let mut folded = Folded { shape: [outputs, inputs, kernel, kernel], weight, bias };
     if let Some(norm) = &branch.norm {
         folded.apply(&BatchNorm {
             scale: source.values(&format!("{norm}.weight"))?,
             shift: source.values(&format!("{norm}.bias"))?,
             mean: source.values(&format!("{norm}.running_mean"))?,
             variance: source.values(&format!("{norm}.running_var"))?,
-            eps: source
-                .modules
-                .get(norm)
-                .and_then(|module| module.eps)
-                .unwrap_or(BATCH_NORM_EPS),
+            eps: source.modules.get(norm).and_then(|module| module.eps).unwrap_or(BATCH_NORM_EPS),
         });
     }
     Ok(folded)
@@ -96,39 +84,22 @@ impl Folded {
     fn add_centred(&mut self, small: &Folded) {
         let ([.., large], [.., kernel]) = (self.shape, small.shape);
         let margin = (large - kernel) / 2;
-        let planes = self
-            .weight
-            .chunks_exact_mut(large * large)
-            .zip(small.weight.chunks_exact(kernel * kernel));
+        let planes = self.weight.chunks_exact_mut(large * large).zip(small.weight.chunks_exact(kernel * kernel));
         for (plane, values) in planes {
             for (y, row) in values.chunks_exact(kernel).enumerate() {
                 let start = (y + margin) * large + margin;
-                plane[start..start + kernel]
-                    .iter_mut()
-                    .zip(row)
-                    .for_each(|(sum, value)| *sum += value);
+                plane[start..start + kernel].iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
             }
         }
-        self.bias
-            .iter_mut()
-            .zip(&small.bias)
-            .for_each(|(sum, value)| *sum += value);
+        self.bias.iter_mut().zip(&small.bias).for_each(|(sum, value)| *sum += value);
     }
 
     /// The same outputs in another order.
     fn reordered(self, rows: &[usize]) -> Self {
         let row = self.weight.len() / self.bias.len();
-        let weight = rows
-            .iter()
-            .flat_map(|output| &self.weight[output * row..(output + 1) * row])
-            .copied()
-            .collect();
+        let weight = rows.iter().flat_map(|output| &self.weight[output * row..(output + 1) * row]).copied().collect();
         let bias = rows.iter().map(|output| self.bias[*output]).collect();
-        Self {
-            shape: self.shape,
-            weight,
-            bias,
-        }
+        Self { shape: self.shape, weight, bias }
     }
 }
 
@@ -140,10 +111,7 @@ fn attention_rows([outputs, inputs, ..]: [usize; 4], heads: usize) -> Vec<usize>
     let parts = [0..key, key..2 * key, 2 * key..2 * key + value];
     parts
         .into_iter()
-        .flat_map(|part| {
-            (0..heads)
-                .flat_map(move |head| part.clone().map(move |row| head * (2 * key + value) + row))
-        })
+        .flat_map(|part| (0..heads).flat_map(move |head| part.clone().map(move |row| head * (2 * key + value) + row)))
         .collect()
 }
 
@@ -153,11 +121,7 @@ mod tests {
 
     #[test]
     fn batch_norm_goes_into_weight_and_bias() {
-        let mut folded = Folded {
-            shape: [2, 1, 1, 2],
-            weight: vec![1.0, 2.0, 3.0, 4.0],
-            bias: vec![0.0, 1.0],
-        };
+        let mut folded = Folded { shape: [2, 1, 1, 2], weight: vec![1.0, 2.0, 3.0, 4.0], bias: vec![0.0, 1.0] };
         folded.apply(&BatchNorm {
             scale: vec![2.0, 3.0],
             shift: vec![0.5, 0.25],
@@ -172,16 +136,8 @@ mod tests {
 
     #[test]
     fn a_small_kernel_lands_in_the_middle_of_a_large_one() {
-        let mut large = Folded {
-            shape: [1, 1, 7, 7],
-            weight: vec![0.0; 49],
-            bias: vec![1.0],
-        };
-        let small = Folded {
-            shape: [1, 1, 3, 3],
-            weight: (1..10).map(f64::from).collect(),
-            bias: vec![2.0],
-        };
+        let mut large = Folded { shape: [1, 1, 7, 7], weight: vec![0.0; 49], bias: vec![1.0] };
+        let small = Folded { shape: [1, 1, 3, 3], weight: (1..10).map(f64::from).collect(), bias: vec![2.0] };
         large.add_centred(&small);
         let rows: Vec<&[f64]> = large.weight.chunks(7).collect();
         assert_eq!(rows[2], [0.0, 0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);

@@ -47,9 +47,5 @@ pub(crate) fn check(what: &str, found: u64, limit: u64) -> Result<(), Error> {
     if found <= limit {
         return Ok(());
     }
-    Err(Error::TooLarge {
-        what: what.to_owned(),
-        limit,
-        found,
-    })
+    Err(Error::TooLarge { what: what.to_owned(), limit, found })
 }

@@ -64,10 +64,7 @@ fn run(arguments: &Arguments) -> Result<String> {
         Width::F32 => DType::F32,
         Width::F16 => DType::F16,
     };
-    let options = Options {
-        dtype,
-        keep_one_to_many: arguments.keep_one_to_many,
-    };
+    let options = Options { dtype, keep_one_to_many: arguments.keep_one_to_many };
     let converted = converted(input, options).with_context(|| input.display().to_string())?;
     write(&converted, &output)?;
     Ok(format!("{}: {converted}", output.display()))

@@ -51,16 +51,11 @@ pub(crate) fn describe(
     plan: &Plan,
     sha256: &str,
 ) -> Result<BTreeMap<&'static str, String>, Error> {
-    let activation = source
-        .modules
-        .get("model.9.cv1.act")
-        .map_or("SiLU", |module| module.class.as_str());
+    let activation = source.modules.get("model.9.cv1.act").map_or("SiLU", |module| module.class.as_str());
     let mut metadata = source.origin.clone();
     let class_names = class_names(source, plan.classes);
     let lengths = class_names.iter().map(|name| name.len());
-    let bytes = lengths
-        .chain(metadata.values().map(String::len))
-        .sum::<usize>() as u64;
+    let bytes = lengths.chain(metadata.values().map(String::len)).sum::<usize>() as u64;
     limits::check("bytes of metadata", bytes, MAX_METADATA)?;
     metadata.extend([
         ("format", FORMAT.to_owned()),
@@ -96,29 +91,18 @@ impl Summary {
         let entries = metadata.metadata().as_ref().unwrap_or(&empty);
         let version = text(entries, "format_version", "a version")?;
         if version != FORMAT_VERSION {
-            return Err(Error::FormatVersion {
-                expected: FORMAT_VERSION,
-                found: printable(version),
-            });
+            return Err(Error::FormatVersion { expected: FORMAT_VERSION, found: printable(version) });
         }
         let expected = "an array of strings";
-        let classes = serde_json::from_str(text(entries, "names", expected)?)
-            .map_err(|_| wrong(entries, "names", expected))?;
+        let classes =
+            serde_json::from_str(text(entries, "names", expected)?).map_err(|_| wrong(entries, "names", expected))?;
         let imgsz = match entries.get("imgsz") {
-            Some(size) => Some(
-                image_size(size)
-                    .ok_or_else(|| wrong(entries, "imgsz", "a side or [height, width]"))?,
-            ),
+            Some(size) => Some(image_size(size).ok_or_else(|| wrong(entries, "imgsz", "a side or [height, width]"))?),
             None => None,
         };
         let tensors = metadata.tensors();
-        let values: u64 = tensors
-            .values()
-            .map(|info| info.shape.iter().product::<usize>() as u64)
-            .sum();
-        let is_half = tensors
-            .values()
-            .all(|info| info.dtype == safetensors::Dtype::F16);
+        let values: u64 = tensors.values().map(|info| info.shape.iter().product::<usize>() as u64).sum();
+        let is_half = tensors.values().all(|info| info.dtype == safetensors::Dtype::F16);
         let dtype = if is_half { DType::F16 } else { DType::F32 };
         Ok(Self {
             variant: text(entries, "variant", "a variant")?.to_owned(),
@@ -129,33 +113,18 @@ impl Summary {
             parameters: values + REG_MAX as u64,
             tensors: tensors.len(),
             dtype,
-            one_to_many: tensors
-                .keys()
-                .any(|name| name.starts_with("head.one_to_many.")),
+            one_to_many: tensors.keys().any(|name| name.starts_with("head.one_to_many.")),
         })
     }
 }
 
-fn text<'a>(
-    entries: &'a HashMap<String, String>,
-    key: &'static str,
-    expected: &'static str,
-) -> Result<&'a str, Error> {
-    entries
-        .get(key)
-        .map(String::as_str)
-        .ok_or_else(|| wrong(entries, key, expected))
+fn text<'a>(entries: &'a HashMap<String, String>, key: &'static str, expected: &'static str) -> Result<&'a str, Error> {
+    entries.get(key).map(String::as_str).ok_or_else(|| wrong(entries, key, expected))
 }
 
 fn wrong(entries: &HashMap<String, String>, key: &'static str, expected: &'static str) -> Error {
-    let found = entries
-        .get(key)
-        .map_or_else(|| "nothing".to_owned(), |found| printable(found));
-    Error::Metadata {
-        key,
-        expected,
-        found,
-    }
+    let found = entries.get(key).map_or_else(|| "nothing".to_owned(), |found| printable(found));
+    Error::Metadata { key, expected, found }
 }
 
 /// A number, or height and width.
@@ -166,10 +135,7 @@ fn image_size(text: &str) -> Option<[u32; 2]> {
             Some([side, side])
         }
         Json::Array(sides) => {
-            let sides: Vec<u32> = sides
-                .iter()
-                .map(|side| u32::try_from(side.as_u64()?).ok())
-                .collect::<Option<_>>()?;
+            let sides: Vec<u32> = sides.iter().map(|side| u32::try_from(side.as_u64()?).ok()).collect::<Option<_>>()?;
             sides.try_into().ok()
         }
         _ => None,

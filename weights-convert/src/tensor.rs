@@ -43,21 +43,11 @@ impl<'a> Tensor<'a> {
         for axis in &shape {
             limits::check("length of a tensor's axis", *axis as u64, MAX_AXIS)?;
         }
-        Ok(Self {
-            element,
-            shape,
-            strides,
-            offset,
-            storage,
-        })
+        Ok(Self { element, shape, strides, offset, storage })
     }
 
     /// A tensor whose elements lie in order, as safetensors stores them.
-    pub(crate) fn contiguous(
-        element: Element,
-        storage: &'a [u8],
-        shape: Vec<usize>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn contiguous(element: Element, storage: &'a [u8], shape: Vec<usize>) -> Result<Self, Error> {
         let mut strides = vec![1_usize; shape.len()];
         for axis in (1..shape.len()).rev() {
             strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
@@ -76,65 +66,34 @@ impl<'a> Tensor<'a> {
             Element::BF16 => self.read(name, |bytes| bf16::from_le_bytes(bytes).to_f64()),
             Element::F32 => self.read(name, |bytes| f64::from(f32::from_le_bytes(bytes))),
             Element::F64 => self.read(name, f64::from_le_bytes),
-            Element::Other(found) => Err(Error::Dtype {
-                tensor: name.to_owned(),
-                found: printable(found),
-            }),
+            Element::Other(found) => Err(Error::Dtype { tensor: name.to_owned(), found: printable(found) }),
         }
     }
 
-    fn read<const N: usize>(
-        &self,
-        name: &str,
-        decode: impl Fn([u8; N]) -> f64,
-    ) -> Result<Vec<f64>, Error> {
+    fn read<const N: usize>(&self, name: &str, decode: impl Fn([u8; N]) -> f64) -> Result<Vec<f64>, Error> {
         let (elements, _) = self.storage.as_chunks::<N>();
         self.check_view(name, elements.len())?;
         if self.shape.contains(&0) {
             return Ok(Vec::new());
         }
         // One pass per axis, each turning every start into the starts along that axis.
-        let positions = self.shape.iter().zip(&self.strides).fold(
-            vec![self.offset],
-            |starts, (length, stride)| {
-                starts
-                    .iter()
-                    .flat_map(|start| (0..*length).map(move |i| start + i * stride))
-                    .collect()
-            },
-        );
-        Ok(positions
-            .into_iter()
-            .map(|position| decode(elements[position]))
-            .collect())
+        let positions = self.shape.iter().zip(&self.strides).fold(vec![self.offset], |starts, (length, stride)| {
+            starts.iter().flat_map(|start| (0..*length).map(move |i| start + i * stride)).collect()
+        });
+        Ok(positions.into_iter().map(|position| decode(elements[position])).collect())
     }
 
     /// The view stays inside of its storage, and does not repeat elements: weights never do, and a
     /// stride of zero would turn one stored number into any amount of memory.
     fn check_view(&self, name: &str, elements: usize) -> Result<(), Error> {
-        let outside = |reach: u64| Error::View {
-            tensor: name.to_owned(),
-            reach,
-            elements: elements as u64,
-        };
-        let count = self
-            .shape
-            .iter()
-            .fold(1_usize, |count, length| count.saturating_mul(*length));
+        let outside = |reach: u64| Error::View { tensor: name.to_owned(), reach, elements: elements as u64 };
+        let count = self.shape.iter().fold(1_usize, |count, length| count.saturating_mul(*length));
         if count > elements {
             return Err(outside(count as u64));
         }
-        let reach =
-            self.shape
-                .iter()
-                .zip(&self.strides)
-                .fold(self.offset, |reach, (length, stride)| {
-                    reach.saturating_add(length.saturating_sub(1).saturating_mul(*stride))
-                });
-        if count > 0 && reach >= elements {
-            Err(outside(reach as u64))
-        } else {
-            Ok(())
-        }
+        let reach = self.shape.iter().zip(&self.strides).fold(self.offset, |reach, (length, stride)| {
+            reach.saturating_add(length.saturating_sub(1).saturating_mul(*stride))
+        });
+        if count > 0 && reach >= elements { Err(outside(reach as u64)) } else { Ok(()) }
     }
 }

@@ -56,31 +56,17 @@ impl Writer {
         let mut tensors = Vec::with_capacity(2 * plan.convolutions.len());
         let mut end = 0_usize;
         for convolution in &plan.convolutions {
-            let parts = [
-                ("weight", convolution.shape.to_vec()),
-                ("bias", vec![convolution.shape[0]]),
-            ];
+            let parts = [("weight", convolution.shape.to_vec()), ("bias", vec![convolution.shape[0]])];
             for (part, shape) in parts {
                 let start = end;
-                let bytes = shape
-                    .iter()
-                    .fold(dtype.bytes(), |bytes, length| bytes.saturating_mul(*length));
+                let bytes = shape.iter().fold(dtype.bytes(), |bytes, length| bytes.saturating_mul(*length));
                 end = start.saturating_add(bytes);
-                let info = TensorInfo {
-                    dtype: stored,
-                    shape,
-                    data_offsets: (start, end),
-                };
+                let info = TensorInfo { dtype: stored, shape, data_offsets: (start, end) };
                 tensors.push((format!("{}.{part}", convolution.target), info));
             }
         }
-        limits::check(
-            "bytes of the converted file",
-            end as u64,
-            limits::growth(source_length),
-        )?;
-        let header = serde_json::to_vec(&Header { metadata, tensors })
-            .expect("strings and numbers are JSON");
+        limits::check("bytes of the converted file", end as u64, limits::growth(source_length))?;
+        let header = serde_json::to_vec(&Header { metadata, tensors }).expect("strings and numbers are JSON");
         let header_length = header.len().next_multiple_of(ALIGNMENT);
         let mut bytes = Vec::with_capacity(size_of::<u64>() + header_length + end);
         bytes.extend((header_length as u64).to_le_bytes());
@@ -107,11 +93,7 @@ impl Writer {
                 };
                 if !fits {
                     let (tensor, dtype) = (format!("{target}.{part}"), self.dtype.name());
-                    return Err(Error::Value {
-                        tensor,
-                        value: *value,
-                        dtype,
-                    });
+                    return Err(Error::Value { tensor, value: *value, dtype });
                 }
             }
         }
@@ -128,8 +110,7 @@ impl Writer {
 pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error> {
     let path = wanted.map_or_else(|| input.with_extension("safetensors"), Path::to_owned);
     // Links followed, if both exist.
-    let is_same_file =
-        matches!((path.canonicalize(), input.canonicalize()), (Ok(one), Ok(other)) if one == other);
+    let is_same_file = matches!((path.canonicalize(), input.canonicalize()), (Ok(one), Ok(other)) if one == other);
     if path == input || is_same_file {
         return Err(Error::OutputIsInput { path });
     }
@@ -139,10 +120,7 @@ pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error
 /// Writes a converted file beside `path` and renames it: `path` is the old file or the new one,
 /// never a part.
 pub fn write(converted: &Converted, path: &Path) -> Result<(), Error> {
-    replace(path, &converted.bytes).map_err(|error| Error::Write {
-        path: path.to_owned(),
-        error,
-    })
+    replace(path, &converted.bytes).map_err(|error| Error::Write { path: path.to_owned(), error })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

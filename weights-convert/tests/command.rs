@@ -13,11 +13,7 @@ use weights_convert::{Options, convert};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weights-convert"));
-    command
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .expect("the binary runs")
+    command.current_dir(folder).args(arguments).output().expect("the binary runs")
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -27,15 +23,8 @@ fn text(bytes: &[u8]) -> &str {
 /// Names of a folder's files, sorted.
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> = entries
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("UTF-8")
-        })
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
     names
 }
@@ -52,36 +41,22 @@ fn folder() -> tempfile::TempDir {
 fn the_result_lies_beside_the_input_and_is_reported_in_one_line() {
     let folder = folder();
     let output = run(folder.path(), &["tiny.pt"]);
-    let expected = "tiny.safetensors: YOLOv10 custom, 3 classes, 312393 parameters, 164 tensors, f32, 1.3 MB, from ultralytics\n";
+    let expected =
+        "tiny.safetensors: YOLOv10 custom, 3 classes, 312393 parameters, 164 tensors, f32, 1.3 MB, from ultralytics\n";
     assert_eq!((text(&output.stdout), text(&output.stderr)), (expected, ""));
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(files(folder.path()), ["tiny.pt", "tiny.safetensors"]);
     let written = fs::read(folder.path().join("tiny.safetensors")).expect("the result");
-    let in_memory =
-        convert(&folder.path().join("tiny.pt"), &Options::default()).expect("a checkpoint");
+    let in_memory = convert(&folder.path().join("tiny.pt"), &Options::default()).expect("a checkpoint");
     assert!(written == in_memory.bytes);
 }
 
 #[test]
 fn options_choose_the_output_the_type_and_the_heads() {
     let folder = folder();
-    let output = run(
-        folder.path(),
-        &[
-            "tiny.pt",
-            "-o",
-            "half.st",
-            "--dtype",
-            "f16",
-            "--keep-one2many",
-        ],
-    );
+    let output = run(folder.path(), &["tiny.pt", "-o", "half.st", "--dtype", "f16", "--keep-one2many"]);
     let line = text(&output.stdout);
-    assert!(
-        line.starts_with("half.st: YOLOv10 custom, 3 classes, ")
-            && line.contains(" 212 tensors, f16, "),
-        "{line}"
-    );
+    assert!(line.starts_with("half.st: YOLOv10 custom, 3 classes, ") && line.contains(" 212 tensors, f16, "), "{line}");
     assert_eq!(files(folder.path()), ["half.st", "tiny.pt"]);
 }
 
@@ -97,14 +72,8 @@ fn a_wrong_file_leaves_an_earlier_result_alone() {
         "error: wrong.pt: not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"not a checkpoint\"\n"
     );
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(
-        fs::read(folder.path().join("result.safetensors")).expect("the earlier file"),
-        b"earlier"
-    );
-    assert_eq!(
-        files(folder.path()),
-        ["result.safetensors", "tiny.pt", "wrong.pt"]
-    );
+    assert_eq!(fs::read(folder.path().join("result.safetensors")).expect("the earlier file"), b"earlier");
+    assert_eq!(files(folder.path()), ["result.safetensors", "tiny.pt", "wrong.pt"]);
 }
 
 #[test]
@@ -133,10 +102,7 @@ fn the_input_is_never_overwritten() {
 fn a_missing_input_and_a_missing_folder_are_told() {
     let folder = folder();
     let output = run(folder.path(), &["none.pt"]);
-    assert_eq!(
-        text(&output.stderr),
-        "error: none.pt: cannot read: No such file or directory (os error 2)\n"
-    );
+    assert_eq!(text(&output.stderr), "error: none.pt: cannot read: No such file or directory (os error 2)\n");
     let output = run(folder.path(), &["tiny.pt", "-o", "none/a.safetensors"]);
     assert_eq!(
         text(&output.stderr),
@@ -151,13 +117,7 @@ fn a_result_can_be_read_by_whom_the_umask_allows() {
     use std::os::unix::fs::PermissionsExt;
     let folder = folder();
     run(folder.path(), &["tiny.pt"]);
-    let mode = |name: &str| {
-        fs::metadata(folder.path().join(name))
-            .expect("a file")
-            .permissions()
-            .mode()
-            & 0o777
-    };
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).expect("a file").permissions().mode() & 0o777;
     // `fs::write` made the input under the same umask.
     assert_eq!(mode("tiny.safetensors"), mode("tiny.pt"));
 }

@@ -19,9 +19,7 @@ const ALL_STORED: [Stored; 4] = [Stored::F16, Stored::BF16, Stored::F32, Stored:
 /// Bytes of every tensor of a converted file.
 fn tensor_bytes(file: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let file = SafeTensors::deserialize(file).expect("a converted file is safetensors");
-    file.iter()
-        .map(|(name, view)| (name.to_owned(), view.data().to_vec()))
-        .collect()
+    file.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect()
 }
 
 #[test]
@@ -36,19 +34,10 @@ fn all_forms_and_all_dtypes_give_the_same_tensors_to_the_bit() {
             ("training", forms::training(&other, &model, stored)),
             ("state dict", forms::state_dict(&model, stored)),
             ("safetensors", forms::safetensors(&model, stored, "")),
-            (
-                "safetensors of the mixin",
-                forms::safetensors(&model, stored, "model."),
-            ),
-            (
-                "data parallel",
-                forms::safetensors(&model, stored, "module."),
-            ),
+            ("safetensors of the mixin", forms::safetensors(&model, stored, "model.")),
+            ("data parallel", forms::safetensors(&model, stored, "module.")),
         ] {
-            assert!(
-                tensor_bytes(&converted(file).bytes) == expected,
-                "{form} as {stored:?} differs"
-            );
+            assert!(tensor_bytes(&converted(file).bytes) == expected, "{form} as {stored:?} differs");
         }
     }
 }
@@ -60,10 +49,7 @@ fn a_fused_checkpoint_gives_what_the_unfused_one_gives() {
         let unfused = converted(forms::ultralytics(&model, Stored::F64));
         let fused = converted(forms::fused(&model, Stored::F64));
         // f64 fused by the same formula: the f32 result is the same.
-        assert!(
-            tensor_bytes(&unfused.bytes) == tensor_bytes(&fused.bytes),
-            "{variant}"
-        );
+        assert!(tensor_bytes(&unfused.bytes) == tensor_bytes(&fused.bytes), "{variant}");
     }
 }
 
@@ -97,48 +83,18 @@ fn metadata_tells_where_the_weights_come_from() {
         ("strides", "[8,16,32]"),
         ("variant", "custom"),
     ];
-    assert_eq!(
-        found,
-        expected
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into()
-    );
+    assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
 }
 
 #[test]
 fn lineage_names_and_image_size_follow_the_form() {
     let model = tiny("n");
     let cases = [
-        (
-            forms::ultralytics(&model, Stored::F16),
-            "ultralytics",
-            forms::NAMES,
-            Some([512, 512]),
-        ),
-        (
-            forms::thu_mig(&model, Stored::F16),
-            "thu-mig",
-            forms::NAMES,
-            Some([512, 512]),
-        ),
-        (
-            forms::training(&model, &model, Stored::F16),
-            "ultralytics",
-            forms::NAMES,
-            Some([384, 640]),
-        ),
-        (
-            forms::state_dict(&model, Stored::F16),
-            "state-dict",
-            ["class0", "class1", "class2"],
-            None,
-        ),
-        (
-            forms::safetensors(&model, Stored::F16, ""),
-            "safetensors",
-            ["class0", "class1", "class2"],
-            None,
-        ),
+        (forms::ultralytics(&model, Stored::F16), "ultralytics", forms::NAMES, Some([512, 512])),
+        (forms::thu_mig(&model, Stored::F16), "thu-mig", forms::NAMES, Some([512, 512])),
+        (forms::training(&model, &model, Stored::F16), "ultralytics", forms::NAMES, Some([384, 640])),
+        (forms::state_dict(&model, Stored::F16), "state-dict", ["class0", "class1", "class2"], None),
+        (forms::safetensors(&model, Stored::F16, ""), "safetensors", ["class0", "class1", "class2"], None),
     ];
     for (file, lineage, classes, imgsz) in cases {
         let summary = converted(file).summary;
@@ -150,23 +106,13 @@ fn lineage_names_and_image_size_follow_the_form() {
 
 #[test]
 fn eighty_nameless_classes_are_those_of_coco() {
-    let summary = converted(forms::state_dict(
-        &Builder::tiny(80).build("n"),
-        Stored::F16,
-    ))
-    .summary;
-    assert_eq!(
-        (summary.classes[0].as_str(), summary.classes[79].as_str()),
-        ("person", "toothbrush")
-    );
+    let summary = converted(forms::state_dict(&Builder::tiny(80).build("n"), Stored::F16)).summary;
+    assert_eq!((summary.classes[0].as_str(), summary.classes[79].as_str()), ("person", "toothbrush"));
 }
 
 #[test]
 fn gaps_in_the_names_are_filled() {
-    let names = Py::Dict(vec![
-        (Py::Int(1), support::pickle::text("dog")),
-        (Py::Int(2), Py::Int(3)),
-    ]);
+    let names = Py::Dict(vec![(Py::Int(1), support::pickle::text("dog")), (Py::Int(2), Py::Int(3))]);
     let model = tiny("n").attribute("names", names);
     let summary = converted(torch_file(&forms::stripped(model.pickle(Stored::F16)))).summary;
     assert_eq!(summary.classes, ["class0", "dog", "3"]);
@@ -189,10 +135,7 @@ fn the_epsilon_of_each_batch_norm_is_honoured() {
     let weight = model.tensor("model.0.conv.weight").storage[1];
     let found = tensors(&converted(forms::ultralytics(&model, Stored::F16)).bytes);
     let expected = weight * gamma / (variance + 0.5).sqrt();
-    assert_eq!(
-        found["backbone.stem.weight"].1[1],
-        f64::from(expected as f32)
-    );
+    assert_eq!(found["backbone.stem.weight"].1[1], f64::from(expected as f32));
 }
 
 #[test]
@@ -201,16 +144,12 @@ fn strides_offsets_and_shared_storages_are_honoured() {
     let expected = tensor_bytes(&converted(forms::ultralytics(&model, Stored::F32)).bytes);
     // The stem as channels-last memory, and two vectors as views of one longer storage.
     let stem = model.tensor("model.0.conv.weight");
-    let [outputs, inputs, height, width] = stem.shape[..] else {
-        panic!("four axes")
-    };
+    let [outputs, inputs, height, width] = stem.shape[..] else { panic!("four axes") };
     let mut channels_last = Vec::new();
     for output in 0..outputs {
         for pixel in 0..height * width {
-            channels_last.extend(
-                (0..inputs)
-                    .map(|input| stem.storage[(output * inputs + input) * height * width + pixel]),
-            );
+            channels_last
+                .extend((0..inputs).map(|input| stem.storage[(output * inputs + input) * height * width + pixel]));
         }
     }
     stem.storage = channels_last;
@@ -219,10 +158,7 @@ fn strides_offsets_and_shared_storages_are_honoured() {
     let gain = model.tensor("model.0.bn.weight").storage.clone();
     let both = [vec![9.0], shift.clone(), gain.clone()].concat();
     for (name, offset) in [("bias", 1), ("weight", 1 + shift.len())] {
-        *model.tensor(&format!("model.0.bn.{name}")) = Array {
-            offset,
-            ..Array::new(&[outputs], both.clone())
-        };
+        *model.tensor(&format!("model.0.bn.{name}")) = Array { offset, ..Array::new(&[outputs], both.clone()) };
     }
     let found = tensor_bytes(&converted(forms::ultralytics(&model, Stored::F32)).bytes);
     assert!(found == expected);
@@ -231,16 +167,8 @@ fn strides_offsets_and_shared_storages_are_honoured() {
 #[test]
 fn deflated_entries_are_read() {
     let pickle = Pickler::dump(&forms::stripped(tiny("n").pickle(Stored::F16)));
-    let stored = converted(zip_file(
-        &pickle.bytes,
-        &pickle.storages,
-        CompressionMethod::Stored,
-    ));
-    let deflated = converted(zip_file(
-        &pickle.bytes,
-        &pickle.storages,
-        CompressionMethod::Deflated,
-    ));
+    let stored = converted(zip_file(&pickle.bytes, &pickle.storages, CompressionMethod::Stored));
+    let deflated = converted(zip_file(&pickle.bytes, &pickle.storages, CompressionMethod::Deflated));
     assert!(tensor_bytes(&stored.bytes) == tensor_bytes(&deflated.bytes));
 }
 
@@ -260,20 +188,11 @@ fn the_other_head_is_kept_on_request() {
     let model = tiny("n");
     let file = forms::ultralytics(&model, Stored::F32);
     let without = converted(file.clone());
-    let options = Options {
-        keep_one_to_many: true,
-        ..Options::default()
-    };
+    let options = Options { keep_one_to_many: true, ..Options::default() };
     let with = convert_bytes(file, &options).expect("both heads are there");
     let expected: Vec<String> = naive::expected(&model).into_keys().collect();
-    assert!(
-        tensors(&with.bytes)
-            .into_keys()
-            .eq(expected.iter().cloned())
-    );
-    let one_to_one = expected
-        .iter()
-        .filter(|key| !key.starts_with("head.one_to_many."));
+    assert!(tensors(&with.bytes).into_keys().eq(expected.iter().cloned()));
+    let one_to_one = expected.iter().filter(|key| !key.starts_with("head.one_to_many."));
     assert!(tensors(&without.bytes).into_keys().eq(one_to_one.cloned()));
     assert!(with.summary.one_to_many && !without.summary.one_to_many);
 }
@@ -282,20 +201,14 @@ fn the_other_head_is_kept_on_request() {
 fn half_precision_is_the_full_one_rounded_once() {
     let file = forms::ultralytics(&tiny("s"), Stored::F16);
     let full = tensors(&converted(file.clone()).bytes);
-    let options = Options {
-        dtype: DType::F16,
-        ..Options::default()
-    };
+    let options = Options { dtype: DType::F16, ..Options::default() };
     let half = convert_bytes(file, &options).expect("tiny weights fit");
     assert_eq!(half.summary.dtype, DType::F16);
     // Half a unit in the last place of f16, plus f32's own rounding.
     const TOLERANCE: f64 = 1.0 / 2048.0 + 1e-7;
     for (name, (_, values)) in tensors(&half.bytes) {
         for (half, full) in values.iter().zip(&full[&name].1) {
-            assert!(
-                (half - full).abs() <= full.abs() * TOLERANCE + 6e-8,
-                "{name}: {half} for {full}"
-            );
+            assert!((half - full).abs() <= full.abs() * TOLERANCE + 6e-8, "{name}: {half} for {full}");
         }
     }
 }
@@ -303,10 +216,7 @@ fn half_precision_is_the_full_one_rounded_once() {
 #[test]
 fn a_converted_file_is_passed_through_whatever_the_options() {
     let once = converted(forms::ultralytics(&tiny("n"), Stored::F16));
-    let options = Options {
-        dtype: DType::F16,
-        keep_one_to_many: true,
-    };
+    let options = Options { dtype: DType::F16, keep_one_to_many: true };
     let twice = convert_bytes(once.bytes.clone(), &options).expect("a converted file");
     assert!(twice.bytes == once.bytes);
     assert_eq!(twice.summary, once.summary);

@@ -63,44 +63,25 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         Just(vec![0xff; 8]),
         Just(vec![0; 8]),
         vec(
-            proptest::sample::select(
-                b"(.012GJKMNQRTUXabcdehjlqrstu})]\x81\x85\x88\x8a\x8d\x93\x94\x95".to_vec()
-            ),
+            proptest::sample::select(b"(.012GJKMNQRTUXabcdehjlqrstu})]\x81\x85\x88\x8a\x8d\x93\x94\x95".to_vec()),
             1..4
         ),
     ];
     let place = 0.0..1.0;
-    (place, bytes, any::<bool>()).prop_map(|(place, bytes, is_insertion)| Mutation {
-        place,
-        bytes,
-        is_insertion,
-    })
+    (place, bytes, any::<bool>()).prop_map(|(place, bytes, is_insertion)| Mutation { place, bytes, is_insertion })
 }
 
 fn mutated(mut file: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
-    for Mutation {
-        place,
-        bytes,
-        is_insertion,
-    } in mutations
-    {
+    for Mutation { place, bytes, is_insertion } in mutations {
         let start = (place * file.len() as f64) as usize;
-        let end = if *is_insertion {
-            start
-        } else {
-            (start + bytes.len()).min(file.len())
-        };
+        let end = if *is_insertion { start } else { (start + bytes.len()).min(file.len()) };
         file.splice(start..end, bytes.iter().copied());
     }
     file
 }
 
 fn runner(cases: u32) -> TestRunner {
-    TestRunner::new(Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    })
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
 #[test]
@@ -108,18 +89,10 @@ fn no_file_panics_or_takes_more_memory_than_promised() {
     let noise = vec(any::<u8>(), 0..4096);
     runner(2000).run(&noise, check).expect("random bytes");
 
-    let after_magic = (
-        proptest::sample::select(vec![
-            &b"PK\x03\x04"[..],
-            b"\x10\0\0\0\0\0\0\0{\"",
-            b"\x80\x02",
-        ]),
-        noise,
-    );
+    let after_magic =
+        (proptest::sample::select(vec![&b"PK\x03\x04"[..], b"\x10\0\0\0\0\0\0\0{\"", b"\x80\x02"]), noise);
     let after_magic = after_magic.prop_map(|(magic, noise)| [magic, &noise].concat());
-    runner(2000)
-        .run(&after_magic, check)
-        .expect("random bytes after a magic number");
+    runner(2000).run(&after_magic, check).expect("random bytes after a magic number");
 
     let model = tiny("n");
     let mutations = || vec(mutation(), 1..6);
@@ -136,11 +109,7 @@ fn no_file_panics_or_takes_more_memory_than_promised() {
     // Mutations of the pickle inside of a sound zip reach past the checksum.
     let pickle = Pickler::dump(&forms::stripped(model.pickle(Stored::F16)));
     let damaged = mutations().prop_map(move |mutations| {
-        zip_file(
-            &mutated(pickle.bytes.clone(), &mutations),
-            &pickle.storages,
-            CompressionMethod::Stored,
-        )
+        zip_file(&mutated(pickle.bytes.clone(), &mutations), &pickle.storages, CompressionMethod::Stored)
     });
     runner(600).run(&damaged, check).expect("a mutated pickle");
 
@@ -149,29 +118,12 @@ fn no_file_panics_or_takes_more_memory_than_promised() {
     names.extend(b"r\0\0\0\xf0");
     names.extend(b"j\0\0\0\xf0".repeat(100_000));
     names.push(b'e');
-    let model = Builder::tiny(100)
-        .build("n")
-        .attribute("names", Py::Raw(names));
+    let model = Builder::tiny(100).build("n").attribute("names", Py::Raw(names));
     check(torch_file(&forms::stripped(model.pickle(Stored::F16)))).expect("a long name");
 
     // The most that a pickle can make the machine build per opcode.
-    for opcodes in [
-        &b"]"[..],
-        b"}",
-        b"N",
-        b"(",
-        b"\x94",
-        b"]\x94",
-        b"2",
-        b")\x81",
-        b"(]",
-    ] {
-        let greedy: Vec<u8> = b"N"
-            .iter()
-            .chain(opcodes.iter().cycle())
-            .copied()
-            .take((1 << 20) + 8)
-            .collect();
+    for opcodes in [&b"]"[..], b"}", b"N", b"(", b"\x94", b"]\x94", b"2", b")\x81", b"(]"] {
+        let greedy: Vec<u8> = b"N".iter().chain(opcodes.iter().cycle()).copied().take((1 << 20) + 8).collect();
         check(zip_file(&greedy, &[], CompressionMethod::Deflated)).expect("a greedy pickle");
     }
 }

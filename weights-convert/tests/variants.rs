@@ -24,10 +24,7 @@ fn every_tensor_of_every_topology_is_folded_as_naive_loops_fold_it() {
             assert_eq!(&found[key].0, shape, "{variant} {key}");
             for (found, expected) in found[key].1.iter().zip(values) {
                 let error = (found - expected).abs();
-                assert!(
-                    error <= TOLERANCE * expected.abs().max(1e-3),
-                    "{variant} {key}: {found} for {expected}"
-                );
+                assert!(error <= TOLERANCE * expected.abs().max(1e-3), "{variant} {key}: {found} for {expected}");
             }
         }
     }
@@ -67,10 +64,7 @@ fn networks_of_the_published_widths_have_the_published_names_and_counts() {
         let width = move |channels: usize| channels.min(most) * quarters / 4;
         let model = Builder::with_width(80, width).build(variant);
         let summary = converted(forms::state_dict(&model, Stored::F16)).summary;
-        assert_eq!(
-            (summary.variant.as_str(), summary.parameters),
-            (variant, parameters)
-        );
+        assert_eq!((summary.variant.as_str(), summary.parameters), (variant, parameters));
     }
 }
 
@@ -79,22 +73,12 @@ fn a_layer_that_the_class_count_left_unscaled_does_not_hide_the_variant() {
     // The authors' code gives `model.0` 64 channels instead of 16 when there are 64 classes.
     let width = |channels: usize| if channels == 64 { 64 } else { channels / 4 };
     let model = Builder::with_width(64, width).build("n");
-    assert_eq!(
-        converted(forms::state_dict(&model, Stored::F16))
-            .summary
-            .variant,
-        "n"
-    );
+    assert_eq!(converted(forms::state_dict(&model, Stored::F16)).summary.variant, "n");
 }
 
 #[test]
 fn other_widths_are_custom() {
     let width = |channels: usize| if channels == 64 { 24 } else { channels / 4 };
     let model = Builder::with_width(80, width).build("n");
-    assert_eq!(
-        converted(forms::state_dict(&model, Stored::F16))
-            .summary
-            .variant,
-        "custom"
-    );
+    assert_eq!(converted(forms::state_dict(&model, Stored::F16)).summary.variant, "custom");
 }

@@ -39,12 +39,8 @@ pub fn convert(args: &Args) -> Result<Outcome> {
         Stored::F32 => DType::F32,
         Stored::F16 => DType::F16,
     };
-    let options = Options {
-        dtype,
-        keep_one_to_many: args.keep_one_to_many,
-    };
-    let converted =
-        weights_convert::convert(input, &options).with_context(|| input.display().to_string())?;
+    let options = Options { dtype, keep_one_to_many: args.keep_one_to_many };
+    let converted = weights_convert::convert(input, &options).with_context(|| input.display().to_string())?;
     weights_convert::write(&converted, &output)?;
     message::result(format_args!("{}: {converted}", output.display()))?;
     Ok(Outcome::Done)

@@ -20,26 +20,13 @@ const EXPECTED_OBJECTS: usize = 5;
 
 pub fn doctor(_: &Args) -> Result<Outcome> {
     let cpu = try_device(Device::Cpu);
-    let outcome = if cpu.is_ok() {
-        Outcome::Done
-    } else {
-        Outcome::Failed
-    };
+    let outcome = if cpu.is_ok() { Outcome::Done } else { Outcome::Failed };
     let threads = thread::available_parallelism().map_or("unknown".to_owned(), |n| n.to_string());
     let checks = [
         ("program", version::build()),
-        (
-            "processor",
-            format!(
-                "instruction sets {}; {threads} threads for this process",
-                version::instruction_sets()
-            ),
-        ),
+        ("processor", format!("instruction sets {}; {threads} threads for this process", version::instruction_sets())),
         ("device cpu", said(cpu)),
-        (
-            "device cuda",
-            device(Device::Cuda(0), cfg!(feature = "cuda")),
-        ),
+        ("device cuda", device(Device::Cuda(0), cfg!(feature = "cuda"))),
         ("device wgpu", device(Device::Wgpu, cfg!(feature = "wgpu"))),
         ("ffmpeg", installed_ffmpeg()),
         ("weights", cache()),
@@ -65,18 +52,9 @@ fn try_device(device: Device) -> Result<String> {
     let started = Instant::now();
     model::keep_kernels(device, None)?;
     let weights = Weights::from_static(demo::WEIGHTS)?.into();
-    let mut detector = Detector::new(
-        &weights,
-        &Options {
-            device,
-            ..Options::default()
-        },
-    )?;
+    let mut detector = Detector::new(&weights, &Options { device, ..Options::default() })?;
     let found = detector.detect(&decode_picture(demo::PICTURE)?)?.len();
-    ensure!(
-        found >= EXPECTED_OBJECTS,
-        "built-in picture: expected {EXPECTED_OBJECTS} objects or more, found {found}"
-    );
+    ensure!(found >= EXPECTED_OBJECTS, "built-in picture: expected {EXPECTED_OBJECTS} objects or more, found {found}");
     Ok(format!(
         "works; found {found} objects in the built-in picture, {} ms from nothing",
         started.elapsed().as_millis()
@@ -106,10 +84,7 @@ fn cache() -> String {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    let held = if names.is_empty() {
-        "nothing yet; --weights n downloads yolov10n.pt".to_owned()
-    } else {
-        names.join(", ")
-    };
+    let held =
+        if names.is_empty() { "nothing yet; --weights n downloads yolov10n.pt".to_owned() } else { names.join(", ") };
     format!("cache {}: {held}", folder.display())
 }

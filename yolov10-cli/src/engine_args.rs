@@ -98,10 +98,7 @@ pub struct KernelArgs {
     pub exact: bool,
 }
 
-fn as_its_name<T: ToString, S: Serializer>(
-    choice: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn as_its_name<T: ToString, S: Serializer>(choice: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
     choice.as_ref().map(T::to_string).serialize(serializer)
 }
 
@@ -109,11 +106,7 @@ impl EngineArgs {
     /// What was chosen, for a command that takes one device.
     pub fn setup(&self) -> Result<Setup> {
         let setups = self.setups();
-        ensure!(
-            setups.len() == 1,
-            "--device: expected one device, found {}",
-            setups.len()
-        );
+        ensure!(setups.len() == 1, "--device: expected one device, found {}", setups.len());
         Ok(setups.into_iter().next().expect("there is one"))
     }
 
@@ -122,11 +115,7 @@ impl EngineArgs {
         let on = |device| Setup {
             weights: self.weights.clone(),
             input: self.imgsz.map(|InputSize(size)| size),
-            fit: if self.no_rect {
-                Fit::Full
-            } else {
-                Fit::Minimal
-            },
+            fit: if self.no_rect { Fit::Full } else { Fit::Minimal },
             device,
             cache: self.cache_dir.clone(),
             threads: self.threads,
@@ -151,20 +140,11 @@ impl FromStr for InputSize {
             .split([',', 'x'])
             .map(|side| side.trim().parse().ok().filter(|side| SIDES.contains(side)))
             .collect::<Option<_>>()
-            .ok_or_else(|| {
-                format!(
-                    "expected sides of {} to {} pixels",
-                    SIDES.start(),
-                    SIDES.end()
-                )
-            })?;
+            .ok_or_else(|| format!("expected sides of {} to {} pixels", SIDES.start(), SIDES.end()))?;
         match sides[..] {
             [side] => Ok(Self(Size::square(side))),
             [height, width] => Ok(Self(Size { height, width })),
-            _ => Err(format!(
-                "expected one side or height,width, found {} numbers",
-                sides.len()
-            )),
+            _ => Err(format!("expected one side or height,width, found {} numbers", sides.len())),
         }
     }
 }
@@ -176,10 +156,7 @@ mod tests {
     #[test]
     fn several_devices_have_commas_between_them() {
         let devices = |names: &str| names.parse::<Choice>().map(|choice| choice.devices());
-        assert_eq!(
-            devices("cuda:0,1").expect("two devices"),
-            [Device::Cuda(0), Device::Cuda(1)]
-        );
+        assert_eq!(devices("cuda:0,1").expect("two devices"), [Device::Cuda(0), Device::Cuda(1)]);
         assert_eq!(devices("cpu").expect("a device"), [Device::Cpu]);
         assert!(devices("cpu,").is_err());
         assert!(devices("gpu").is_err());

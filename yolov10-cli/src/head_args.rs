@@ -43,17 +43,9 @@ impl HeadArgs {
 
     /// Says which options were given in vain.
     pub fn note_what_has_no_effect(self) {
-        let given = [
-            ("--iou", self.iou.is_some()),
-            ("--agnostic-nms", self.agnostic_nms),
-        ];
-        for (option, _) in given
-            .into_iter()
-            .filter(|(_, given)| *given && self.head == Head::One2one)
-        {
-            message::note(format_args!(
-                "{option} has no effect: the one-to-one head needs no suppression of overlaps"
-            ));
+        let given = [("--iou", self.iou.is_some()), ("--agnostic-nms", self.agnostic_nms)];
+        for (option, _) in given.into_iter().filter(|(_, given)| *given && self.head == Head::One2one) {
+            message::note(format_args!("{option} has no effect: the one-to-one head needs no suppression of overlaps"));
         }
     }
 }

@@ -52,14 +52,9 @@ pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref();
     let name = model::name_of(path);
     let weights = model::load(path, &weights_convert::Options::default())?;
-    let trained = weights
-        .trained_size()
-        .map(|[height, width]| Size { height, width });
+    let trained = weights.trained_size().map(|[height, width]| Size { height, width });
     let asked = args.imgsz.map(|InputSize(size)| size);
-    let input = asked
-        .or(trained)
-        .unwrap_or(Size::square(DEFAULT_SIDE))
-        .to_stride();
+    let input = asked.or(trained).unwrap_or(Size::square(DEFAULT_SIDE)).to_stride();
     let inventory = Inventory::new(&weights, input).with_context(|| name.clone())?;
     let metadata = weights.metadata();
     let info = Info {
@@ -70,76 +65,30 @@ pub fn info(args: &Args) -> Result<Outcome> {
         flops: inventory.flops(),
         input,
         dtype: weights.stored_dtype(),
-        source: metadata
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value)))
-            .collect(),
+        source: metadata.iter().filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value))).collect(),
         layers: &inventory.steps,
     };
-    message::result(if args.json {
-        serde_json::to_string(&info)?
-    } else {
-        text(&info, args.layers)
-    })?;
+    message::result(if args.json { serde_json::to_string(&info)? } else { text(&info, args.layers) })?;
     Ok(Outcome::Done)
 }
 
 fn text(info: &Info<'_>, layers: bool) -> String {
-    let classes: Vec<String> = info
-        .classes
-        .iter()
-        .zip(0..)
-        .map(|(name, class)| format!("{class} {name}"))
-        .collect();
+    let classes: Vec<String> = info.classes.iter().zip(0..).map(|(name, class)| format!("{class} {name}")).collect();
     let row = |name: &str, value: String| format!("{name:<15} {value}");
     let mut rows = vec![
         row("weights", info.weights.clone()),
         row("variant", format!("YOLOv10 {}", info.variant)),
-        row(
-            "parameters",
-            format!("{}, as {}", grouped(info.parameters), info.dtype),
-        ),
-        row(
-            "cost",
-            format!("{:.2} GFLOPs at {}", info.flops as f64 / 1e9, info.input),
-        ),
-        row(
-            "layers",
-            format!(
-                "{}{}",
-                info.layers.len(),
-                if layers { "" } else { "; --layers lists them" }
-            ),
-        ),
+        row("parameters", format!("{}, as {}", grouped(info.parameters), info.dtype)),
+        row("cost", format!("{:.2} GFLOPs at {}", info.flops as f64 / 1e9, info.input)),
+        row("layers", format!("{}{}", info.layers.len(), if layers { "" } else { "; --layers lists them" })),
     ];
-    rows.extend(
-        info.source
-            .iter()
-            .map(|(key, value)| row(&format!("source {key}"), (*value).to_owned())),
-    );
-    rows.push(row(
-        "classes",
-        format!("{}: {}", classes.len(), classes.join(", ")),
-    ));
+    rows.extend(info.source.iter().map(|(key, value)| row(&format!("source {key}"), (*value).to_owned())));
+    rows.push(row("classes", format!("{}: {}", classes.len(), classes.join(", "))));
     if layers {
-        rows.push(format!(
-            "\n{:<44} {:>12} {:>10}  output [C, H, W]",
-            "layer", "parameters", "MFLOPs"
-        ));
-        rows.extend(info.layers.iter().map(
-            |Step {
-                 path,
-                 parameters,
-                 flops,
-                 output,
-             }| {
-                format!(
-                    "{path:<44} {:>12} {:>10.1}  {output:?}",
-                    grouped(*parameters),
-                    *flops as f64 / 1e6
-                )
-            },
-        ));
+        rows.push(format!("\n{:<44} {:>12} {:>10}  output [C, H, W]", "layer", "parameters", "MFLOPs"));
+        rows.extend(info.layers.iter().map(|Step { path, parameters, flops, output }| {
+            format!("{path:<44} {:>12} {:>10.1}  {output:?}", grouped(*parameters), *flops as f64 / 1e6)
+        }));
     }
     rows.join("\n")
 }
@@ -160,12 +109,7 @@ mod tests {
 
     #[test]
     fn digits_are_grouped_by_three() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (2_299_264, "2,299,264"),
-        ] {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (2_299_264, "2,299,264")] {
             assert_eq!(grouped(number), text);
         }
     }

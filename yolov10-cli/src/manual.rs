@@ -39,9 +39,6 @@ pub fn man(args: &ManArgs) -> Result<Outcome> {
     fs::create_dir_all(&args.folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
         .with_context(|| args.folder.display().to_string())?;
-    message::result(format_args!(
-        "Manual pages saved to {}",
-        args.folder.display()
-    ))?;
+    message::result(format_args!("Manual pages saved to {}", args.folder.display()))?;
     Ok(Outcome::Done)
 }

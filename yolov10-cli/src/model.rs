@@ -13,8 +13,7 @@ use crate::engine_args::KernelArgs;
 use crate::{demo, message, release};
 
 /// What to say of a detector whose [`Detector::graphs_refused`] is true.
-pub const GRAPHS_REFUSED: &str =
-    "the device refused to hold the network as a graph: it runs kernel by kernel, slower";
+pub const GRAPHS_REFUSED: &str = "the device refused to hold the network as a graph: it runs kernel by kernel, slower";
 
 /// Which weights, and how they run.
 #[derive(Clone, Debug)]
@@ -58,9 +57,7 @@ impl Setup {
     pub fn detector(&self, weights: &Arc<Weights>, selection: Selection) -> Result<Detector> {
         if let Some(size) = self.input.filter(|size| *size != size.to_stride()) {
             let raised = size.to_stride();
-            message::note(format_args!(
-                "input size {size}: raised to {raised}, the next multiples of 32"
-            ));
+            message::note(format_args!("input size {size}: raised to {raised}, the next multiples of 32"));
         }
         let KernelArgs { isa, dtype, exact } = self.kernels;
         let mut options = Options {
@@ -68,10 +65,7 @@ impl Setup {
             precision: dtype,
             input: self.input,
             fit: self.fit,
-            selection: Selection {
-                assignment: self.assignment,
-                ..selection
-            },
+            selection: Selection { assignment: self.assignment, ..selection },
             ..Options::default()
         };
         options.cpu.threads = self.threads;
@@ -109,9 +103,7 @@ pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
 
 /// What messages call the weights at a path, or the built-in ones.
 pub fn name_of(path: Option<&Path>) -> String {
-    path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| {
-        path.display().to_string()
-    })
+    path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| path.display().to_string())
 }
 
 /// Reads weights in any form, converted as `options` say where they are not yet; the built-in ones where there is

@@ -31,82 +31,59 @@ pub fn find(name: &Path) -> Result<Option<PathBuf>> {
     };
     let cache = cache_folder();
     let folders = [Some(PathBuf::new()), cache.clone()];
-    let files = folders.iter().flatten().flat_map(|folder| {
-        ["pt", "safetensors"].map(|extension| folder.join(format!("{stem}.{extension}")))
-    });
+    let files = folders
+        .iter()
+        .flatten()
+        .flat_map(|folder| ["pt", "safetensors"].map(|extension| folder.join(format!("{stem}.{extension}"))));
     if let Some(found) = files.into_iter().find(|file| file.is_file()) {
         return Ok(Some(found));
     }
     let file_name = format!("{stem}.pt");
     let Some(cache) = cache else {
-        bail!(
-            "{file_name}: not in this folder, and there is no cache folder to download it to: set {CACHE_VARIABLE}"
-        );
+        bail!("{file_name}: not in this folder, and there is no cache folder to download it to: set {CACHE_VARIABLE}");
     };
     let release = env::var(RELEASE_VARIABLE).unwrap_or_else(|_| RELEASE.to_owned());
     let url = format!("{release}/{file_name}");
     let path = cache.join(&file_name);
     download(&url, &path).with_context(|| {
-        format!(
-            "{url}: not to be had; put {file_name} into this folder or into {}",
-            cache.display()
-        )
+        format!("{url}: not to be had; put {file_name} into this folder or into {}", cache.display())
     })?;
     Ok(Some(path))
 }
 
 /// Where downloads are kept.
 pub fn cache_folder() -> Option<PathBuf> {
-    let variable = |name: &str| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable(CACHE_VARIABLE).or_else(|| {
         let users = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-        Some(
-            users
-                .or_else(|| variable("LOCALAPPDATA"))?
-                .join("yolo10-burn"),
-        )
+        Some(users.or_else(|| variable("LOCALAPPDATA"))?.join("yolo10-burn"))
     })
 }
 
 /// `yolov10n` of any of its names.
 fn stem_of(name: &Path) -> Option<String> {
     let name = name.to_str()?;
-    let stem = name
-        .strip_suffix(".pt")
-        .or_else(|| name.strip_suffix(".safetensors"))
-        .unwrap_or(name);
+    let stem = name.strip_suffix(".pt").or_else(|| name.strip_suffix(".safetensors")).unwrap_or(name);
     let variant = match stem.strip_prefix("yolov10") {
         Some(variant) => variant,
         // A letter alone is short for the whole name; a letter with an extension is somebody's file.
         None if stem == name => stem,
         None => return None,
     };
-    VARIANTS
-        .contains(&variant)
-        .then(|| format!("yolov10{variant}"))
+    VARIANTS.contains(&variant).then(|| format!("yolov10{variant}"))
 }
 
 fn download(url: &str, path: &Path) -> Result<()> {
     let folder = path.parent().expect("a file in the cache folder");
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let part_path = path.with_extension("pt.part");
-    let mut part = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .read(true)
-        .open(&part_path)?;
+    let mut part = OpenOptions::new().create(true).append(true).read(true).open(&part_path)?;
     // Another process that wants the same file waits here, and then finds it.
     part.lock()?;
     if path.is_file() {
         return Ok(());
     }
-    message::note(format_args!(
-        "downloading {url}: weights of the authors of YOLOv10, under the AGPL-3.0"
-    ));
+    message::note(format_args!("downloading {url}: weights of the authors of YOLOv10, under the AGPL-3.0"));
     let received = receive(url, &mut part);
     if received.is_err() && part.metadata()?.len() == 0 {
         fs::remove_file(&part_path)?;
@@ -126,39 +103,24 @@ fn download(url: &str, path: &Path) -> Result<()> {
 fn receive(url: &str, part: &mut File) -> Result<()> {
     let had = part.seek(SeekFrom::End(0))?;
     // A part that the server will not continue, one that is whole for instance, is begun again.
-    let web::Answer {
-        start,
-        length,
-        body,
-    } = match web::get(url, had) {
+    let web::Answer { start, length, body } = match web::get(url, had) {
         Err(_) if had > 0 => web::get(url, 0)?,
         answer => answer?,
     };
     part.set_len(start)?;
     let total = length.map(|rest| start + rest);
-    ensure!(
-        total.unwrap_or(start) <= LARGEST,
-        "expected at most {LARGEST} bytes, found {}",
-        total.unwrap_or(start)
-    );
+    ensure!(total.unwrap_or(start) <= LARGEST, "expected at most {LARGEST} bytes, found {}", total.unwrap_or(start));
 
     let bar = ProgressBar::new(total.unwrap_or(0)).with_position(start);
-    let style =
-        ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
     bar.set_style(style.expect("the template is well formed"));
     let limit = LARGEST - start;
     let received = io::copy(&mut bar.wrap_read(body.take(limit + 1)), part);
     bar.finish_and_clear();
     let received = received.context("the transfer broke off; the next run takes it up")?;
-    ensure!(
-        received <= limit,
-        "expected at most {LARGEST} bytes, found more"
-    );
+    ensure!(received <= limit, "expected at most {LARGEST} bytes, found more");
     if let Some(length) = length {
-        ensure!(
-            received == length,
-            "expected {length} bytes, found {received}; the next run takes it up"
-        );
+        ensure!(received == length, "expected {length} bytes, found {received}; the next run takes it up");
     }
     part.flush()?;
     Ok(())

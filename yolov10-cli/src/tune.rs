@@ -35,10 +35,7 @@ pub struct Args {
 pub fn tune(args: &Args) -> Result<Outcome> {
     let setup = args.engine.setup()?;
     if matches!(setup.device, Device::Cpu | Device::Flex) {
-        message::note(format_args!(
-            "{}: nothing to tune, its kernels are in this program",
-            setup.device
-        ));
+        message::note(format_args!("{}: nothing to tune, its kernels are in this program", setup.device));
         return Ok(Outcome::Done);
     }
     let sizes: Vec<Size> = match args.picture.as_slice() {
@@ -63,11 +60,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
     if detector.graphs_refused() {
         message::note(GRAPHS_REFUSED);
     }
-    message::note(format_args!(
-        "{}: tuned in {:.1} s",
-        setup.device,
-        started.elapsed().as_secs_f64()
-    ));
+    message::note(format_args!("{}: tuned in {:.1} s", setup.device, started.elapsed().as_secs_f64()));
     Ok(Outcome::Done)
 }
 

@@ -4,28 +4,15 @@ use yolov10_model::cpu::Isa;
 
 /// All of it, over several lines.
 pub fn long() -> String {
-    format!(
-        "{}\ninstruction sets here: {}",
-        build().replace("; ", "\n"),
-        instruction_sets()
-    )
+    format!("{}\ninstruction sets here: {}", build().replace("; ", "\n"), instruction_sets())
 }
 
 /// What was built.
 pub fn build() -> String {
-    let features = [
-        ("cuda", cfg!(feature = "cuda")),
-        ("wgpu", cfg!(feature = "wgpu")),
-    ];
-    let features: Vec<&str> = features
-        .into_iter()
-        .filter_map(|(name, is_built_in)| is_built_in.then_some(name))
-        .collect();
-    let features = if features.is_empty() {
-        "none".to_owned()
-    } else {
-        features.join(", ")
-    };
+    let features = [("cuda", cfg!(feature = "cuda")), ("wgpu", cfg!(feature = "wgpu"))];
+    let features: Vec<&str> =
+        features.into_iter().filter_map(|(name, is_built_in)| is_built_in.then_some(name)).collect();
+    let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("YOLO10_BURN_COMMIT"));
     format!("{version} (commit {commit}); features: {features}")
 }

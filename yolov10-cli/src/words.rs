@@ -10,11 +10,7 @@ use clap::{Arg, ArgAction, Command};
 
 /// Other names, and ultralytics' options that are the opposite of one here.
 const RENAMED: [(&str, &str); 1] = [("model", "weights")];
-const OPPOSITES: [(&str, &str); 3] = [
-    ("show-labels", "hide-labels"),
-    ("show-conf", "hide-conf"),
-    ("verbose", "quiet"),
-];
+const OPPOSITES: [(&str, &str); 3] = [("show-labels", "hide-labels"), ("show-conf", "hide-conf"), ("verbose", "quiet")];
 /// The key of the words without a key.
 const SOURCE: &str = "source";
 
@@ -45,18 +41,12 @@ pub fn expand(line: impl Iterator<Item = OsString>, program: &Command) -> Result
 fn split(word: &str) -> Option<(String, &str)> {
     let (key, value) = word.split_once('=')?;
     let is_key = key.starts_with(|first: char| first.is_ascii_lowercase())
-        && key
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     is_key.then(|| (key.replace('_', "-"), value))
 }
 
 fn as_options(command: &Command, key: &str, value: &str, word: &OsStr) -> Result<Vec<OsString>> {
-    let find = |name: &str| {
-        command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(name))
-    };
+    let find = |name: &str| command.get_arguments().find(|arg| arg.get_long() == Some(name));
     let renamed = |(from, to): &(&str, &'static str)| (*from == key).then_some(*to);
     let key = RENAMED.iter().find_map(renamed).unwrap_or(key);
     let option = |name: &str| OsString::from(format!("--{name}"));
@@ -81,11 +71,7 @@ fn as_options(command: &Command, key: &str, value: &str, word: &OsStr) -> Result
         // One word, so that a value may start with a dash.
         Some(_) => Ok(vec![format!("--{key}={value}").into()]),
         None if Path::new(word).exists() => Ok(vec![word.to_owned()]),
-        None => bail!(
-            "{}: {} has no option {key}, and there is no such file",
-            word.display(),
-            command.get_name()
-        ),
+        None => bail!("{}: {} has no option {key}, and there is no such file", word.display(), command.get_name()),
     }
 }
 
@@ -112,23 +98,14 @@ mod tests {
             .arg(Arg::new("source"))
             .arg(Arg::new("weights").long("weights"))
             .arg(Arg::new("max-det").long("max-det"))
-            .args([
-                flag("save-txt"),
-                flag("no-save"),
-                flag("rect"),
-                flag("no-rect"),
-                flag("hide-conf"),
-            ]);
+            .args([flag("save-txt"), flag("no-save"), flag("rect"), flag("no-rect"), flag("hide-conf")]);
         Command::new("program").subcommand(run)
     }
 
     fn expanded(line: &str) -> Result<String, String> {
         let words = line.split(' ').map(OsString::from);
         let expanded = expand(words, &program()).map_err(|error| error.to_string())?;
-        let words: Vec<&str> = expanded
-            .iter()
-            .map(|word| word.to_str().expect("ASCII"))
-            .collect();
+        let words: Vec<&str> = expanded.iter().map(|word| word.to_str().expect("ASCII")).collect();
         Ok(words.join(" "))
     }
 
@@ -136,10 +113,7 @@ mod tests {
     fn a_word_with_a_known_key_becomes_an_option() {
         for (words, options) in [
             ("program run max_det=5", "program run --max-det=5"),
-            (
-                "program predict model=n.pt source=a.jpg",
-                "program predict --weights=n.pt a.jpg",
-            ),
+            ("program predict model=n.pt source=a.jpg", "program predict --weights=n.pt a.jpg"),
             ("program run save_txt=True", "program run --save-txt"),
             ("program run save_txt=False", "program run"),
             ("program run save=False", "program run --no-save"),
@@ -153,12 +127,7 @@ mod tests {
 
     #[test]
     fn other_words_stay_as_they_are() {
-        for words in [
-            "program run a.jpg",
-            "program run --max-det=5",
-            "program run -- max_det=5",
-            "program run A=1",
-        ] {
+        for words in ["program run a.jpg", "program run --max-det=5", "program run -- max_det=5", "program run A=1"] {
             assert_eq!(expanded(words).as_deref(), Ok(words));
         }
     }
@@ -166,10 +135,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = expanded("program run confi=0.3").expect_err("no such option");
-        assert_eq!(
-            error,
-            "confi=0.3: run has no option confi, and there is no such file"
-        );
+        assert_eq!(error, "confi=0.3: run has no option confi, and there is no such file");
         let error = expanded("program run rect=perhaps").expect_err("neither true nor false");
         assert_eq!(error, "rect=perhaps: expected True or False, found perhaps");
     }

@@ -15,45 +15,19 @@ fn info_tells_what_weights_hold() {
     let text = place.run(&["info"]);
     assert_eq!(text.code, Some(0), "{text:?}");
     // Parameters and cost as published: 2.3M and 6.7G.
-    for line in [
-        "variant         YOLOv10 n",
-        "parameters      2,299,264, as F16",
-        "classes         80: 0 person, ",
-    ] {
-        assert!(
-            text.stdout.lines().any(|found| found.starts_with(line)),
-            "{line} in {text:?}"
-        );
+    for line in ["variant         YOLOv10 n", "parameters      2,299,264, as F16", "classes         80: 0 person, "] {
+        assert!(text.stdout.lines().any(|found| found.starts_with(line)), "{line} in {text:?}");
     }
     assert!(text.stdout.contains(" GFLOPs at 640x640\n"), "{text:?}");
-    let json = &place
-        .run(&["info", "weights.safetensors", "--json", "--imgsz", "320"])
-        .json()[0];
-    assert_eq!(
-        (&json["variant"], &json["parameters"]),
-        (&"n".into(), &2_299_264.into())
-    );
-    assert_eq!(
-        (&json["weights"], &json["classes"][79]),
-        (&"weights.safetensors".into(), &"toothbrush".into())
-    );
-    let parameters: u64 = json["layers"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|step| step["parameters"].as_u64())
-        .sum();
+    let json = &place.run(&["info", "weights.safetensors", "--json", "--imgsz", "320"]).json()[0];
+    assert_eq!((&json["variant"], &json["parameters"]), (&"n".into(), &2_299_264.into()));
+    assert_eq!((&json["weights"], &json["classes"][79]), (&"weights.safetensors".into(), &"toothbrush".into()));
+    let parameters: u64 =
+        json["layers"].as_array().expect("a list").iter().filter_map(|step| step["parameters"].as_u64()).sum();
     // The 16 fixed weights of the box distribution belong to no layer.
     assert_eq!(parameters + 16, 2_299_264);
-    assert_eq!(
-        json["input"],
-        serde_json::json!({ "height": 320, "width": 320 })
-    );
-    assert!(
-        json["source"]["sha256"]
-            .as_str()
-            .is_some_and(|sum| sum.len() == 64)
-    );
+    assert_eq!(json["input"], serde_json::json!({ "height": 320, "width": 320 }));
+    assert!(json["source"]["sha256"].as_str().is_some_and(|sum| sum.len() == 64));
 }
 
 #[test]
@@ -62,43 +36,20 @@ fn convert_passes_a_converted_file_on_and_never_writes_over_its_input() {
     place.file("weights.safetensors", WEIGHTS);
     let said = place.run(&["convert", "weights.safetensors", "-o", "again.safetensors"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(
-        said.stdout
-            .starts_with("again.safetensors: YOLOv10 n, 80 classes, 2299264 parameters, "),
-        "{said:?}"
-    );
-    assert_eq!(
-        std::fs::read(place.path("again.safetensors")).expect("a file"),
-        WEIGHTS
-    );
-    for words in [
-        &["convert", "weights.safetensors"][..],
-        &[
-            "convert",
-            "weights.safetensors",
-            "-o",
-            "./weights.safetensors",
-        ],
-    ] {
+    assert!(said.stdout.starts_with("again.safetensors: YOLOv10 n, 80 classes, 2299264 parameters, "), "{said:?}");
+    assert_eq!(std::fs::read(place.path("again.safetensors")).expect("a file"), WEIGHTS);
+    for words in
+        [&["convert", "weights.safetensors"][..], &["convert", "weights.safetensors", "-o", "./weights.safetensors"]]
+    {
         let said = place.run(words);
         assert_eq!(said.code, Some(2), "{said:?}");
-        assert!(
-            said.stderr
-                .ends_with("weights.safetensors is the input itself: name another output\n")
-        );
+        assert!(said.stderr.ends_with("weights.safetensors is the input itself: name another output\n"));
     }
     place.file("broken.pt", &WEIGHTS[..1000]);
     let said = place.run(&["convert", "broken.pt"]);
-    assert_eq!(
-        (said.code, said.stderr.lines().count()),
-        (Some(2), 1),
-        "{said:?}"
-    );
+    assert_eq!((said.code, said.stderr.lines().count()), (Some(2), 1), "{said:?}");
     assert!(said.stderr.starts_with("error: broken.pt: "), "{said:?}");
-    assert_eq!(
-        place.files("."),
-        ["again.safetensors", "broken.pt", "weights.safetensors"]
-    );
+    assert_eq!(place.files("."), ["again.safetensors", "broken.pt", "weights.safetensors"]);
 }
 
 #[test]
@@ -114,10 +65,7 @@ fn the_same_weights_give_the_same_json_from_the_program_and_from_a_file() {
     let expected = detections(&[]);
     assert_eq!(detections(&["--weights", "weights.safetensors"]), expected);
     assert_eq!(detections(&["--threads", "1"]), expected);
-    assert_eq!(
-        detections(&["model=weights.safetensors", "threads=3"]),
-        expected
-    );
+    assert_eq!(detections(&["model=weights.safetensors", "threads=3"]), expected);
 }
 
 #[test]
@@ -144,8 +92,7 @@ fn bench_measures_every_combination_once() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let rows = said.json();
     let choice = |row: &Value| {
-        [&row["input"]["width"], &row["threads"], &row["batch"]]
-            .map(|number| number.as_u64().expect("a number"))
+        [&row["input"]["width"], &row["threads"], &row["batch"]].map(|number| number.as_u64().expect("a number"))
     };
     let choices: Vec<_> = rows.iter().map(choice).collect();
     let mut expected = Vec::new();
@@ -161,10 +108,7 @@ fn bench_measures_every_combination_once() {
         assert_eq!(row["runs"], 2);
         let time = |stage: &str, sum: &str| row["ms"][stage][sum].as_f64().expect("a number");
         assert!(time("inference", "p50") > 0.0 && time("detect", "p99") >= time("detect", "p50"));
-        assert!(
-            time("end_to_end", "min") > time("inference", "min"),
-            "decoding takes time: {row}"
-        );
+        assert!(time("end_to_end", "min") > time("inference", "min"), "decoding takes time: {row}");
     }
     let table = place.run(&words[..words.len() - 1]);
     assert_eq!(table.stdout.lines().count(), 1 + rows.len(), "{table:?}");
@@ -175,36 +119,18 @@ fn bench_measures_every_combination_once() {
 #[test]
 fn doctor_tries_the_processor_and_says_what_is_missing() {
     let place = Workplace::new();
-    let said: support::Said = place
-        .command(&["doctor"])
-        .env("PATH", "")
-        .output()
-        .expect("it starts")
-        .into();
+    let said: support::Said = place.command(&["doctor"]).env("PATH", "").output().expect("it starts").into();
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(
-        said.stdout.contains("device cpu   works; found "),
-        "{said:?}"
-    );
-    assert!(
-        said.stdout
-            .contains("ffmpeg       not found; videos and cameras need it: apt install ffmpeg"),
-        "{said:?}"
-    );
+    assert!(said.stdout.contains("device cpu   works; found "), "{said:?}");
+    assert!(said.stdout.contains("ffmpeg       not found; videos and cameras need it: apt install ffmpeg"), "{said:?}");
 }
 
 #[test]
 fn version_names_commit_features_and_instruction_sets() {
     let said = Workplace::new().run(&["--version"]);
     let lines: Vec<&str> = said.stdout.lines().collect();
-    assert!(
-        lines[0].starts_with("yolo10-burn 0.1.0 (commit "),
-        "{said:?}"
-    );
-    assert!(
-        lines[1].starts_with("features: ") && lines[2].ends_with("portable"),
-        "{said:?}"
-    );
+    assert!(lines[0].starts_with("yolo10-burn 0.1.0 (commit "), "{said:?}");
+    assert!(lines[1].starts_with("features: ") && lines[2].ends_with("portable"), "{said:?}");
 }
 
 #[test]
@@ -213,28 +139,11 @@ fn completions_and_manual_know_every_command() {
     place.file("man/keep", b"");
     assert_eq!(place.run(&["man", "man"]).code, Some(0));
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        assert!(
-            place
-                .run(&["completions", shell])
-                .stdout
-                .contains("save-crop"),
-            "{shell}"
-        );
+        assert!(place.run(&["completions", shell]).stdout.contains("save-crop"), "{shell}");
     }
     let manual = place.files("man");
-    for command in [
-        "run",
-        "convert",
-        "info",
-        "bench",
-        "doctor",
-        "completions",
-        "man",
-    ] {
-        assert!(
-            manual.contains(&format!("yolo10-burn-{command}.1")),
-            "{manual:?}"
-        );
+    for command in ["run", "convert", "info", "bench", "doctor", "completions", "man"] {
+        assert!(manual.contains(&format!("yolo10-burn-{command}.1")), "{manual:?}");
     }
     assert!(place.text("man/yolo10-burn-run.1").contains("Exit codes"));
 }

@@ -34,10 +34,7 @@ fn the_contract_is_kept_in_every_state() {
     );
     let verdicts = report["verdicts"].as_array().expect("verdicts");
     assert_eq!(verdicts.len(), 6);
-    assert!(
-        verdicts.iter().all(|verdict| verdict["kept"] == true),
-        "{verdicts:?}"
-    );
+    assert!(verdicts.iter().all(|verdict| verdict["kept"] == true), "{verdicts:?}");
     assert_eq!(report["states"][7]["weights"]["reserved"], 0);
 }
 
@@ -65,10 +62,7 @@ fn an_isolated_run_finds_and_writes_the_same() {
         picture.as_object_mut().expect("an object").remove("ms");
         picture
     };
-    assert_eq!(
-        run(&["--name", "here"]),
-        run(&["--name", "there", "--isolate"])
-    );
+    assert_eq!(run(&["--name", "here"]), run(&["--name", "there", "--isolate"]));
     let labels = |name: &str| workplace.text(&format!("runs/detect/{name}/labels/street.txt"));
     assert_eq!(labels("here"), labels("there"));
 }
@@ -82,10 +76,7 @@ fn a_run_says_what_it_held_and_that_it_gave_it_back() {
         assert_eq!(said.code, Some(0), "{said:?}");
         assert!(said.stderr.contains("\nweights "), "{}", said.stderr);
         let last = said.stderr.lines().last().expect("a line");
-        assert!(
-            last.starts_with("released ") && last.ends_with(" ms, 0 left"),
-            "{last}"
-        );
+        assert!(last.starts_with("released ") && last.ends_with(" ms, 0 left"), "{last}");
     }
 }
 
@@ -93,25 +84,13 @@ fn a_run_says_what_it_held_and_that_it_gave_it_back() {
 fn a_limit_on_memory_is_an_error_that_names_it() {
     let said = Workplace::new().run(&["run", "--no-save", "--memory-limit", "1000000"]);
     assert_eq!(said.code, Some(2));
-    assert!(
-        said.stderr.ends_with("bytes needed, 1000000 allowed\n"),
-        "{}",
-        said.stderr
-    );
+    assert!(said.stderr.ends_with("bytes needed, 1000000 allowed\n"), "{}", said.stderr);
 }
 
 #[test]
 fn an_isolated_run_that_can_not_load_says_why() {
     let said = Workplace::new().run(&["run", "--no-save", "--isolate", "--memory-limit", "1000"]);
     assert_eq!(said.code, Some(2));
-    assert!(
-        said.stderr.contains("error: worker process: "),
-        "{}",
-        said.stderr
-    );
-    assert!(
-        said.stderr.ends_with("bytes needed, 1000 allowed\n"),
-        "{}",
-        said.stderr
-    );
+    assert!(said.stderr.contains("error: worker process: "), "{}", said.stderr);
+    assert!(said.stderr.ends_with("bytes needed, 1000 allowed\n"), "{}", said.stderr);
 }

@@ -43,9 +43,7 @@ impl Found {
             let [x1, y1, x2, y2] = found.corners;
             Rect { x1, y1, x2, y2 }
         });
-        self.class == other.class
-            && this.iou(&that) > LEAST_IOU
-            && (self.score - other.score).abs() < SCORE_TOLERANCE
+        self.class == other.class && this.iou(&that) > LEAST_IOU && (self.score - other.score).abs() < SCORE_TOLERANCE
     }
 }
 
@@ -53,23 +51,13 @@ impl Found {
 fn both_heads() -> Vec<u8> {
     let (_, header) = SafeTensors::read_metadata(DEMO).expect("a safetensors file");
     let metadata: Option<HashMap<String, String>> = header.metadata().clone();
-    let [demo, head] =
-        [DEMO, HEAD].map(|file| SafeTensors::deserialize(file).expect("a safetensors file"));
+    let [demo, head] = [DEMO, HEAD].map(|file| SafeTensors::deserialize(file).expect("a safetensors file"));
     let tensors = demo.iter().chain(head.iter());
     safetensors::serialize(tensors, metadata).expect("no name is in both files")
 }
 
 fn searched(place: &Workplace, words: &[&str]) -> Said {
-    let command = [
-        "run",
-        "street.jpg",
-        "--weights",
-        "both.safetensors",
-        "--no-save",
-        "--json",
-        "--conf",
-        RECORDED,
-    ];
+    let command = ["run", "street.jpg", "--weights", "both.safetensors", "--no-save", "--json", "--conf", RECORDED];
     place.run(&[&command[..], words].concat())
 }
 
@@ -86,8 +74,7 @@ fn the_one_to_many_head_finds_what_the_reference_finds_with_it() {
         words.extend(choice.agnostic.then_some("--agnostic-nms"));
         let said = searched(&place, &words);
         assert_eq!((said.code, &*said.stderr), (Some(0), ""), "{said:?}");
-        let found: Vec<Found> =
-            serde_json::from_value(said.json()[0]["detections"].clone()).expect("detections");
+        let found: Vec<Found> = serde_json::from_value(said.json()[0]["detections"].clone()).expect("detections");
         assert_eq!(found.len(), choice.detections.len(), "{words:?}");
         for wanted in &choice.detections {
             assert!(
@@ -112,9 +99,6 @@ fn an_iou_for_the_one_to_one_head_is_noted_and_changes_nothing() {
     let detections = |said: &Said| -> Value { said.json()[0]["detections"].clone() };
     let plain = searched(&place, &[]);
     let said = searched(&place, &["--head", "one2one", "--iou", "0.1"]);
-    assert_eq!(
-        said.stderr,
-        "note: --iou has no effect: the one-to-one head needs no suppression of overlaps\n"
-    );
+    assert_eq!(said.stderr, "note: --iou has no effect: the one-to-one head needs no suppression of overlaps\n");
     assert_eq!(detections(&said), detections(&plain));
 }

@@ -18,27 +18,14 @@ fn without_arguments_it_searches_the_built_in_picture_and_says_so() {
     let said = place.run(&["run"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     let lines = said.timeless();
-    assert!(
-        lines[0].starts_with("image 1/1 street.jpg: 448x640 1 person, "),
-        "{lines:?}"
-    );
-    assert!(
-        lines[0].contains("2 birds") && lines[0].ends_with(", _ms"),
-        "{lines:?}"
-    );
-    assert_eq!(
-        lines[1],
-        "Speed: _ms preprocess, _ms inference, _ms postprocess per image at shape (1, 3, 448, 640)"
-    );
+    assert!(lines[0].starts_with("image 1/1 street.jpg: 448x640 1 person, "), "{lines:?}");
+    assert!(lines[0].contains("2 birds") && lines[0].ends_with(", _ms"), "{lines:?}");
+    assert_eq!(lines[1], "Speed: _ms preprocess, _ms inference, _ms postprocess per image at shape (1, 3, 448, 640)");
     assert_eq!(lines[2], "Results saved to runs/detect/predict");
     assert_eq!(lines.len(), 3);
-    assert!(
-        said.stderr.contains("built-in yolov10n-demo") && said.stderr.contains("--weights"),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("built-in yolov10n-demo") && said.stderr.contains("--weights"), "{said:?}");
     assert_eq!(place.files("."), ["runs/detect/predict/street.jpg"]);
-    let annotated =
-        image::open(place.path("runs/detect/predict/street.jpg")).expect("a whole picture");
+    let annotated = image::open(place.path("runs/detect/predict/street.jpg")).expect("a whole picture");
     assert_eq!((annotated.width(), annotated.height()), (1280, 896));
 }
 
@@ -48,51 +35,23 @@ fn a_json_line_has_the_documented_fields_and_the_best_comes_first() {
     place.street("in/street.jpg");
     let said = place.run(&["run", "in/street.jpg", "--json", "--no-save"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    let [line] = &said.json()[..] else {
-        panic!("{said:?}")
-    };
-    let keys = |value: &Value| {
-        value
-            .as_object()
-            .expect("an object")
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let [line] = &said.json()[..] else { panic!("{said:?}") };
+    let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     // serde_json sorts keys when it reads: the order is looked at in the text below.
     assert_eq!(keys(line), ["detections", "height", "image", "ms", "width"]);
-    assert_eq!(
-        keys(&line["ms"]),
-        ["inference", "postprocess", "preprocess"]
-    );
+    assert_eq!(keys(&line["ms"]), ["inference", "postprocess", "preprocess"]);
     assert_eq!(line["image"], "in/street.jpg");
-    assert_eq!(
-        (line["width"].as_u64(), line["height"].as_u64()),
-        (Some(1280), Some(896))
-    );
-    assert!(said.stdout.starts_with(r#"{"image":"in/street.jpg","width":1280,"height":896,"detections":[{"class":14,"name":"bird","score":0.98"#));
+    assert_eq!((line["width"].as_u64(), line["height"].as_u64()), (Some(1280), Some(896)));
+    assert!(said.stdout.starts_with(
+        r#"{"image":"in/street.jpg","width":1280,"height":896,"detections":[{"class":14,"name":"bird","score":0.98"#
+    ));
     let detections = line["detections"].as_array().expect("a list");
-    let scores: Vec<f64> = detections
-        .iter()
-        .map(|found| found["score"].as_f64().expect("a number"))
-        .collect();
-    assert!(
-        scores.len() > 5
-            && scores.is_sorted_by(|a, b| a >= b)
-            && scores.iter().all(|score| *score > 0.25)
-    );
+    let scores: Vec<f64> = detections.iter().map(|found| found["score"].as_f64().expect("a number")).collect();
+    assert!(scores.len() > 5 && scores.is_sorted_by(|a, b| a >= b) && scores.iter().all(|score| *score > 0.25));
     // The reference's first box; the tolerance is for JPEG decoders, which differ by a level or two.
     let expected = [1058.9, 132.8, 1174.8, 182.6];
-    for (found, expected) in detections[0]["box"]
-        .as_array()
-        .expect("a box")
-        .iter()
-        .zip(expected)
-    {
-        assert!(
-            (found.as_f64().expect("pixels") - expected).abs() < 1.0,
-            "{detections:?}"
-        );
+    for (found, expected) in detections[0]["box"].as_array().expect("a box").iter().zip(expected) {
+        assert!((found.as_f64().expect("pixels") - expected).abs() < 1.0, "{detections:?}");
     }
     assert!(place.files("runs").is_empty());
 }
@@ -103,44 +62,18 @@ fn a_wrong_file_among_many_is_reported_and_the_others_go_on() {
     place.grey("first.png");
     place.file("broken.jpg", b"no picture at all");
     place.grey("last.png");
-    let words = [
-        "run",
-        "first.png",
-        "broken.jpg",
-        "missing.jpg",
-        "last.png",
-        "--json",
-    ];
+    let words = ["run", "first.png", "broken.jpg", "missing.jpg", "last.png", "--json"];
     let said = place.run(&[&words[..], &FAST].concat());
     assert_eq!(said.code, Some(2), "{said:?}");
     let lines = said.json();
-    let images: Vec<&str> = lines
-        .iter()
-        .map(|line| line["image"].as_str().expect("a name"))
-        .collect();
+    let images: Vec<&str> = lines.iter().map(|line| line["image"].as_str().expect("a name")).collect();
     assert_eq!(images, words[1..5]);
-    assert_eq!(
-        lines
-            .iter()
-            .map(|line| line.get("error").is_some())
-            .collect::<Vec<_>>(),
-        [false, true, true, false]
-    );
+    assert_eq!(lines.iter().map(|line| line.get("error").is_some()).collect::<Vec<_>>(), [false, true, true, false]);
     assert_eq!(lines[2]["error"], "no such file or folder");
-    let errors: Vec<&str> = said
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("error: "))
-        .collect();
-    assert!(
-        errors[0].starts_with("error: broken.jpg: not a picture that can be read: "),
-        "{errors:?}"
-    );
+    let errors: Vec<&str> = said.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(errors[0].starts_with("error: broken.jpg: not a picture that can be read: "), "{errors:?}");
     assert_eq!(errors[1..], ["error: missing.jpg: no such file or folder"]);
-    assert_eq!(
-        place.files("runs/detect/predict"),
-        ["first.png", "last.png"]
-    );
+    assert_eq!(place.files("runs/detect/predict"), ["first.png", "last.png"]);
 }
 
 #[test]
@@ -148,16 +81,8 @@ fn nothing_found_is_an_exit_code_only_if_asked_for() {
     let place = Workplace::new();
     place.grey("grey.png");
     let said = place.run(&["run", "grey.png", "--no-save"]);
-    assert_eq!(
-        (said.code, said.timeless()[0].as_str()),
-        (Some(0), "image 1/1 grey.png: 448x640 (no detections), _ms")
-    );
-    assert_eq!(
-        place
-            .run(&["run", "grey.png", "--no-save", "--fail-empty"])
-            .code,
-        Some(1)
-    );
+    assert_eq!((said.code, said.timeless()[0].as_str()), (Some(0), "image 1/1 grey.png: 448x640 (no detections), _ms"));
+    assert_eq!(place.run(&["run", "grey.png", "--no-save", "--fail-empty"]).code, Some(1));
 }
 
 #[test]
@@ -166,48 +91,13 @@ fn every_run_gets_a_folder_of_its_own_unless_told_otherwise() {
     place.grey("grey.png");
     for folder in ["predict", "predict2", "predict3"] {
         let said = place.run(&[&["run", "grey.png"][..], &FAST].concat());
-        assert!(
-            said.stdout
-                .ends_with(&format!("Results saved to runs/detect/{folder}\n")),
-            "{said:?}"
-        );
+        assert!(said.stdout.ends_with(&format!("Results saved to runs/detect/{folder}\n")), "{said:?}");
     }
-    let said = place.run(
-        &[
-            &[
-                "predict",
-                "grey.png",
-                "project=here",
-                "name=it",
-                "exist_ok=True",
-            ][..],
-            &FAST,
-        ]
-        .concat(),
-    );
-    assert!(
-        said.stdout.ends_with("Results saved to here/it\n"),
-        "{said:?}"
-    );
-    let said = place.run(
-        &[
-            &[
-                "run",
-                "grey.png",
-                "--project",
-                "here",
-                "--name",
-                "it",
-                "--exist-ok",
-            ][..],
-            &FAST,
-        ]
-        .concat(),
-    );
-    assert!(
-        said.stdout.ends_with("Results saved to here/it\n"),
-        "{said:?}"
-    );
+    let said = place.run(&[&["predict", "grey.png", "project=here", "name=it", "exist_ok=True"][..], &FAST].concat());
+    assert!(said.stdout.ends_with("Results saved to here/it\n"), "{said:?}");
+    let said =
+        place.run(&[&["run", "grey.png", "--project", "here", "--name", "it", "--exist-ok"][..], &FAST].concat());
+    assert!(said.stdout.ends_with("Results saved to here/it\n"), "{said:?}");
     assert_eq!(place.files("here"), ["it/grey.png"]);
 }
 
@@ -215,12 +105,7 @@ fn every_run_gets_a_folder_of_its_own_unless_told_otherwise() {
 fn a_run_in_which_all_fails_leaves_no_folder() {
     let place = Workplace::new();
     assert_eq!(place.run(&["run", "missing.jpg"]).code, Some(2));
-    assert_eq!(
-        place
-            .run(&["run", "missing.jpg", "--weights", "missing.pt"])
-            .code,
-        Some(2)
-    );
+    assert_eq!(place.run(&["run", "missing.jpg", "--weights", "missing.pt"]).code, Some(2));
     assert!(!place.path("runs/detect/predict").exists());
 }
 
@@ -232,27 +117,14 @@ fn pictures_of_one_name_do_not_overwrite_each_other() {
     place.grey("b/bus.png");
     let said = place.run(&["run", "a/bus.jpg", "b/bus.jpg", "b/bus.png", "--save-txt"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(
-        said.stdout
-            .ends_with("1 label saved to runs/detect/predict/labels\n"),
-        "{said:?}"
-    );
-    assert_eq!(
-        place.files("runs/detect/predict"),
-        ["bus-2.jpg", "bus-3.png", "bus.jpg", "labels/bus.txt"]
-    );
+    assert!(said.stdout.ends_with("1 label saved to runs/detect/predict/labels\n"), "{said:?}");
+    assert_eq!(place.files("runs/detect/predict"), ["bus-2.jpg", "bus-3.png", "bus.jpg", "labels/bus.txt"]);
 }
 
 #[test]
 fn sources_keep_their_order_and_folders_are_sorted() {
     let place = Workplace::new();
-    for name in [
-        "folder/b.png",
-        "folder/a.png",
-        "folder/below/c.png",
-        "z.png",
-        "y.png",
-    ] {
+    for name in ["folder/b.png", "folder/a.png", "folder/below/c.png", "z.png", "y.png"] {
         place.grey(name);
     }
     place.file("folder/notes.txt", b"not a picture");
@@ -261,25 +133,13 @@ fn sources_keep_their_order_and_folders_are_sorted() {
     let searched = |words: &[&str]| {
         let said = place.run(&[&["run", "--json", "--no-save"][..], &FAST, words].concat());
         assert_eq!(said.code, Some(0), "{said:?}");
-        said.json()
-            .iter()
-            .map(|line| line["image"].as_str().expect("a name").to_owned())
-            .collect::<Vec<_>>()
+        said.json().iter().map(|line| line["image"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(
-        searched(&["z.png", "folder", "y.png"]),
-        ["z.png", "folder/a.png", "folder/b.png", "y.png"]
-    );
-    assert_eq!(
-        searched(&["folder", "--recursive"]),
-        ["folder/a.png", "folder/b.png", "folder/below/c.png"]
-    );
+    assert_eq!(searched(&["z.png", "folder", "y.png"]), ["z.png", "folder/a.png", "folder/b.png", "y.png"]);
+    assert_eq!(searched(&["folder", "--recursive"]), ["folder/a.png", "folder/b.png", "folder/below/c.png"]);
     assert_eq!(searched(&["?.png"]), ["y.png", "z.png"]);
     assert_eq!(searched(&["list.txt"]), ["z.png", "folder/b.png"]);
-    assert_eq!(
-        searched(&["folder/table.csv"]),
-        ["folder/a.png", "folder/b.png"]
-    );
+    assert_eq!(searched(&["folder/table.csv"]), ["folder/a.png", "folder/b.png"]);
 }
 
 #[test]
@@ -287,10 +147,7 @@ fn an_empty_folder_and_a_pattern_without_a_match_are_errors() {
     let place = Workplace::new();
     place.file("folder/notes.md", b"no picture");
     for (source, error) in [
-        (
-            "folder",
-            "error: folder: no picture or video in this folder, expected files ending in bmp, gif, jpeg, ",
-        ),
+        ("folder", "error: folder: no picture or video in this folder, expected files ending in bmp, gif, jpeg, "),
         ("*.jpg", "error: *.jpg: no file matches this pattern"),
     ] {
         let said = place.run(&["run", source, "--quiet"]);
@@ -309,19 +166,11 @@ fn stdin_is_a_picture_or_a_list() {
             .stdin(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        child
-            .stdin
-            .take()
-            .expect("a pipe")
-            .write_all(bytes)
-            .expect("it reads everything");
+        child.stdin.take().expect("a pipe").write_all(bytes).expect("it reads everything");
         Said::from(child.wait_with_output().expect("it ends"))
     };
     let picture = given(&std::fs::read(place.path("street.jpg")).expect("a file"));
-    assert_eq!(
-        (picture.code, &picture.json()[0]["image"]),
-        (Some(0), &Value::from("-"))
-    );
+    assert_eq!((picture.code, &picture.json()[0]["image"]), (Some(0), &Value::from("-")));
     let list = given(b"street.jpg\nstreet.jpg\n");
     assert_eq!((list.code, list.json().len()), (Some(0), 2));
     assert_eq!(list.json()[0]["image"], "street.jpg");
@@ -331,26 +180,15 @@ fn stdin_is_a_picture_or_a_list() {
 #[test]
 fn an_animation_is_searched_frame_by_frame() {
     let place = Workplace::new();
-    let frame = |level| {
-        image::Frame::new(image::RgbaImage::from_pixel(
-            40,
-            30,
-            image::Rgba([level, level, level, 255]),
-        ))
-    };
+    let frame =
+        |level| image::Frame::new(image::RgbaImage::from_pixel(40, 30, image::Rgba([level, level, level, 255])));
     let mut bytes = Vec::new();
     let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
-    encoder
-        .encode_frames([frame(0), frame(100), frame(200)])
-        .expect("a GIF");
+    encoder.encode_frames([frame(0), frame(100), frame(200)]).expect("a GIF");
     drop(encoder);
     place.file("moving.gif", &bytes);
     let said = place.run(&[&["run", "moving.gif", "--json", "--no-save"][..], &FAST].concat());
-    let frames: Vec<u64> = said
-        .json()
-        .iter()
-        .map(|line| line["frame"].as_u64().expect("a number"))
-        .collect();
+    let frames: Vec<u64> = said.json().iter().map(|line| line["frame"].as_u64().expect("a number")).collect();
     assert_eq!((said.code, frames), (Some(0), vec![1, 2, 3]));
 }
 
@@ -393,11 +231,7 @@ fn batches_and_several_devices_change_no_byte_of_any_output() {
             device,
         ];
         let said = place.run(&words);
-        assert_eq!(
-            said.code,
-            Some(2),
-            "one is broken, one is missing: {said:?}"
-        );
+        assert_eq!(said.code, Some(2), "one is broken, one is missing: {said:?}");
         let mut lines = said.json();
         for line in &mut lines {
             line.as_object_mut().expect("an object").remove("ms");
@@ -410,35 +244,19 @@ fn batches_and_several_devices_change_no_byte_of_any_output() {
         (lines, said.stderr, files.collect::<Vec<_>>())
     };
     let (lines, stderr, files) = run("1", "cpu");
-    let names: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| line["image"].as_str())
-        .collect();
-    let expected = [
-        "a.jpg", "b.png", "c.jpg", "d.jpg", "e.png", "f.jpg", "g.jpg", "h.png",
-    ];
+    let names: Vec<&str> = lines.iter().filter_map(|line| line["image"].as_str()).collect();
+    let expected = ["a.jpg", "b.png", "c.jpg", "d.jpg", "e.png", "f.jpg", "g.jpg", "h.png"];
     assert_eq!(names[..8], expected.map(|name| format!("folder/{name}")));
     assert!(lines[2]["error"].is_string() && lines[8]["error"].is_string());
     assert!(files.iter().any(|(name, _)| name == "labels/a.txt") && files.len() > 20);
     for (batch, device) in [("2", "cpu"), ("7", "cpu"), ("2", "cpu,cpu,cpu")] {
         let (other_lines, other_stderr, other_files) = run(batch, device);
-        assert_eq!(
-            (other_lines, other_stderr),
-            (lines.clone(), stderr.clone()),
-            "{batch} on {device}"
-        );
-        assert!(
-            other_files == files,
-            "batch {batch} on {device} wrote other files"
-        );
+        assert_eq!((other_lines, other_stderr), (lines.clone(), stderr.clone()), "{batch} on {device}");
+        assert!(other_files == files, "batch {batch} on {device} wrote other files");
     }
     let said = place.run(&["val", "--data", "x.yaml", "--device", "cpu,cpu"]);
     assert_eq!(said.code, Some(2));
-    assert!(
-        said.stderr
-            .contains("--device: expected one device, found 2"),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("--device: expected one device, found 2"), "{said:?}");
 }
 
 #[test]
@@ -453,10 +271,7 @@ fn classes_are_chosen_by_number_or_name() {
     }
     let said = place.run(&["run", "--classes", "brid"]);
     assert_eq!(said.code, Some(2));
-    assert!(
-        said.stderr
-            .contains("error: class brid: expected a number from 0 to 79 or a name of the weights")
-    );
+    assert!(said.stderr.contains("error: class brid: expected a number from 0 to 79 or a name of the weights"));
 }
 
 #[test]
@@ -464,11 +279,7 @@ fn an_iou_is_accepted_and_said_to_have_no_effect() {
     let place = Workplace::new();
     let said = place.run(&["run", "iou=0.7", "--no-save"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(
-        said.stderr
-            .contains("note: --iou has no effect: the one-to-one head needs no suppression"),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("note: --iou has no effect: the one-to-one head needs no suppression"), "{said:?}");
 }
 
 #[test]
@@ -477,15 +288,10 @@ fn verbose_says_what_is_loaded_and_written_and_quiet_says_nothing() {
     place.grey("grey.png");
     let said = place.run(&[&["run", "grey.png", "verbose=True"][..], &FAST].concat());
     assert!(
-        said.stderr
-            .contains("note: built-in yolov10n-demo: YOLOv10 n, 80 classes, on cpu, loaded in "),
+        said.stderr.contains("note: built-in yolov10n-demo: YOLOv10 n, 80 classes, on cpu, loaded in "),
         "{said:?}"
     );
-    assert!(
-        said.stderr
-            .ends_with("note: wrote runs/detect/predict/grey.png\n"),
-        "{said:?}"
-    );
+    assert!(said.stderr.ends_with("note: wrote runs/detect/predict/grey.png\n"), "{said:?}");
     let said = place.run(&[&["run", "grey.png", "verbose=False"][..], &FAST].concat());
     assert_eq!((said.code, &*said.stdout, &*said.stderr), (Some(0), "", ""));
 }
@@ -494,17 +300,8 @@ fn verbose_says_what_is_loaded_and_written_and_quiet_says_nothing() {
 fn max_det_is_honoured_above_and_below_its_default() {
     let place = Workplace::new();
     let count = |number: &str| {
-        let said = place.run(&[
-            "run",
-            "--json",
-            "--no-save",
-            "conf=0",
-            &format!("max_det={number}"),
-        ]);
-        said.json()[0]["detections"]
-            .as_array()
-            .expect("a list")
-            .len()
+        let said = place.run(&["run", "--json", "--no-save", "conf=0", &format!("max_det={number}")]);
+        said.json()[0]["detections"].as_array().expect("a list").len()
     };
     assert_eq!([count("1"), count("300"), count("1000")], [1, 300, 1000]);
 }
@@ -512,16 +309,7 @@ fn max_det_is_honoured_above_and_below_its_default() {
 #[test]
 fn tables_crops_and_labels_hold_what_json_says() {
     let place = Workplace::new();
-    let words = [
-        "run",
-        "--json",
-        "--save-txt",
-        "--save-conf",
-        "--save-crop",
-        "--save-csv",
-        "--save-json",
-        "--no-save",
-    ];
+    let words = ["run", "--json", "--save-txt", "--save-conf", "--save-crop", "--save-csv", "--save-json", "--no-save"];
     let said = place.run(&words);
     assert_eq!(said.code, Some(0), "{said:?}");
     let lines = said.json();
@@ -529,44 +317,23 @@ fn tables_crops_and_labels_hold_what_json_says() {
     let folder = "runs/detect/predict";
     let labels = place.text(&format!("{folder}/labels/street.txt"));
     let csv = place.text(&format!("{folder}/predictions.csv"));
-    let coco: Value =
-        serde_json::from_str(&place.text(&format!("{folder}/predictions.json"))).expect("JSON");
+    let coco: Value = serde_json::from_str(&place.text(&format!("{folder}/predictions.json"))).expect("JSON");
     let crops = place.files(&format!("{folder}/crops"));
     assert_eq!(labels.lines().count(), detections.len());
     assert_eq!(csv.lines().count(), 1 + detections.len());
     assert_eq!(coco.as_array().map(Vec::len), Some(detections.len()));
     assert_eq!(crops.len(), detections.len());
     assert!(crops.contains(&"bird/street-1.jpg".to_owned()), "{crops:?}");
-    assert!(
-        labels.starts_with("14 0.872") && labels.lines().all(|line| line.split(' ').count() == 6),
-        "{labels}"
-    );
-    assert!(
-        csv.starts_with("image,frame,class,name,score,x1,y1,x2,y2\nstreet.jpg,,14,bird,0.98"),
-        "{csv}"
-    );
+    assert!(labels.starts_with("14 0.872") && labels.lines().all(|line| line.split(' ').count() == 6), "{labels}");
+    assert!(csv.starts_with("image,frame,class,name,score,x1,y1,x2,y2\nstreet.jpg,,14,bird,0.98"), "{csv}");
     // COCO counts bird as its 16th.
-    assert_eq!(
-        (&coco[0]["image_id"], &coco[0]["category_id"]),
-        (&Value::from("street"), &Value::from(16))
-    );
+    assert_eq!((&coco[0]["image_id"], &coco[0]["category_id"]), (&Value::from("street"), &Value::from(16)));
 }
 
 #[test]
 fn a_rerun_into_the_same_folder_replaces_its_labels() {
     let place = Workplace::new();
-    let run = |conf: &str| {
-        place
-            .run(&[
-                "run",
-                "--save-txt",
-                "--exist-ok",
-                "--no-save",
-                "--conf",
-                conf,
-            ])
-            .code
-    };
+    let run = |conf: &str| place.run(&["run", "--save-txt", "--exist-ok", "--no-save", "--conf", conf]).code;
     let labels = || place.files("runs/detect/predict/labels");
     assert_eq!((run("0.25"), labels().len()), (Some(0), 1));
     let first = place.text("runs/detect/predict/labels/street.txt");
@@ -582,40 +349,18 @@ fn bad_usage_is_one_line_and_exit_code_2() {
     place.grey("picture.jpg");
     for (words, error) in [
         (vec!["run", "--conf", "2"], "expected a number from 0 to 1"),
-        (
-            vec!["run", "--imgsz", "16"],
-            "expected sides of 32 to 8192 pixels",
-        ),
+        (vec!["run", "--imgsz", "16"], "expected sides of 32 to 8192 pixels"),
         (vec!["run", "--max-det", "0"], "0 is not in 1.."),
-        (
-            vec!["run", "--device", "tpu"],
-            "device tpu: expected cpu, flex, cuda, cuda:N or wgpu",
-        ),
-        (
-            vec!["run", "confi=0.5"],
-            "error: confi=0.5: run has no option confi",
-        ),
-        (
-            vec!["run", "--weights", "weights.pt"],
-            "error: weights.pt: ",
-        ),
-        (
-            vec!["run", "--weights", "picture.jpg"],
-            "error: picture.jpg: ",
-        ),
-        (
-            vec!["run", "--weights", "nowhere.pt"],
-            "error: nowhere.pt: No such file or directory",
-        ),
+        (vec!["run", "--device", "tpu"], "device tpu: expected cpu, flex, cuda, cuda:N or wgpu"),
+        (vec!["run", "confi=0.5"], "error: confi=0.5: run has no option confi"),
+        (vec!["run", "--weights", "weights.pt"], "error: weights.pt: "),
+        (vec!["run", "--weights", "picture.jpg"], "error: picture.jpg: "),
+        (vec!["run", "--weights", "nowhere.pt"], "error: nowhere.pt: No such file or directory"),
         (vec!["run", "--weights", "."], "error: .: Is a directory"),
         (vec!["fly"], "unrecognized subcommand 'fly'"),
     ] {
         let said = place.run(&words);
-        assert_eq!(
-            (said.code, said.stdout.as_str()),
-            (Some(2), ""),
-            "{words:?}: {said:?}"
-        );
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{words:?}: {said:?}");
         assert!(said.stderr.contains(error), "{words:?}: {said:?}");
         assert!(!said.stderr.contains("panicked"), "{said:?}");
     }
@@ -629,11 +374,7 @@ fn a_file_that_can_not_be_written_fails_its_picture_and_leaves_no_part() {
     place.file("runs/detect/predict/grey.png/in-the-way", b"");
     let said = place.run(&[&["run", "grey.png", "--exist-ok"][..], &FAST].concat());
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(
-        said.stderr
-            .contains("error: grey.png: runs/detect/predict/grey.png: "),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("error: grey.png: runs/detect/predict/grey.png: "), "{said:?}");
     assert_eq!(place.files("runs"), ["detect/predict/grey.png/in-the-way"]);
 }
 
@@ -641,19 +382,12 @@ fn a_file_that_can_not_be_written_fails_its_picture_and_leaves_no_part() {
 #[test]
 fn results_that_can_not_be_said_are_an_error() {
     let place = Workplace::new();
-    let full = std::fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .expect("Linux has it");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
     let mut command = place.command(&[&["run", "--no-save"][..], &FAST].concat());
     let output = command.stdout(full).output().expect("the program starts");
     let said = Said::from(output);
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(
-        said.stderr
-            .contains("error: stdout: No space left on device"),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("error: stdout: No space left on device"), "{said:?}");
 }
 
 /// A list of so many pictures that no run is done before something happens to it.
@@ -666,30 +400,14 @@ fn long_list(place: &Workplace) -> Vec<&'static str> {
 #[test]
 fn a_closed_pipe_ends_the_run_quietly() {
     let place = Workplace::new();
-    let mut child = place
-        .command(&long_list(&place))
-        .spawn()
-        .expect("the program starts");
+    let mut child = place.command(&long_list(&place)).spawn().expect("the program starts");
     let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe"))
-        .read_line(&mut line)
-        .expect("a line");
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let mut stderr = String::new();
-    child
-        .stderr
-        .take()
-        .expect("a pipe")
-        .read_to_string(&mut stderr)
-        .expect("text");
-    assert!(
-        line.starts_with("image 1/100000 grey.png: 32x32 "),
-        "{line}"
-    );
+    child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+    assert!(line.starts_with("image 1/100000 grey.png: 32x32 "), "{line}");
     assert_eq!(child.wait().expect("it ends").code(), Some(0), "{stderr}");
-    assert!(
-        !stderr.contains("panic") && !stderr.contains("error"),
-        "{stderr}"
-    );
+    assert!(!stderr.contains("panic") && !stderr.contains("error"), "{stderr}");
 }
 
 #[cfg(unix)]
@@ -702,16 +420,11 @@ fn ctrl_c_finishes_what_is_in_flight_and_exits_130() {
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut said = String::new();
     stdout.read_line(&mut said).expect("a line");
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.expect("kill is to be had").success());
     stdout.read_to_string(&mut said).expect("text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let lines: Vec<&str> = said.lines().collect();
-    assert!(
-        lines.len() < 100_000 && lines.last() == Some(&"Results saved to runs/detect/predict"),
-        "{lines:?}"
-    );
+    assert!(lines.len() < 100_000 && lines.last() == Some(&"Results saved to runs/detect/predict"), "{lines:?}");
     assert_eq!(place.files("runs/detect/predict"), ["predictions.csv"]);
 }

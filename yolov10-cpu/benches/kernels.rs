@@ -12,24 +12,13 @@ use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, Isa, Options, Pr
 const STACK: u64 = 8;
 
 fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize, stride: usize) -> Conv {
-    Conv {
-        key,
-        channels_in,
-        channels_out,
-        kernel,
-        stride,
-        groups: 1,
-        activation: Activation::Silu,
-    }
+    Conv { key, channels_in, channels_out, kernel, stride, groups: 1, activation: Activation::Silu }
 }
 
 /// Weights that keep activations around their size; their values do not change the speed.
 fn weights(_: u64, weight: &mut [f32], bias: &mut [f32]) -> Result<(), Error> {
     let size = (bias.len() as f32 / weight.len() as f32).sqrt();
-    weight
-        .iter_mut()
-        .enumerate()
-        .for_each(|(index, value)| *value = if index % 3 == 0 { size } else { -size });
+    weight.iter_mut().enumerate().for_each(|(index, value)| *value = if index % 3 == 0 { size } else { -size });
     bias.fill(0.1);
     Ok(())
 }
@@ -46,33 +35,18 @@ fn engine(outputs: &[Value], options: &Options) -> Engine {
     Engine::new(outputs, options, weights).expect("the network is one that there are kernels for")
 }
 
-fn bench(
-    criterion: &mut Criterion,
-    group: &str,
-    name: &str,
-    [height, width]: [usize; 2],
-    mut engine: Engine,
-) {
+fn bench(criterion: &mut Criterion, group: &str, name: &str, [height, width]: [usize; 2], mut engine: Engine) {
     let mut group = criterion.benchmark_group(group);
-    let flops = engine
-        .flops(height, width)
-        .expect("the size fits the network");
+    let flops = engine.flops(height, width).expect("the size fits the network");
     group.throughput(Throughput::Elements(flops));
     group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-        bencher.iter(|| {
-            engine
-                .run(height, width, fill, |outputs| outputs.len())
-                .expect("the size fits the network")
-        });
+        bencher.iter(|| engine.run(height, width, fill, |outputs| outputs.len()).expect("the size fits the network"));
     });
     group.finish();
 }
 
 fn one_thread() -> Options {
-    Options {
-        threads: Some(NonZeroUsize::MIN),
-        ..Options::default()
-    }
+    Options { threads: Some(NonZeroUsize::MIN), ..Options::default() }
 }
 
 /// `STACK` convolutions of `shape`, one after another.
@@ -84,68 +58,26 @@ fn stack(channels: usize, shape: impl Fn(u64) -> Conv) -> Value {
 /// `STACK` convolutions of stride 2, all of one map.
 fn fan(channels: usize) -> Vec<Value> {
     let map = Value::input(1).conv(conv(0, 1, channels, 1, 1));
-    (1..=STACK)
-        .map(|key| map.conv(conv(key, channels, channels, 3, 2)))
-        .collect()
+    (1..=STACK).map(|key| map.conv(conv(key, channels, channels, 3, 2))).collect()
 }
 
 fn kernels(criterion: &mut Criterion) {
     for isa in Isa::available() {
-        let direct = Options {
-            isa: Some(isa),
-            exact: true,
-            ..one_thread()
-        };
-        let winograd = Options {
-            isa: Some(isa),
-            ..one_thread()
-        };
+        let direct = Options { isa: Some(isa), exact: true, ..one_thread() };
+        let winograd = Options { isa: Some(isa), ..one_thread() };
         for (channels, side) in [(32, 80), (64, 40), (128, 20), (256, 20)] {
             let shape = format!("{isa}/{channels}x{side}x{side}");
             let dense = |kernel| stack(channels, |key| conv(key, channels, channels, kernel, 1));
-            let depthwise = stack(channels, |key| Conv {
-                groups: channels,
-                ..conv(key, channels, channels, 7, 1)
-            });
-            bench(
-                criterion,
-                "1x1",
-                &shape,
-                [side, side],
-                engine(&[dense(1)], &direct),
-            );
-            bench(
-                criterion,
-                "3x3",
-                &shape,
-                [side, side],
-                engine(&[dense(3)], &direct),
-            );
-            bench(
-                criterion,
-                "3x3 winograd",
-                &shape,
-                [side, side],
-                engine(&[dense(3)], &winograd),
-            );
-            for (group, options) in [
-                ("3x3 stride 2", &direct),
-                ("3x3 stride 2 winograd", &winograd),
-            ] {
+            let depthwise = stack(channels, |key| Conv { groups: channels, ..conv(key, channels, channels, 7, 1) });
+            bench(criterion, "1x1", &shape, [side, side], engine(&[dense(1)], &direct));
+            bench(criterion, "3x3", &shape, [side, side], engine(&[dense(3)], &direct));
+            bench(criterion, "3x3 winograd", &shape, [side, side], engine(&[dense(3)], &winograd));
+            for (group, options) in [("3x3 stride 2", &direct), ("3x3 stride 2 winograd", &winograd)] {
                 let engine = engine(&fan(channels), options);
                 bench(criterion, group, &shape, [2 * side, 2 * side], engine);
             }
-            bench(
-                criterion,
-                "7x7 depthwise",
-                &shape,
-                [side, side],
-                engine(&[depthwise], &direct),
-            );
-            let halves = Options {
-                precision: Precision::Bf16,
-                ..winograd.clone()
-            };
+            bench(criterion, "7x7 depthwise", &shape, [side, side], engine(&[depthwise], &direct));
+            let halves = Options { precision: Precision::Bf16, ..winograd.clone() };
             if isa == Isa::Portable {
                 continue; // It only imitates bf16.
             }
@@ -166,21 +98,14 @@ fn backbone() -> Value {
         value = value.conv(conv(key, channels / 2, channels, 3, 2));
         for bottleneck in 1..=2 {
             let inner = value.conv(conv(key + 2 * bottleneck, channels, channels, 3, 1));
-            value =
-                value.add(&inner.conv(conv(key + 2 * bottleneck + 1, channels, channels, 3, 1)));
+            value = value.add(&inner.conv(conv(key + 2 * bottleneck + 1, channels, channels, 3, 1)));
         }
     }
     value
 }
 
 fn threads(criterion: &mut Criterion) {
-    bench(
-        criterion,
-        "backbone",
-        "1 thread",
-        [640, 640],
-        engine(&[backbone()], &one_thread()),
-    );
+    bench(criterion, "backbone", "1 thread", [640, 640], engine(&[backbone()], &one_thread()));
     let all = engine(&[backbone()], &Options::default());
     let name = format!("{} threads", all.threads());
     if all.threads() > 1 {
@@ -197,16 +122,9 @@ fn loading(criterion: &mut Criterion) {
 /// Multiplications and additions of one core that does nothing else.
 fn peak(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("peak");
-    for peak::Loop {
-        isa,
-        flops,
-        multiply,
-    } in peak::loops()
-    {
+    for peak::Loop { isa, flops, multiply } in peak::loops() {
         group.throughput(Throughput::Elements(flops));
-        group.bench_function(BenchmarkId::from_parameter(isa), |bencher| {
-            bencher.iter(multiply)
-        });
+        group.bench_function(BenchmarkId::from_parameter(isa), |bencher| bencher.iter(multiply));
     }
     group.finish();
 }
@@ -214,10 +132,7 @@ fn peak(criterion: &mut Criterion) {
 mod peak {
     //! Twelve sums that do not wait for each other: enough to keep two multipliers of four cycles busy. With twice as
     //! many, Zen 5 falls to two thirds for want of register ports.
-    #![allow(
-        unsafe_code,
-        reason = "calls functions compiled for sets that were detected"
-    )]
+    #![allow(unsafe_code, reason = "calls functions compiled for sets that were detected")]
 
     use super::*;
 
@@ -233,13 +148,7 @@ mod peak {
 
     /// One for each set that the machine has and that has a loop here.
     pub fn loops() -> impl Iterator<Item = Loop> {
-        let of = |isa, lanes: u64, multiply| {
-            Some(Loop {
-                isa,
-                flops: 2 * ROUNDS * SUMS * lanes,
-                multiply,
-            })
-        };
+        let of = |isa, lanes: u64, multiply| Some(Loop { isa, flops: 2 * ROUNDS * SUMS * lanes, multiply });
         Isa::available().filter_map(move |isa| match isa {
             // SAFETY: the set is available.
             #[cfg(target_arch = "x86_64")]

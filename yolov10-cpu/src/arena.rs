@@ -22,9 +22,7 @@ pub(crate) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
     let mut placed: Vec<usize> = Vec::with_capacity(buffers.len());
     for &index in &by_size {
         let Lifetime { len, first, last } = buffers[index];
-        let neighbours = placed
-            .iter()
-            .filter(|&&other| first <= buffers[other].last && buffers[other].first <= last);
+        let neighbours = placed.iter().filter(|&&other| first <= buffers[other].last && buffers[other].first <= last);
         let (mut end, mut tightest) = (0, None);
         for &neighbour in neighbours {
             let start = offsets[neighbour];
@@ -37,10 +35,7 @@ pub(crate) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
         let position = placed.partition_point(|&other| offsets[other] <= offsets[index]);
         placed.insert(position, index);
     }
-    let total = (0..buffers.len())
-        .map(|index| offsets[index] + buffers[index].len)
-        .max()
-        .unwrap_or(0);
+    let total = (0..buffers.len()).map(|index| offsets[index] + buffers[index].len).max().unwrap_or(0);
     (offsets, total)
 }
 
@@ -61,12 +56,7 @@ mod tests {
 
     #[test]
     fn a_gap_is_reused() {
-        let buffers = [
-            buffer(50, 0, 1),
-            buffer(100, 0, 9),
-            buffer(30, 2, 3),
-            buffer(20, 2, 3),
-        ];
+        let buffers = [buffer(50, 0, 1), buffer(100, 0, 9), buffer(30, 2, 3), buffer(20, 2, 3)];
         assert_eq!(assign(&buffers).1, 150);
     }
 

@@ -17,17 +17,10 @@ pub(crate) fn physical() -> NonZeroUsize {
 /// Sibling threads share a core and its multipliers: they count once.
 fn linux_cores() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let list = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-    let siblings = |cpu: usize| {
-        fs::read_to_string(format!(
-            "/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-        ))
-        .ok()
-    };
-    let cores: Option<BTreeSet<String>> =
-        parse_list(list.trim())?.into_iter().map(siblings).collect();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let siblings =
+        |cpu: usize| fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok();
+    let cores: Option<BTreeSet<String>> = parse_list(list.trim())?.into_iter().map(siblings).collect();
     Some(cores?.len())
 }
 

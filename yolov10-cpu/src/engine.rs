@@ -105,30 +105,15 @@ impl Engine {
         let graph = Graph::new(outputs, options)?;
         let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
         let ledgers = Ledgers::default();
-        let (pages, packed) = weights::pack(
-            &graph.weights,
-            memory_limit,
-            &ledgers.weights,
-            kernels,
-            weights,
-        )?;
-        let region = Region {
-            plan: None,
-            tasks: Vec::new(),
-            weights: pages,
-            arena: Pages::new(0)?,
-            kernels,
-        };
+        let (pages, packed) = weights::pack(&graph.weights, memory_limit, &ledgers.weights, kernels, weights)?;
+        let region = Region { plan: None, tasks: Vec::new(), weights: pages, arena: Pages::new(0)?, kernels };
         Ok(Engine {
             views: Vec::with_capacity(graph.outputs.len()),
             graph,
             packed,
             isa,
             memory_limit,
-            team: Team::new(
-                options.threads.unwrap_or_else(cores::physical),
-                Region::work,
-            )?,
+            team: Team::new(options.threads.unwrap_or_else(cores::physical), Region::work)?,
             region: Arc::new(region),
             plans: Vec::new(),
             ledgers,
@@ -166,11 +151,7 @@ impl Engine {
 
     /// The bytes it holds now.
     pub fn memory(&self) -> Memory {
-        Memory {
-            weights: self.region.weights.len(),
-            workspace: self.region.arena.len(),
-            plans: self.plans.len(),
-        }
+        Memory { weights: self.region.weights.len(), workspace: self.region.arena.len(), plans: self.plans.len() }
     }
 
     /// The counts of its bytes, which outlive it.
@@ -220,10 +201,7 @@ impl Engine {
         if region.arena.len() < bytes {
             let requested = region.weights.len() + bytes;
             if requested > self.memory_limit {
-                return Err(Error::MemoryLimit {
-                    requested,
-                    limit: self.memory_limit,
-                });
+                return Err(Error::MemoryLimit { requested, limit: self.memory_limit });
             }
             // First the old arena goes: both together would be the peak.
             region.arena = Pages::default();
@@ -231,9 +209,7 @@ impl Engine {
         }
         if region.tasks.len() < plan.phases.len() {
             let members = self.team.threads();
-            region
-                .tasks
-                .resize_with(plan.phases.len(), || Tasks::new(members));
+            region.tasks.resize_with(plan.phases.len(), || Tasks::new(members));
         }
         region.plan = Some(Arc::clone(&plan));
         if self.plans.len() == PLANS {
@@ -272,10 +248,7 @@ impl Region {
 /// The same room for views of another lifetime: an empty vector is collected in place.
 fn recycle<'a>(mut views: Vec<MapView<'_>>) -> Vec<MapView<'a>> {
     views.clear();
-    views
-        .into_iter()
-        .map(|_| unreachable!("the vector is empty"))
-        .collect()
+    views.into_iter().map(|_| unreachable!("the vector is empty")).collect()
 }
 
 const _: () = assert!(LANES * size_of::<f32>() == 64, "a pixel is a cache line");

@@ -26,14 +26,8 @@ impl Graph {
             return;
         }
         let block = self.push(Op::Block, vec![input], self.nodes[input].channels);
-        let redirect = |ids: &mut [Id]| {
-            ids.iter_mut()
-                .filter(|id| **id == input)
-                .for_each(|id| *id = block)
-        };
-        readers
-            .into_iter()
-            .for_each(|reader| redirect(&mut self.nodes[reader].inputs));
+        let redirect = |ids: &mut [Id]| ids.iter_mut().filter(|id| **id == input).for_each(|id| *id = block);
+        readers.into_iter().for_each(|reader| redirect(&mut self.nodes[reader].inputs));
         redirect(&mut self.outputs);
     }
 
@@ -41,41 +35,20 @@ impl Graph {
     pub fn fuse_residuals(&mut self) {
         let uses = self.uses();
         for id in 0..self.nodes.len() {
-            let Node {
-                op: Op::Add,
-                inputs,
-                ..
-            } = &self.nodes[id]
-            else {
+            let Node { op: Op::Add, inputs, .. } = &self.nodes[id] else {
                 continue;
             };
-            let fusible = |&&id: &&Id| {
-                matches!(
-                    self.nodes[id].op,
-                    Op::Conv {
-                        extra: Extra::None,
-                        ..
-                    }
-                ) && uses[id] == 1
-            };
+            let fusible =
+                |&&id: &&Id| matches!(self.nodes[id].op, Op::Conv { extra: Extra::None, .. }) && uses[id] == 1;
             let Some(&conv) = inputs.iter().find(fusible) else {
                 continue;
             };
             let residual = inputs[usize::from(inputs[0] == conv)];
-            let Op::Conv {
-                weights,
-                activation,
-                ..
-            } = self.nodes[conv].op
-            else {
+            let Op::Conv { weights, activation, .. } = self.nodes[conv].op else {
                 continue;
             };
             let inputs = vec![self.nodes[conv].inputs[0], residual];
-            self.nodes[id].op = Op::Conv {
-                weights,
-                activation,
-                extra: Extra::Residual,
-            };
+            self.nodes[id].op = Op::Conv { weights, activation, extra: Extra::Residual };
             self.nodes[id].inputs = inputs;
         }
     }
@@ -85,12 +58,7 @@ impl Graph {
     pub fn commute_upsampling(&mut self) {
         let uses = self.uses();
         for id in 0..self.nodes.len() {
-            let Op::Conv {
-                weights,
-                activation,
-                extra: Extra::None,
-            } = self.nodes[id].op
-            else {
+            let Op::Conv { weights, activation, extra: Extra::None } = self.nodes[id].op else {
                 continue;
             };
             let spec = self.weights[weights].clone();
@@ -98,12 +66,7 @@ impl Graph {
             if spec.conv.kernel != 1 || spec.conv.stride != 1 || spec.conv.is_depthwise() {
                 continue;
             }
-            let Node {
-                op: Op::Concat,
-                inputs: parts,
-                ..
-            } = self.nodes[concat].clone()
-            else {
+            let Node { op: Op::Concat, inputs: parts, .. } = self.nodes[concat].clone() else {
                 continue;
             };
             let [low, rest @ ..] = parts.as_slice() else {
@@ -117,20 +80,9 @@ impl Graph {
             let channels = self.nodes[id].channels;
 
             let low_weights = self.weights.len();
-            self.weights.push(WeightSpec {
-                channels: 0..border,
-                ..spec.clone()
-            });
-            self.weights.push(WeightSpec {
-                channels: border..spec.channels.end,
-                bias: false,
-                ..spec
-            });
-            let op = Op::Conv {
-                weights: low_weights,
-                activation: Activation::Identity,
-                extra: Extra::None,
-            };
+            self.weights.push(WeightSpec { channels: 0..border, ..spec.clone() });
+            self.weights.push(WeightSpec { channels: border..spec.channels.end, bias: false, ..spec });
+            let op = Op::Conv { weights: low_weights, activation: Activation::Identity, extra: Extra::None };
             let low_conv = self.push(op, vec![small], channels);
             let upsampled = self.push(Op::Upsample, vec![low_conv], channels);
             let rest = match rest {
@@ -140,11 +92,7 @@ impl Graph {
                     self.push(Op::Concat, several.to_vec(), sum)
                 }
             };
-            self.nodes[id].op = Op::Conv {
-                weights: low_weights + 1,
-                activation,
-                extra: Extra::Start,
-            };
+            self.nodes[id].op = Op::Conv { weights: low_weights + 1, activation, extra: Extra::Start };
             self.nodes[id].inputs = vec![rest, upsampled];
         }
     }
@@ -192,9 +140,7 @@ impl Graph {
                 only_multiplied[input] &= multiplies && index == 0;
             }
         }
-        self.outputs
-            .iter()
-            .for_each(|&output| only_multiplied[output] = false);
+        self.outputs.iter().for_each(|&output| only_multiplied[output] = false);
         for (node, only_multiplied) in self.nodes.iter_mut().zip(only_multiplied) {
             let Op::Conv { weights, extra, .. } = node.op else {
                 continue;

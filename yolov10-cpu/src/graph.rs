@@ -85,23 +85,14 @@ impl Graph {
     /// How many inputs of nodes, or outputs of the graph, each node is.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.nodes.len()];
-        let read = self
-            .nodes
-            .iter()
-            .flat_map(|node| &node.inputs)
-            .chain(&self.outputs);
+        let read = self.nodes.iter().flat_map(|node| &node.inputs).chain(&self.outputs);
         read.for_each(|&id| uses[id] += 1);
         uses
     }
 
     pub fn push(&mut self, op: Op, inputs: Vec<Id>, channels: usize) -> Id {
         let block = if op == Op::Input { 1 } else { LANES };
-        self.nodes.push(Node {
-            op,
-            inputs,
-            channels,
-            block,
-        });
+        self.nodes.push(Node { op, inputs, channels, block });
         self.nodes.len() - 1
     }
 
@@ -119,13 +110,7 @@ impl Graph {
                 order.push(id);
             } else {
                 stack.push((id, true));
-                stack.extend(
-                    self.nodes[id]
-                        .inputs
-                        .iter()
-                        .rev()
-                        .map(|&input| (input, false)),
-                );
+                stack.extend(self.nodes[id].inputs.iter().rev().map(|&input| (input, false)));
             }
         }
         let renamed = |id: Id| position[id].expect("inputs come before their readers");
@@ -133,9 +118,7 @@ impl Graph {
         let mut moved = HashMap::new();
         let nodes = order.iter().map(|&id| {
             let mut node = self.nodes[id].clone();
-            node.inputs
-                .iter_mut()
-                .for_each(|input| *input = renamed(*input));
+            node.inputs.iter_mut().for_each(|input| *input = renamed(*input));
             if let Op::Conv { weights: index, .. } = &mut node.op {
                 *index = *moved.entry(*index).or_insert_with(|| {
                     weights.push(self.weights[*index].clone());

@@ -44,10 +44,7 @@ impl<'a> InputPlanes<'a> {
 
     /// Row `row` of plane `channel`: `width` floats, whatever the last run left there.
     pub fn row_mut(&mut self, channel: usize, row: usize) -> &mut [f32] {
-        assert!(
-            channel < self.channels() && row < self.height(),
-            "row {row} of plane {channel}"
-        );
+        assert!(channel < self.channels() && row < self.height(), "row {row} of plane {channel}");
         &mut self.arena[self.view.at(channel, row, 0)..][..self.view.width]
     }
 }
@@ -78,27 +75,8 @@ pub struct MapView<'a> {
 
 impl<'a> MapView<'a> {
     pub(crate) fn new(view: View, data: &'a [f32]) -> MapView<'a> {
-        let View {
-            offset,
-            channels,
-            height,
-            width,
-            block,
-            block_stride,
-            row_stride,
-            ..
-        } = view;
-        MapView {
-            data,
-            channels,
-            height,
-            width,
-            block,
-            block_stride,
-            row_stride,
-            column_stride: block,
-            offset,
-        }
+        let View { offset, channels, height, width, block, block_stride, row_stride, .. } = view;
+        MapView { data, channels, height, width, block, block_stride, row_stride, column_stride: block, offset }
     }
 
     /// Element (channel, row, column).

@@ -23,9 +23,7 @@ impl Isa {
 
     /// The best that this machine has.
     pub fn detect() -> Isa {
-        Isa::available()
-            .next()
-            .expect("the portable kernels run everywhere")
+        Isa::available().next().expect("the portable kernels run everywhere")
     }
 
     /// All that this machine has, best first.
@@ -38,10 +36,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => {
-                std::arch::is_x86_feature_detected!("avx2")
-                    && std::arch::is_x86_feature_detected!("fma")
-            }
+            Isa::Avx2 => std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             Isa::Portable => true,
@@ -54,14 +49,8 @@ impl Isa {
         if self.is_available() {
             return Ok(self);
         }
-        let available = Isa::available()
-            .map(|isa| isa.to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        Err(Error::Isa {
-            wanted: self,
-            available,
-        })
+        let available = Isa::available().map(|isa| isa.to_string()).collect::<Vec<_>>().join(", ");
+        Err(Error::Isa { wanted: self, available })
     }
 }
 
@@ -80,10 +69,7 @@ impl FromStr for Isa {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Isa, Error> {
-        Isa::ALL
-            .into_iter()
-            .find(|isa| isa.to_string() == name)
-            .ok_or_else(|| Error::IsaName(name.to_owned()))
+        Isa::ALL.into_iter().find(|isa| isa.to_string() == name).ok_or_else(|| Error::IsaName(name.to_owned()))
     }
 }
 
@@ -101,16 +87,9 @@ mod tests {
 
     #[test]
     fn a_set_of_another_architecture_is_refused_by_name() {
-        let foreign = if cfg!(target_arch = "aarch64") {
-            Isa::Avx2
-        } else {
-            Isa::Neon
-        };
+        let foreign = if cfg!(target_arch = "aarch64") { Isa::Avx2 } else { Isa::Neon };
         let message = foreign.checked().unwrap_err().to_string();
-        assert!(
-            message.starts_with(&format!("instruction set {foreign}: this machine has")),
-            "{message}"
-        );
+        assert!(message.starts_with(&format!("instruction set {foreign}: this machine has")), "{message}");
         assert!(message.ends_with("portable"), "{message}");
     }
 }

@@ -32,13 +32,7 @@ pub(crate) struct View {
 
 impl View {
     /// A map of its own that starts `start` floats into the arena, border included.
-    pub fn new(
-        start: usize,
-        channels: usize,
-        [height, width]: [usize; 2],
-        block: usize,
-        border: usize,
-    ) -> View {
+    pub fn new(start: usize, channels: usize, [height, width]: [usize; 2], block: usize, border: usize) -> View {
         let row_stride = (width + 2 * border) * block;
         let mut block_stride = (height + 2 * border) * row_stride;
         if block > 1 {
@@ -48,16 +42,7 @@ impl View {
             }
         }
         let offset = start + border * row_stride + border * block;
-        View {
-            offset,
-            channels,
-            height,
-            width,
-            block,
-            block_stride,
-            row_stride,
-            border,
-        }
+        View { offset, channels, height, width, block, block_stride, row_stride, border }
     }
 
     /// Channels side by side.
@@ -82,14 +67,9 @@ impl View {
     /// Some of the channels: `start` is a multiple of the block.
     pub fn channels(&self, start: usize, channels: usize) -> View {
         debug_assert!(
-            start.is_multiple_of(self.block_channels())
-                && start + channels <= self.blocks() * self.block_channels()
+            start.is_multiple_of(self.block_channels()) && start + channels <= self.blocks() * self.block_channels()
         );
-        View {
-            offset: self.at(start / self.block_channels(), 0, 0),
-            channels,
-            ..*self
-        }
+        View { offset: self.at(start / self.block_channels(), 0, 0), channels, ..*self }
     }
 }
 
@@ -108,10 +88,7 @@ mod tests {
         assert_eq!(view.row_stride, 9 * 16);
         assert!(view.block_stride >= 7 * 9 * 16);
         assert_eq!(view.at(0, 0, 0), 100 + 9 * 16 + 16);
-        assert_eq!(
-            view.at(1, 2, 3),
-            view.at(0, 0, 0) + view.block_stride + 2 * 9 * 16 + 3 * 16
-        );
+        assert_eq!(view.at(1, 2, 3), view.at(0, 0, 0) + view.block_stride + 2 * 9 * 16 + 3 * 16);
         assert_eq!(view.channels(16, 4).at(0, 1, 1), view.at(1, 1, 1));
     }
 
@@ -120,10 +97,7 @@ mod tests {
         for side in 1..200 {
             let view = View::new(0, 32, [side, side], LANES, 0);
             let pixels = view.block_stride / LANES % PIXELS_PER_PAGE;
-            assert!(
-                (SKEW / 2..PIXELS_PER_PAGE - SKEW / 2).contains(&pixels),
-                "side {side}: {pixels}"
-            );
+            assert!((SKEW / 2..PIXELS_PER_PAGE - SKEW / 2).contains(&pixels), "side {side}: {pixels}");
         }
     }
 
@@ -131,9 +105,7 @@ mod tests {
     fn parts_cover_the_whole_without_overlap() {
         for total in 0..40 {
             for parts in 1..9 {
-                let covered: Vec<_> = (0..parts)
-                    .flat_map(|index| split(total, parts, index))
-                    .collect();
+                let covered: Vec<_> = (0..parts).flat_map(|index| split(total, parts, index)).collect();
                 assert_eq!(covered, (0..total).collect::<Vec<_>>());
             }
         }

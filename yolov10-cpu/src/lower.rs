@@ -10,12 +10,7 @@ use crate::{Error, Precision};
 
 /// Values to nodes, one to one but for slices and concatenations, in an order that evaluates.
 pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Error> {
-    let mut graph = Graph {
-        nodes: Vec::new(),
-        outputs: Vec::new(),
-        weights: Vec::new(),
-        precision,
-    };
+    let mut graph = Graph { nodes: Vec::new(), outputs: Vec::new(), weights: Vec::new(), precision };
     let mut ids: HashMap<*const (), Id> = HashMap::new();
     let mut stack: Vec<(&Value, bool)> = outputs.iter().rev().map(|value| (value, false)).collect();
     let mut images = 0;
@@ -29,11 +24,7 @@ pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Er
             stack.extend(node.inputs.iter().rev().map(|input| (input, false)));
             continue;
         }
-        let inputs: Vec<Id> = node
-            .inputs
-            .iter()
-            .map(|input| ids[&input.identity()])
-            .collect();
+        let inputs: Vec<Id> = node.inputs.iter().map(|input| ids[&input.identity()]).collect();
         let id = match node.operation {
             Operation::Input => {
                 images += 1;
@@ -43,23 +34,15 @@ pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Er
                 conv.check()?;
                 graph.weights.push(WeightSpec::whole(conv));
                 let weights = graph.weights.len() - 1;
-                let op = Op::Conv {
-                    weights,
-                    activation: conv.activation,
-                    extra: Extra::None,
-                };
+                let op = Op::Conv { weights, activation: conv.activation, extra: Extra::None };
                 graph.push(op, inputs, node.channels)
             }
             Operation::Add => graph.push(Op::Add, inputs, node.channels),
             Operation::Concat => graph.concat(inputs),
             Operation::Slice { start } => graph.slice(inputs[0], start, node.channels),
-            Operation::MaxPool { kernel } => {
-                graph.push(Op::MaxPool { kernel }, inputs, node.channels)
-            }
+            Operation::MaxPool { kernel } => graph.push(Op::MaxPool { kernel }, inputs, node.channels),
             Operation::Upsample => graph.push(Op::Upsample, inputs, node.channels),
-            Operation::Attention { heads } => {
-                graph.push(Op::Attention { heads }, inputs, node.channels)
-            }
+            Operation::Attention { heads } => graph.push(Op::Attention { heads }, inputs, node.channels),
         };
         ids.insert(value.identity(), id);
     }
@@ -74,11 +57,7 @@ impl Graph {
     /// A slice, of the value that is not itself a slice.
     fn slice(&mut self, of: Id, start: usize, channels: usize) -> Id {
         let (of, start) = match self.nodes[of] {
-            Node {
-                op: Op::Slice { start: first },
-                ref inputs,
-                ..
-            } => (inputs[0], first + start),
+            Node { op: Op::Slice { start: first }, ref inputs, .. } => (inputs[0], first + start),
             _ => (of, start),
         };
         if channels == self.nodes[of].channels {
@@ -91,12 +70,7 @@ impl Graph {
     /// two become the value itself, which can then be computed in its place.
     fn concat(&mut self, parts: Vec<Id>) -> Id {
         let extent = |graph: &Graph, id: Id| match graph.nodes[id] {
-            Node {
-                op: Op::Slice { start },
-                ref inputs,
-                channels,
-                ..
-            } => (inputs[0], start..start + channels),
+            Node { op: Op::Slice { start }, ref inputs, channels, .. } => (inputs[0], start..start + channels),
             Node { channels, .. } => (id, 0..channels),
         };
         let mut merged: Vec<Id> = Vec::new();
@@ -123,20 +97,10 @@ impl Graph {
 impl Conv {
     /// Whether there is a kernel for it.
     fn check(&self) -> Result<(), Error> {
-        let Conv {
-            key,
-            channels_in,
-            channels_out,
-            kernel,
-            stride,
-            groups,
-            ..
-        } = *self;
+        let Conv { key, channels_in, channels_out, kernel, stride, groups, .. } = *self;
         let refuse = |reason: String| Err(Error::Unsupported { key, reason });
         if channels_in == 0 || channels_out == 0 {
-            return refuse(format!(
-                "expected channels, found {channels_in} to {channels_out}"
-            ));
+            return refuse(format!("expected channels, found {channels_in} to {channels_out}"));
         }
         if kernel % 2 == 0 {
             return refuse(format!("expected an odd kernel, found {kernel}"));
@@ -145,14 +109,10 @@ impl Conv {
             return refuse(format!("expected a stride of 1 or 2, found {stride}"));
         }
         if groups != 1 && (groups, groups) != (channels_in, channels_out) {
-            return refuse(format!(
-                "expected 1 group or {channels_in}, found {groups} for {channels_out} outputs"
-            ));
+            return refuse(format!("expected 1 group or {channels_in}, found {groups} for {channels_out} outputs"));
         }
         if groups != 1 && !DEPTHWISE_KERNELS.contains(&kernel) {
-            return refuse(format!(
-                "expected a depthwise kernel of 1, 3, 5 or 7, found {kernel}"
-            ));
+            return refuse(format!("expected a depthwise kernel of 1, 3, 5 or 7, found {kernel}"));
         }
         Ok(())
     }

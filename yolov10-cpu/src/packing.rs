@@ -8,14 +8,7 @@ use crate::weights::{Form, GROUP, PANEL_PADDING, Packed, WeightSpec};
 
 impl WeightSpec {
     /// Packs `weight` (OIHW) and `bias`; what is not written stays zero: lanes beyond the channels.
-    pub fn pack(
-        &self,
-        weight: &[f32],
-        bias: &[f32],
-        place: Packed,
-        pages: &mut [f32],
-        kernels: &Kernels,
-    ) {
+    pub fn pack(&self, weight: &[f32], bias: &[f32], place: Packed, pages: &mut [f32], kernels: &Kernels) {
         if self.bias {
             pages[place.bias..][..bias.len()].copy_from_slice(bias);
         }

@@ -43,20 +43,13 @@ impl Pages {
         if len == 0 {
             return Ok(Pages::default());
         }
-        let map = MmapMut::map_anon(len).map_err(|source| Error::OutOfMemory {
-            requested: len,
-            source,
-        })?;
+        let map = MmapMut::map_anon(len).map_err(|source| Error::OutOfMemory { requested: len, source })?;
         #[cfg(target_os = "linux")]
         if len >= HUGE_PAGE {
             // A kernel without huge pages refuses: ordinary pages do the same, a little slower.
             map.advise(memmap2::Advice::HugePage).ok();
         }
-        Ok(Pages {
-            map: Some(MmapRaw::from(map)),
-            len,
-            ledger: None,
-        })
+        Ok(Pages { map: Some(MmapRaw::from(map)), len, ledger: None })
     }
 
     /// The same, counted in `ledger` until they are unmapped.
@@ -82,9 +75,7 @@ impl Pages {
 
     /// The first float, for kernels of several threads that write disjoint parts.
     pub(crate) fn as_mut_ptr(&self) -> *mut f32 {
-        self.map
-            .as_ref()
-            .map_or(ptr::dangling_mut(), |map| map.as_mut_ptr().cast())
+        self.map.as_ref().map_or(ptr::dangling_mut(), |map| map.as_mut_ptr().cast())
     }
 }
 

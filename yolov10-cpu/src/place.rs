@@ -33,11 +33,7 @@ struct Location {
 
 /// Places the values of `graph` for their `sizes` (height, width); `workspace` is how many floats a node
 /// needs for itself.
-pub(crate) fn place(
-    graph: &Graph,
-    sizes: &[[usize; 2]],
-    workspace: impl Fn(Id) -> usize,
-) -> Placement {
+pub(crate) fn place(graph: &Graph, sizes: &[[usize; 2]], workspace: impl Fn(Id) -> usize) -> Placement {
     let (mut buffers, locations) = locate(graph, sizes);
     for (id, node) in graph.nodes.iter().enumerate() {
         let written = &mut buffers[locations[id].buffer];
@@ -52,40 +48,19 @@ pub(crate) fn place(
         buffers[locations[output].buffer].last = Id::MAX;
     }
 
-    let view = |buffer: &Buffer, start| {
-        View::new(
-            start,
-            buffer.channels,
-            buffer.size,
-            buffer.block,
-            buffer.border,
-        )
-    };
+    let view = |buffer: &Buffer, start| View::new(start, buffer.channels, buffer.size, buffer.block, buffer.border);
     let lifetime = |buffer: &Buffer| {
         let len = view(buffer, 0).len().next_multiple_of(LANES);
-        Lifetime {
-            len,
-            first: buffer.first,
-            last: buffer.last,
-        }
+        Lifetime { len, first: buffer.first, last: buffer.last }
     };
     let mut lifetimes: Vec<Lifetime> = buffers.iter().map(lifetime).collect();
-    lifetimes.extend((0..graph.nodes.len()).map(|id| Lifetime {
-        len: workspace(id),
-        first: id,
-        last: id,
-    }));
+    lifetimes.extend((0..graph.nodes.len()).map(|id| Lifetime { len: workspace(id), first: id, last: id }));
     let (mut offsets, len) = arena::assign(&lifetimes);
     let workspaces = offsets.split_off(buffers.len());
     let views = graph.nodes.iter().zip(&locations).map(|(node, location)| {
-        view(&buffers[location.buffer], offsets[location.buffer])
-            .channels(location.channel, node.channels)
+        view(&buffers[location.buffer], offsets[location.buffer]).channels(location.channel, node.channels)
     });
-    Placement {
-        views: views.collect(),
-        workspaces,
-        len,
-    }
+    Placement { views: views.collect(), workspaces, len }
 }
 
 /// Gives every value a place in a buffer: readers first, so that what reads a value can offer it a place.
@@ -105,31 +80,20 @@ fn locate(graph: &Graph, sizes: &[[usize; 2]]) -> (Vec<Buffer>, Vec<Location>) {
                 first: Id::MAX,
                 last: id,
             });
-            Location {
-                buffer: buffers.len() - 1,
-                channel: 0,
-            }
+            Location { buffer: buffers.len() - 1, channel: 0 }
         });
         match node.op {
-            Op::Conv {
-                extra: Extra::Start,
-                ..
-            } => located[node.inputs[1]] = Some(location),
+            Op::Conv { extra: Extra::Start, .. } => located[node.inputs[1]] = Some(location),
             Op::Concat => {
                 let mut channel = location.channel;
                 for (index, &part) in node.inputs.iter().enumerate() {
                     let channels = graph.nodes[part].channels;
                     let last = index + 1 == node.inputs.len();
                     // A partly filled block in the middle would be written by two owners.
-                    let aligned =
-                        channel.is_multiple_of(LANES) && (last || channels.is_multiple_of(LANES));
-                    let movable =
-                        !matches!(graph.nodes[part].op, Op::Input) && !graph.slices_in_place(part);
+                    let aligned = channel.is_multiple_of(LANES) && (last || channels.is_multiple_of(LANES));
+                    let movable = !matches!(graph.nodes[part].op, Op::Input) && !graph.slices_in_place(part);
                     if aligned && movable && located[part].is_none() {
-                        located[part] = Some(Location {
-                            channel,
-                            ..location
-                        });
+                        located[part] = Some(Location { channel, ..location });
                     }
                     channel += channels;
                 }
@@ -139,18 +103,11 @@ fn locate(graph: &Graph, sizes: &[[usize; 2]]) -> (Vec<Buffer>, Vec<Location>) {
     }
     for (id, node) in graph.nodes.iter().enumerate() {
         if let (true, Op::Slice { start }) = (graph.slices_in_place(id), node.op) {
-            let Location { buffer, channel } =
-                located[node.inputs[0]].expect("inputs are located before their slices");
-            located[id] = Some(Location {
-                buffer,
-                channel: channel + start,
-            });
+            let Location { buffer, channel } = located[node.inputs[0]].expect("inputs are located before their slices");
+            located[id] = Some(Location { buffer, channel: channel + start });
         }
     }
-    let locations = located
-        .into_iter()
-        .map(|location| location.expect("every value was visited"))
-        .collect();
+    let locations = located.into_iter().map(|location| location.expect("every value was visited")).collect();
     (buffers, locations)
 }
 

@@ -5,8 +5,8 @@ use crate::kernels::Silu;
 use crate::layout::View;
 use crate::place::{Placement, place};
 use crate::steps::{
-    Attend, Border, Depthwise, Direct, Epilogue, Factors, Gather, Heads, MaxPool, Memory, Operands,
-    PackHeads, Part, Step, Sum, Threads, Upsample, Winograd,
+    Attend, Border, Depthwise, Direct, Epilogue, Factors, Gather, Heads, MaxPool, Memory, Operands, PackHeads, Part,
+    Step, Sum, Threads, Upsample, Winograd,
 };
 use crate::value::Activation;
 use crate::weights::{Form, Packed};
@@ -54,31 +54,14 @@ impl Phase {
 impl Plan {
     /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), cut
     /// into work for so many threads. The cut changes no result.
-    pub fn new(
-        graph: &Graph,
-        packed: &[Packed],
-        size: [usize; 2],
-        threads: Threads,
-    ) -> Result<Plan, Error> {
+    pub fn new(graph: &Graph, packed: &[Packed], size: [usize; 2], threads: Threads) -> Result<Plan, Error> {
         let sizes = graph.sizes(size)?;
         let heads = |id: Id, views: &[View], packed: usize| {
-            let Node {
-                op: Op::Attention { heads },
-                inputs,
-                ..
-            } = &graph.nodes[id]
-            else {
+            let Node { op: Op::Attention { heads }, inputs, .. } = &graph.nodes[id] else {
                 return None;
             };
             let [query, key, value] = [views[inputs[0]], views[inputs[1]], views[inputs[2]]];
-            Some(Heads {
-                query,
-                key,
-                value,
-                output: views[id],
-                heads: *heads,
-                packed,
-            })
+            Some(Heads { query, key, value, output: views[id], heads: *heads, packed })
         };
         let unplaced: Vec<View> = graph
             .nodes
@@ -87,11 +70,7 @@ impl Plan {
             .map(|(node, &size)| View::new(0, node.channels, size, crate::layout::LANES, 0))
             .collect();
         let workspace = |id| heads(id, &unplaced, 0).map_or(0, |heads| heads.workspace());
-        let Placement {
-            views,
-            workspaces,
-            len,
-        } = place(graph, &sizes, workspace);
+        let Placement { views, workspaces, len } = place(graph, &sizes, workspace);
 
         let mut phases = Vec::new();
         for (id, node) in graph.nodes.iter().enumerate() {
@@ -99,11 +78,7 @@ impl Plan {
             let input = |index: usize| views[node.inputs[index]];
             let step = match node.op {
                 Op::Input => continue,
-                Op::Conv {
-                    weights,
-                    activation,
-                    extra,
-                } => {
+                Op::Conv { weights, activation, extra } => {
                     let spec = &graph.weights[weights];
                     let residual = (extra == Extra::Residual).then(|| input(1));
                     let operands = Operands {
@@ -121,11 +96,7 @@ impl Plan {
                         kernel: spec.conv.kernel,
                         stride: spec.conv.stride,
                     };
-                    let factors = if spec.form.has_pairs() {
-                        Factors::Bf16Pairs
-                    } else {
-                        Factors::Floats
-                    };
+                    let factors = if spec.form.has_pairs() { Factors::Bf16Pairs } else { Factors::Floats };
                     match spec.form {
                         Form::Direct | Form::Planar | Form::Pairs => {
                             let accumulate = extra == Extra::Start;
@@ -141,12 +112,8 @@ impl Plan {
                 Op::MaxPool { kernel } => Step::MaxPool(MaxPool::new(input(0), output, kernel)),
                 Op::Upsample => Step::Upsample(Upsample::new(input(0), output)),
                 Op::Attention { .. } => {
-                    let heads =
-                        heads(id, &views, workspaces[id]).expect("the node is an attention");
-                    phases.push(Phase {
-                        step: Step::PackHeads(PackHeads(heads)),
-                        border: None,
-                    });
+                    let heads = heads(id, &views, workspaces[id]).expect("the node is an attention");
+                    phases.push(Phase { step: Step::PackHeads(PackHeads(heads)), border: None });
                     Step::Attend(Attend::new(heads))
                 }
                 Op::Block | Op::Concat | Op::Slice { .. } => {
@@ -157,30 +124,12 @@ impl Plan {
                     Step::Gather(Gather::new(parts, output))
                 }
             };
-            phases.push(Phase {
-                step,
-                border: Border::of(output),
-            });
+            phases.push(Phase { step, border: Border::of(output) });
         }
-        let scratch = phases
-            .iter()
-            .map(|phase| phase.step.scratch())
-            .max()
-            .unwrap_or(0);
+        let scratch = phases.iter().map(|phase| phase.step.scratch()).max().unwrap_or(0);
         let outputs = graph.outputs.iter().map(|&id| views[id]).collect();
-        let input = graph
-            .nodes
-            .iter()
-            .position(|node| node.op == Op::Input)
-            .expect("a graph has its input");
-        Ok(Plan {
-            size,
-            phases,
-            input: views[input],
-            outputs,
-            arena: len,
-            scratch,
-        })
+        let input = graph.nodes.iter().position(|node| node.op == Op::Input).expect("a graph has its input");
+        Ok(Plan { size, phases, input: views[input], outputs, arena: len, scratch })
     }
 }
 
@@ -188,23 +137,16 @@ impl Plan {
 fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
     if let Op::Slice { start } = node.op {
         let view = views[node.inputs[0]];
-        let in_place =
-            start.is_multiple_of(view.block) && view.at(start / view.block, 0, 0) == output.offset;
-        let part = Part {
-            view,
-            from: start,
-            channels: node.channels,
-            to: 0,
-        };
+        let in_place = start.is_multiple_of(view.block) && view.at(start / view.block, 0, 0) == output.offset;
+        let part = Part { view, from: start, channels: node.channels, to: 0 };
         return if in_place { Vec::new() } else { vec![part] };
     }
     let mut to = 0;
     let mut parts = Vec::new();
     for &input in &node.inputs {
         let view = views[input];
-        let in_place = view.block == output.block
-            && to % output.block == 0
-            && view.offset == output.at(to / output.block, 0, 0);
+        let in_place =
+            view.block == output.block && to % output.block == 0 && view.offset == output.at(to / output.block, 0, 0);
         if !in_place {
             parts.push(Part::whole(view, to));
         }
@@ -220,15 +162,7 @@ mod tests {
     use crate::value::{Conv, Value};
 
     fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize) -> Conv {
-        Conv {
-            key,
-            channels_in,
-            channels_out,
-            kernel,
-            stride: 1,
-            groups: 1,
-            activation: Activation::Silu,
-        }
+        Conv { key, channels_in, channels_out, kernel, stride: 1, groups: 1, activation: Activation::Silu }
     }
 
     fn plan(outputs: &[Value], size: [usize; 2]) -> Plan {
@@ -237,25 +171,12 @@ mod tests {
 
     fn plan_of(outputs: &[Value], options: &Options, size: [usize; 2]) -> Plan {
         let graph = Graph::new(outputs, options).unwrap();
-        let nowhere = Packed {
-            weights: 0,
-            bias: 0,
-            group_stride: 0,
-        };
-        Plan::new(
-            &graph,
-            &vec![nowhere; graph.weights.len()],
-            size,
-            Threads(2),
-        )
-        .unwrap()
+        let nowhere = Packed { weights: 0, bias: 0, group_stride: 0 };
+        Plan::new(&graph, &vec![nowhere; graph.weights.len()], size, Threads(2)).unwrap()
     }
 
     fn count(plan: &Plan, wanted: impl Fn(&Step) -> bool) -> usize {
-        plan.phases
-            .iter()
-            .filter(|phase| wanted(&phase.step))
-            .count()
+        plan.phases.iter().filter(|phase| wanted(&phase.step)).count()
     }
 
     /// A split, a residual bottleneck, and everything joined again.
@@ -276,41 +197,24 @@ mod tests {
 
     #[test]
     fn stride_2_is_transformed_from_32_channels_on_and_never_in_bf16() {
-        for (channels, precision, expected) in [
-            (16, Precision::F32, 0),
-            (32, Precision::F32, 1),
-            (32, Precision::Bf16, 0),
-        ] {
+        for (channels, precision, expected) in
+            [(16, Precision::F32, 0), (32, Precision::F32, 1), (32, Precision::Bf16, 0)]
+        {
             let map = Value::input(3).conv(conv(0, 3, channels, 1));
-            let half = map.conv(Conv {
-                stride: 2,
-                ..conv(1, channels, 32, 3)
-            });
-            let options = Options {
-                precision,
-                ..Options::default()
-            };
+            let half = map.conv(Conv { stride: 2, ..conv(1, channels, 32, 3) });
+            let options = Options { precision, ..Options::default() };
             let plan = plan_of(&[half], &options, [32, 32]);
-            assert_eq!(
-                count(&plan, |step| matches!(step, Step::Winograd(_))),
-                expected
-            );
+            assert_eq!(count(&plan, |step| matches!(step, Step::Winograd(_))), expected);
         }
     }
 
     #[test]
     fn upsampling_before_a_1x1_convolution_joins_nothing() {
         let high = Value::input(3).conv(conv(0, 3, 16, 3));
-        let low = high.conv(Conv {
-            stride: 2,
-            ..conv(1, 16, 32, 3)
-        });
+        let low = high.conv(Conv { stride: 2, ..conv(1, 16, 32, 3) });
         let joined = Value::concat(&[low.upsample(), high]).conv(conv(2, 48, 16, 1));
         let plan = plan(&[joined], [16, 16]);
-        assert_eq!(
-            count(&plan, |step| matches!(step, Step::Gather(_) | Step::Sum(_))),
-            0
-        );
+        assert_eq!(count(&plan, |step| matches!(step, Step::Gather(_) | Step::Sum(_))), 0);
         assert_eq!(plan.phases.len(), 5);
     }
 

@@ -6,11 +6,7 @@ use crate::graph::{Graph, Op};
 impl Graph {
     /// Height and width of every value for an image of `size`.
     pub fn sizes(&self, size: [usize; 2]) -> Result<Vec<[usize; 2]>, Error> {
-        let refused = || Error::Size {
-            height: size[0],
-            width: size[1],
-            multiple: self.total_stride(),
-        };
+        let refused = || Error::Size { height: size[0], width: size[1], multiple: self.total_stride() };
         if size.contains(&0) {
             return Err(refused());
         }
@@ -22,18 +18,12 @@ impl Graph {
             };
             let input = sizes[first];
             let output = match node.op {
-                Op::Conv { weights, .. } => {
-                    input.map(|side| side.div_ceil(self.weights[weights].conv.stride))
-                }
+                Op::Conv { weights, .. } => input.map(|side| side.div_ceil(self.weights[weights].conv.stride)),
                 Op::Upsample => input.map(|side| side * 2),
                 _ => input,
             };
             let other_sizes = node.inputs[1..].iter().map(|&id| sizes[id]);
-            let expected = if matches!(node.op, Op::Conv { .. }) {
-                output
-            } else {
-                input
-            };
+            let expected = if matches!(node.op, Op::Conv { .. }) { output } else { input };
             if other_sizes.into_iter().any(|other| other != expected) {
                 return Err(refused());
             }
@@ -59,32 +49,18 @@ impl Graph {
     /// Multiplications and additions for an image of `size`: those of convolutions and of attention's products.
     pub fn flops(&self, size: [usize; 2]) -> Result<u64, Error> {
         let sizes = self.sizes(size)?;
-        let products = self
-            .nodes
-            .iter()
-            .zip(&sizes)
-            .map(|(node, &[height, width])| {
-                let pixels = height * width;
-                match node.op {
-                    Op::Conv { weights, .. } => {
-                        let spec = &self.weights[weights];
-                        let inputs = if spec.conv.is_depthwise() {
-                            1
-                        } else {
-                            spec.channels.len()
-                        };
-                        pixels
-                            * spec.conv.channels_out
-                            * inputs
-                            * spec.conv.kernel
-                            * spec.conv.kernel
-                    }
-                    Op::Attention { .. } => {
-                        pixels * pixels * (self.nodes[node.inputs[0]].channels + node.channels)
-                    }
-                    _ => 0,
+        let products = self.nodes.iter().zip(&sizes).map(|(node, &[height, width])| {
+            let pixels = height * width;
+            match node.op {
+                Op::Conv { weights, .. } => {
+                    let spec = &self.weights[weights];
+                    let inputs = if spec.conv.is_depthwise() { 1 } else { spec.channels.len() };
+                    pixels * spec.conv.channels_out * inputs * spec.conv.kernel * spec.conv.kernel
                 }
-            });
+                Op::Attention { .. } => pixels * pixels * (self.nodes[node.inputs[0]].channels + node.channels),
+                _ => 0,
+            }
+        });
         Ok(2 * products.map(|count| count as u64).sum::<u64>())
     }
 }

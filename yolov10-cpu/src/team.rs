@@ -75,10 +75,7 @@ pub(crate) struct Broken;
 impl Tasks {
     /// For so many members.
     pub fn new(members: usize) -> Tasks {
-        Tasks {
-            taken: (0..members).map(|_| Taken::default()).collect(),
-            done: AtomicUsize::new(0),
-        }
+        Tasks { taken: (0..members).map(|_| Taken::default()).collect(), done: AtomicUsize::new(0) }
     }
 
     /// Makes all tasks new again.
@@ -93,12 +90,7 @@ impl Tasks {
 impl Member<'_> {
     /// Runs tasks `0..count` that nobody has taken yet, and returns when all are done. What they wrote is then
     /// seen by this thread.
-    pub fn share(
-        &self,
-        tasks: &Tasks,
-        count: usize,
-        mut run: impl FnMut(usize),
-    ) -> Result<(), Broken> {
+    pub fn share(&self, tasks: &Tasks, count: usize, mut run: impl FnMut(usize)) -> Result<(), Broken> {
         let members = tasks.taken.len();
         let mut done = 0;
         for owner in (self.index..members).chain(0..self.index) {
@@ -131,17 +123,8 @@ impl Member<'_> {
 
 impl<J: Send + Sync + 'static> Team<J> {
     /// Starts all but the calling thread. `work` leads every member through all lists of a job.
-    pub fn new(
-        threads: NonZeroUsize,
-        work: fn(&J, Member<'_>) -> Result<(), Broken>,
-    ) -> Result<Team<J>, Error> {
-        let state = State {
-            round: 0,
-            job: None,
-            active: 0,
-            panic: None,
-            dismissed: false,
-        };
+    pub fn new(threads: NonZeroUsize, work: fn(&J, Member<'_>) -> Result<(), Broken>) -> Result<Team<J>, Error> {
+        let state = State { round: 0, job: None, active: 0, panic: None, dismissed: false };
         let shared = Arc::new(Shared {
             work,
             broken: AtomicBool::new(false),
@@ -149,10 +132,7 @@ impl<J: Send + Sync + 'static> Team<J> {
             start: Condvar::new(),
             finished: Condvar::new(),
         });
-        let mut team = Team {
-            shared,
-            workers: Vec::with_capacity(threads.get() - 1),
-        };
+        let mut team = Team { shared, workers: Vec::with_capacity(threads.get() - 1) };
         for index in 1..threads.get() {
             let shared = Arc::clone(&team.shared);
             let worker = thread::Builder::new()
@@ -191,11 +171,7 @@ impl<J: Send + Sync + 'static> Team<J> {
             state = self.shared.lock();
         }
         while state.active > 0 {
-            state = self
-                .shared
-                .finished
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.shared.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(payload) = state.panic.take() {
             self.shared.broken.store(false, Ordering::Relaxed);
@@ -210,9 +186,7 @@ impl<J: Send + Sync + 'static> Drop for Team<J> {
         self.shared.lock().dismissed = true;
         self.shared.start.notify_all();
         for worker in self.workers.drain(..) {
-            worker
-                .join()
-                .expect("a worker catches the panics of its jobs");
+            worker.join().expect("a worker catches the panics of its jobs");
         }
     }
 }
@@ -229,10 +203,7 @@ impl<J> Shared<J> {
         let mut state = self.lock();
         while !state.dismissed {
             if state.round == served {
-                state = self
-                    .start
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.start.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             served = state.round;
@@ -253,10 +224,7 @@ impl<J> Shared<J> {
     }
 
     fn take_part(&self, job: &J, index: usize) {
-        let member = Member {
-            index,
-            broken: &self.broken,
-        };
+        let member = Member { index, broken: &self.broken };
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             let _flush = FlushDenormals::new();
             // Who panicked says why; the others only leave.
@@ -286,25 +254,15 @@ mod tests {
     impl Sums {
         fn new(threads: usize, panics_at: usize) -> Arc<Sums> {
             let lists = std::array::from_fn(|_| Tasks::new(threads));
-            Arc::new(Sums {
-                lists,
-                sum: AtomicUsize::new(0),
-                panics_at,
-            })
+            Arc::new(Sums { lists, sum: AtomicUsize::new(0), panics_at })
         }
 
         fn work(&self, member: Member<'_>) -> Result<(), Broken> {
             for (index, tasks) in self.lists.iter().enumerate() {
                 member.share(tasks, COUNT, |task| {
-                    assert!(
-                        index != self.panics_at || task != 3,
-                        "task 3 of list {index} gives up"
-                    );
+                    assert!(index != self.panics_at || task != 3, "task 3 of list {index} gives up");
                     let sum = self.sum.fetch_add(1, Ordering::Relaxed);
-                    assert!(
-                        sum / COUNT == index,
-                        "list {index} began with a sum of {sum}"
-                    );
+                    assert!(sum / COUNT == index, "list {index} began with a sum of {sum}");
                 })?;
             }
             Ok(())
@@ -331,10 +289,7 @@ mod tests {
     #[test]
     fn a_member_begins_with_its_own_part() {
         let broken = AtomicBool::new(false);
-        let member = Member {
-            index: 1,
-            broken: &broken,
-        };
+        let member = Member { index: 1, broken: &broken };
         let mut order = Vec::new();
         let done = member.share(&Tasks::new(2), 4, |task| order.push(task));
         assert!(done.is_ok());
@@ -347,10 +302,7 @@ mod tests {
         for _ in 0..20 {
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&Sums::new(3, 30))));
             let message = outcome.unwrap_err();
-            assert_eq!(
-                message.downcast_ref::<String>().unwrap(),
-                "task 3 of list 30 gives up"
-            );
+            assert_eq!(message.downcast_ref::<String>().unwrap(), "task 3 of list 30 gives up");
             let job = Sums::new(3, usize::MAX);
             team.run(&job);
             assert_eq!(job.sum.load(Ordering::Relaxed), LISTS * COUNT);

@@ -82,12 +82,7 @@ impl Value {
 
     /// A convolution. `[channels_in, H, W] -> [channels_out, ceil(H / stride), ceil(W / stride)]`
     pub fn conv(&self, conv: Conv) -> Value {
-        assert_eq!(
-            self.channels(),
-            conv.channels_in,
-            "convolution {}: input channels",
-            conv.key
-        );
+        assert_eq!(self.channels(), conv.channels_in, "convolution {}: input channels", conv.key);
         Value::of(Operation::Conv(conv), &[self], conv.channels_out)
     }
 
@@ -101,11 +96,7 @@ impl Value {
     pub fn concat(parts: &[Value]) -> Value {
         assert!(!parts.is_empty(), "concat: no parts");
         let channels = parts.iter().map(Value::channels).sum();
-        Value::of(
-            Operation::Concat,
-            &parts.iter().collect::<Vec<_>>(),
-            channels,
-        )
+        Value::of(Operation::Concat, &parts.iter().collect::<Vec<_>>(), channels)
     }
 
     /// Some of the channels.
@@ -115,13 +106,7 @@ impl Value {
             "slice {channels:?} of {} channels",
             self.channels()
         );
-        Value::of(
-            Operation::Slice {
-                start: channels.start,
-            },
-            &[self],
-            channels.len(),
-        )
+        Value::of(Operation::Slice { start: channels.start }, &[self], channels.len())
     }
 
     /// Maximum over a `kernel` x `kernel` window around each pixel; outside of the map counts as minus infinity.
@@ -140,31 +125,16 @@ impl Value {
     ///
     /// `[heads * kd, H, W]`, `[heads * kd, H, W]`, `[heads * vd, H, W] -> [heads * vd, H, W]`
     pub fn attention(query: &Value, key: &Value, value: &Value, heads: usize) -> Value {
-        assert_eq!(
-            query.channels(),
-            key.channels(),
-            "attention: query and key channels"
-        );
+        assert_eq!(query.channels(), key.channels(), "attention: query and key channels");
         for channels in [query.channels(), value.channels()] {
-            assert!(
-                heads > 0 && channels % heads == 0,
-                "attention: {channels} channels in {heads} heads"
-            );
+            assert!(heads > 0 && channels % heads == 0, "attention: {channels} channels in {heads} heads");
         }
-        Value::of(
-            Operation::Attention { heads },
-            &[query, key, value],
-            value.channels(),
-        )
+        Value::of(Operation::Attention { heads }, &[query, key, value], value.channels())
     }
 
     fn of(operation: Operation, inputs: &[&Value], channels: usize) -> Value {
         let inputs = inputs.iter().map(|&input| input.clone()).collect();
-        Value(Rc::new(Node {
-            operation,
-            inputs,
-            channels,
-        }))
+        Value(Rc::new(Node { operation, inputs, channels }))
     }
 
     pub(crate) fn node(&self) -> &Node {

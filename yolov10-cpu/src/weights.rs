@@ -69,12 +69,7 @@ impl WeightSpec {
     /// All of a convolution's weight; the graph chooses the form later.
     pub fn whole(conv: Conv) -> WeightSpec {
         let channels = 0..conv.channels_in;
-        WeightSpec {
-            conv,
-            channels,
-            bias: true,
-            form: Form::Direct,
-        }
+        WeightSpec { conv, channels, bias: true, form: Form::Direct }
     }
 
     pub fn blocks_out(&self) -> usize {
@@ -102,9 +97,7 @@ impl WeightSpec {
     /// Floats of one output channel.
     pub fn taps(&self) -> usize {
         match self.form {
-            Form::Winograd | Form::WinogradPairs => {
-                PANELS * PANELS * (self.depth() + PANEL_PADDING)
-            }
+            Form::Winograd | Form::WinogradPairs => PANELS * PANELS * (self.depth() + PANEL_PADDING),
             _ => self.conv.kernel * self.conv.kernel * self.depth(),
         }
     }
@@ -130,20 +123,12 @@ pub(crate) fn pack<E: From<Error>>(
             continue;
         }
         let bias = total + spec.len();
-        placed.push(Packed {
-            weights: total,
-            bias,
-            group_stride: GROUP * spec.taps(),
-        });
+        placed.push(Packed { weights: total, bias, group_stride: GROUP * spec.taps() });
         total = bias + spec.blocks_out() * LANES;
     }
     let bytes = total * size_of::<f32>();
     if bytes > limit {
-        return Err(Error::MemoryLimit {
-            requested: bytes,
-            limit,
-        }
-        .into());
+        return Err(Error::MemoryLimit { requested: bytes, limit }.into());
     }
     let mut pages = Pages::counted(bytes, ledger)?;
 
@@ -155,19 +140,11 @@ pub(crate) fn pack<E: From<Error>>(
             keys.push(spec.conv.key);
         } else if specs[users[0]].conv.shape() != spec.conv.shape() {
             let reason = "two convolutions of different shapes have this key".to_owned();
-            return Err(Error::Unsupported {
-                key: spec.conv.key,
-                reason,
-            }
-            .into());
+            return Err(Error::Unsupported { key: spec.conv.key, reason }.into());
         }
         users.push(index);
     }
-    let largest = specs
-        .iter()
-        .map(|spec| spec.conv.weight_len() + spec.conv.channels_out)
-        .max()
-        .unwrap_or(0);
+    let largest = specs.iter().map(|spec| spec.conv.weight_len() + spec.conv.channels_out).max().unwrap_or(0);
     let mut staging = Pages::counted(largest * size_of::<f32>(), ledger)?;
     for key in keys {
         let users = &by_key[&key];
@@ -184,11 +161,6 @@ pub(crate) fn pack<E: From<Error>>(
 
 impl Conv {
     fn shape(&self) -> [usize; 4] {
-        [
-            self.channels_in,
-            self.channels_out,
-            self.kernel,
-            self.groups,
-        ]
+        [self.channels_in, self.channels_out, self.kernel, self.groups]
     }
 }

@@ -55,35 +55,25 @@ fn engine(options: &Options) -> Result<Engine, Error> {
         activation: Activation::Silu,
     };
     let stem = Value::input(3).conv(conv(1, 3, 64, 3, 2));
-    let wide = stem
-        .conv(conv(2, 64, 256, 3, 2))
-        .conv(conv(3, 256, 256, 3, 1));
+    let wide = stem.conv(conv(2, 64, 256, 3, 2)).conv(conv(3, 256, 256, 3, 1));
     let output = Value::concat(&[wide.clone(), wide.max_pool(5)]).conv(conv(4, 512, 16, 1, 1));
-    Engine::new(
-        &[output, wide],
-        options,
-        |key, weight: &mut [f32], bias: &mut [f32]| {
-            weight.fill(0.01 / key as f32);
-            bias.fill(0.1);
-            Ok(())
-        },
-    )
+    Engine::new(&[output, wide], options, |key, weight: &mut [f32], bias: &mut [f32]| {
+        weight.fill(0.01 / key as f32);
+        bias.fill(0.1);
+        Ok(())
+    })
 }
 
 fn fill(mut planes: InputPlanes<'_>) {
     for channel in 0..planes.channels() {
         for row in 0..planes.height() {
-            planes
-                .row_mut(channel, row)
-                .fill((channel + row) as f32 / 400.0);
+            planes.row_mut(channel, row).fill((channel + row) as f32 / 400.0);
         }
     }
 }
 
 fn checksum(outputs: &[MapView<'_>]) -> u32 {
-    let bits = outputs
-        .iter()
-        .flat_map(|map| (0..map.width).map(|x| map.get(7, 3, x).to_bits()));
+    let bits = outputs.iter().flat_map(|map| (0..map.width).map(|x| map.get(7, 3, x).to_bits()));
     bits.fold(0, |sum, bits| sum.rotate_left(1) ^ bits)
 }
 
@@ -100,20 +90,11 @@ fn dropping_returns_the_pages_again_and_again() {
         let mut engine = engine(&Options::default()).unwrap();
         run(&mut engine, SIZE);
         let held = engine.memory();
-        assert!(
-            held.weights > 8 << 20 && held.workspace > 4 << 20,
-            "{held:?}"
-        );
-        assert!(
-            resident() > before + held.weights + held.workspace / 2,
-            "round {round}: not resident"
-        );
+        assert!(held.weights > 8 << 20 && held.workspace > 4 << 20, "{held:?}");
+        assert!(resident() > before + held.weights + held.workspace / 2, "round {round}: not resident");
         drop(engine);
         let after = resident();
-        assert!(
-            after < before + RESIDUE,
-            "round {round}: {before} bytes before, {after} after"
-        );
+        assert!(after < before + RESIDUE, "round {round}: {before} bytes before, {after} after");
     }
 }
 
@@ -143,10 +124,7 @@ fn trimming_returns_the_workspace_and_the_next_run_gives_the_same_bits() {
     let freed = engine.trim();
     assert_eq!(freed, held.workspace);
     let trimmed = engine.memory();
-    assert_eq!(
-        (trimmed.weights, trimmed.workspace, trimmed.plans),
-        (held.weights, 0, 0)
-    );
+    assert_eq!((trimmed.weights, trimmed.workspace, trimmed.plans), (held.weights, 0, 0));
     assert!(resident() + freed / 2 < resident_before, "the pages stayed");
     assert_eq!(run(&mut engine, SIZE), expected);
 }
@@ -171,27 +149,13 @@ fn a_limit_is_kept_and_named_and_the_engine_stays_usable() {
     let expected = run(&mut unlimited, [64, 64]);
     let held = unlimited.memory();
     let limit = held.weights + held.workspace;
-    let limited = |memory_limit| {
-        engine(&Options {
-            memory_limit: Some(memory_limit),
-            ..Options::default()
-        })
-    };
+    let limited = |memory_limit| engine(&Options { memory_limit: Some(memory_limit), ..Options::default() });
 
     let mut engine = limited(limit).unwrap();
     let error = engine.run(SIZE[0], SIZE[1], fill, checksum).unwrap_err();
-    assert!(
-        matches!(error, Error::MemoryLimit { requested, limit: named } if requested > limit && named == limit)
-    );
+    assert!(matches!(error, Error::MemoryLimit { requested, limit: named } if requested > limit && named == limit));
     assert_eq!(run(&mut engine, [64, 64]), expected);
 
     let refused = limited(held.weights - 1).err().unwrap();
-    assert_eq!(
-        refused.to_string(),
-        format!(
-            "memory: {} bytes needed, {} allowed",
-            held.weights,
-            held.weights - 1
-        )
-    );
+    assert_eq!(refused.to_string(), format!("memory: {} bytes needed, {} allowed", held.weights, held.weights - 1));
 }

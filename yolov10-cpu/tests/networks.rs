@@ -21,15 +21,7 @@ const BF16_TOLERANCE: f64 = 0.3;
 type Draw = (u8, usize, usize, usize);
 
 fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize, stride: usize) -> Conv {
-    Conv {
-        key,
-        channels_in,
-        channels_out,
-        kernel,
-        stride,
-        groups: 1,
-        activation: Activation::Silu,
-    }
+    Conv { key, channels_in, channels_out, kernel, stride, groups: 1, activation: Activation::Silu }
 }
 
 /// Applies the draws one after another; values of different size meet only by up- and downsampling.
@@ -40,28 +32,20 @@ fn network(channels: usize, size: [usize; 2], draws: &[Draw]) -> Vec<Twin> {
         let key = index as u64;
         let a = values[first % values.len()].clone();
         let channels = a.map.channels;
-        let same_size =
-            |other: &&Twin| [other.map.height, other.map.width] == [a.map.height, a.map.width];
+        let same_size = |other: &&Twin| [other.map.height, other.map.width] == [a.map.height, a.map.width];
         let partners: Vec<Twin> = values.iter().filter(same_size).cloned().collect();
         let b = partners[second % partners.len()].clone();
         let next = match operation % 10 {
             0 | 1 => a.conv(conv(key, channels, [8, 16, 32, 33, 48][third % 5], 3, 1)),
             2 => a.conv(conv(key, channels, [7, 16, 40, 64][third % 4], 1, 1)),
-            3 if a.map.height % 2 == 0 && a.map.width % 2 == 0 => {
-                a.conv(conv(key, channels, 24, 3, 2))
-            }
+            3 if a.map.height % 2 == 0 && a.map.width % 2 == 0 => a.conv(conv(key, channels, 24, 3, 2)),
             4 if channels > 1 => {
                 let kernel = [3, 5, 7][third % 3];
-                a.conv(Conv {
-                    groups: channels,
-                    ..conv(key, channels, channels, kernel, 1)
-                })
+                a.conv(Conv { groups: channels, ..conv(key, channels, channels, kernel, 1) })
             }
             5 => a.add(&b.conv(conv(key, b.map.channels, channels, [1, 3][third % 2], 1))),
             6 => Twin::concat(&[a.clone(), b.clone(), a.clone()][..2 + third % 2]),
-            7 => a.slice(
-                second % channels..second % channels + 1 + third % (channels - second % channels),
-            ),
+            7 => a.slice(second % channels..second % channels + 1 + third % (channels - second % channels)),
             8 if a.map.height <= size[0] / 2 => a.upsample(),
             9 if channels.is_multiple_of(2) => Twin::attention(&a, &a, &a, 2),
             _ => a.max_pool([3, 5][third % 2]),
@@ -76,28 +60,17 @@ fn network(channels: usize, size: [usize; 2], draws: &[Draw]) -> Vec<Twin> {
 
 /// The fastest set of each precision: of bf16 it may be the imitation.
 fn every_precision() -> impl Iterator<Item = Options> {
-    [Precision::F32, Precision::Bf16]
-        .into_iter()
-        .filter_map(|precision| {
-            Isa::available()
-                .map(|isa| Options {
-                    isa: Some(isa),
-                    precision,
-                    ..Options::default()
-                })
-                .find(|options| Engine::new(&[Value::input(1)], options, weights).is_ok())
-        })
+    [Precision::F32, Precision::Bf16].into_iter().filter_map(|precision| {
+        Isa::available()
+            .map(|isa| Options { isa: Some(isa), precision, ..Options::default() })
+            .find(|options| Engine::new(&[Value::input(1)], options, weights).is_ok())
+    })
 }
 
 /// Options by number.
 fn options(isa: usize, threads: usize, exact: bool) -> Options {
     let isas: Vec<Isa> = Isa::available().collect();
-    Options {
-        isa: Some(isas[isa % isas.len()]),
-        threads: NonZeroUsize::new(threads),
-        exact,
-        ..Options::default()
-    }
+    Options { isa: Some(isas[isa % isas.len()]), threads: NonZeroUsize::new(threads), exact, ..Options::default() }
 }
 
 proptest! {
@@ -143,27 +116,13 @@ fn small_detector(input: &Twin) -> Vec<Twin> {
     let stem = input.conv(conv(1, 3, 16, 3, 2));
     let high = stem.conv(conv(2, 16, 64, 3, 2));
     let (left, right) = (high.slice(0..32), high.slice(32..64));
-    let bottleneck = right.add(
-        &right
-            .conv(conv(3, 32, 32, 3, 1))
-            .conv(conv(4, 32, 32, 3, 1)),
-    );
+    let bottleneck = right.add(&right.conv(conv(3, 32, 32, 3, 1)).conv(conv(4, 32, 32, 3, 1)));
     let joined = Twin::concat(&[left, right, bottleneck]).conv(conv(5, 96, 64, 1, 1));
-    let low = joined.conv(Conv {
-        groups: 64,
-        ..conv(6, 64, 64, 3, 2)
-    });
+    let low = joined.conv(Conv { groups: 64, ..conv(6, 64, 64, 3, 2) });
     let attended = low.add(&Twin::attention(&low, &low, &low, 2));
-    let pooled =
-        Twin::concat(&[attended.clone(), attended.max_pool(5)]).conv(conv(7, 128, 64, 1, 1));
+    let pooled = Twin::concat(&[attended.clone(), attended.max_pool(5)]).conv(conv(7, 128, 64, 1, 1));
     let neck = Twin::concat(&[pooled.upsample(), joined]).conv(conv(8, 128, 48, 1, 1));
-    vec![
-        neck.conv(conv(9, 48, 7, 1, 1)),
-        pooled.conv(Conv {
-            groups: 64,
-            ..conv(10, 64, 64, 7, 1)
-        }),
-    ]
+    vec![neck.conv(conv(9, 48, 7, 1, 1)), pooled.conv(Conv { groups: 64, ..conv(10, 64, 64, 7, 1) })]
 }
 
 fn values(outputs: &[Twin]) -> Vec<Value> {
@@ -171,38 +130,19 @@ fn values(outputs: &[Twin]) -> Vec<Value> {
 }
 
 fn engine(options: &Options) -> Engine {
-    Engine::new(
-        &values(&small_detector(&Twin::input(3, 8, 8))),
-        options,
-        weights,
-    )
-    .unwrap()
+    Engine::new(&values(&small_detector(&Twin::input(3, 8, 8))), options, weights).unwrap()
 }
 
 #[test]
 fn one_engine_serves_every_size_it_is_given() {
     let mut engine = engine(&Options::default());
     // More sizes than plans are kept, and back to the first.
-    let sizes = [
-        [32, 32],
-        [64, 40],
-        [8, 8],
-        [24, 56],
-        [40, 40],
-        [16, 72],
-        [48, 8],
-        [56, 56],
-        [72, 24],
-        [32, 32],
-    ];
+    let sizes = [[32, 32], [64, 40], [8, 8], [24, 56], [40, 40], [16, 72], [48, 8], [56, 56], [72, 24], [32, 32]];
     for size in sizes {
         let expected = small_detector(&Twin::input(3, size[0], size[1]));
         let expected = expected.iter().flat_map(|output| output.map.data.clone());
         for (found, expected) in run(&mut engine, size, elements).into_iter().zip(expected) {
-            assert!(
-                (f64::from(found) - expected).abs() < TOLERANCE,
-                "{size:?}: {found}, {expected}"
-            );
+            assert!((f64::from(found) - expected).abs() < TOLERANCE, "{size:?}: {found}, {expected}");
         }
     }
     assert_eq!(engine.memory().plans, 8);
@@ -211,54 +151,25 @@ fn one_engine_serves_every_size_it_is_given() {
 #[test]
 fn threads_change_no_bit() {
     let bits = |options: &Options, threads: usize| {
-        let mut engine = engine(&Options {
-            threads: NonZeroUsize::new(threads),
-            ..options.clone()
-        });
+        let mut engine = engine(&Options { threads: NonZeroUsize::new(threads), ..options.clone() });
         assert_eq!(engine.threads(), threads);
-        let runs: Vec<Vec<f32>> = (0..3)
-            .map(|_| run(&mut engine, [72, 104], elements))
-            .collect();
-        assert!(
-            runs.iter().all(|again| again == &runs[0]),
-            "{options:?}, {threads} threads: runs differ"
-        );
-        runs[0]
-            .iter()
-            .map(|value| value.to_bits())
-            .collect::<Vec<_>>()
+        let runs: Vec<Vec<f32>> = (0..3).map(|_| run(&mut engine, [72, 104], elements)).collect();
+        assert!(runs.iter().all(|again| again == &runs[0]), "{options:?}, {threads} threads: runs differ");
+        runs[0].iter().map(|value| value.to_bits()).collect::<Vec<_>>()
     };
     for options in every_precision() {
         let one = bits(&options, 1);
         for threads in [2, 3, 5] {
-            assert!(
-                bits(&options, threads) == one,
-                "{options:?}, {threads} threads and 1 thread differ"
-            );
+            assert!(bits(&options, threads) == one, "{options:?}, {threads} threads and 1 thread differ");
         }
     }
 }
 
 #[test]
 fn a_size_whose_paths_do_not_meet_is_refused() {
-    let error = engine(&Options::default())
-        .run(36, 30, |_| (), |_| ())
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Size {
-                height: 36,
-                width: 30,
-                multiple: 8
-            }
-        ),
-        "{error}"
-    );
-    assert_eq!(
-        error.to_string(),
-        "input of 36x30: both sides must be multiples of 8"
-    );
+    let error = engine(&Options::default()).run(36, 30, |_| (), |_| ()).unwrap_err();
+    assert!(matches!(error, Error::Size { height: 36, width: 30, multiple: 8 }), "{error}");
+    assert_eq!(error.to_string(), "input of 36x30: both sides must be multiples of 8");
 }
 
 #[test]
@@ -268,12 +179,7 @@ fn weights_are_asked_for_once_in_evaluation_order() {
         keys.push(key);
         weights(key, weight, bias)
     };
-    Engine::new(
-        &values(&small_detector(&Twin::input(3, 8, 8))),
-        &Options::default(),
-        source,
-    )
-    .unwrap();
+    Engine::new(&values(&small_detector(&Twin::input(3, 8, 8))), &Options::default(), source).unwrap();
     // 7 comes before 8, whose half of the upsampled map is computed first.
     assert_eq!(keys, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 }
@@ -288,93 +194,52 @@ fn an_error_of_the_source_is_returned_as_it_is() {
         }
     }
     let outputs = values(&small_detector(&Twin::input(3, 8, 8)));
-    let source =
-        |key, _: &mut [f32], _: &mut [f32]| if key == 5 { Err(Missing(key)) } else { Ok(()) };
-    assert_eq!(
-        Engine::new(&outputs, &Options::default(), source).err(),
-        Some(Missing(5))
-    );
+    let source = |key, _: &mut [f32], _: &mut [f32]| if key == 5 { Err(Missing(key)) } else { Ok(()) };
+    assert_eq!(Engine::new(&outputs, &Options::default(), source).err(), Some(Missing(5)));
 }
 
 #[test]
 fn what_no_kernel_computes_is_refused_with_its_key() {
     let refused = |conv: Conv| {
         let output = Value::input(conv.channels_in).conv(conv);
-        Engine::new(&[output], &Options::default(), weights)
-            .err()
-            .unwrap()
-            .to_string()
+        Engine::new(&[output], &Options::default(), weights).err().unwrap().to_string()
     };
-    assert_eq!(
-        refused(conv(5, 3, 3, 2, 1)),
-        "convolution 5: expected an odd kernel, found 2"
-    );
-    assert_eq!(
-        refused(conv(6, 3, 3, 3, 3)),
-        "convolution 6: expected a stride of 1 or 2, found 3"
-    );
-    let grouped = Conv {
-        groups: 2,
-        ..conv(7, 4, 4, 3, 1)
-    };
-    assert_eq!(
-        refused(grouped),
-        "convolution 7: expected 1 group or 4, found 2 for 4 outputs"
-    );
-    let large = Conv {
-        groups: 4,
-        ..conv(8, 4, 4, 9, 1)
-    };
-    assert_eq!(
-        refused(large),
-        "convolution 8: expected a depthwise kernel of 1, 3, 5 or 7, found 9"
-    );
+    assert_eq!(refused(conv(5, 3, 3, 2, 1)), "convolution 5: expected an odd kernel, found 2");
+    assert_eq!(refused(conv(6, 3, 3, 3, 3)), "convolution 6: expected a stride of 1 or 2, found 3");
+    let grouped = Conv { groups: 2, ..conv(7, 4, 4, 3, 1) };
+    assert_eq!(refused(grouped), "convolution 7: expected 1 group or 4, found 2 for 4 outputs");
+    let large = Conv { groups: 4, ..conv(8, 4, 4, 9, 1) };
+    assert_eq!(refused(large), "convolution 8: expected a depthwise kernel of 1, 3, 5 or 7, found 9");
 }
 
 #[test]
 fn one_key_is_one_shape() {
     let first = Value::input(3).conv(conv(4, 3, 8, 3, 1));
     let outputs = [first.conv(conv(4, 8, 8, 3, 1))];
-    let error = Engine::new(&outputs, &Options::default(), weights)
-        .err()
-        .unwrap();
-    assert_eq!(
-        error.to_string(),
-        "convolution 4: two convolutions of different shapes have this key"
-    );
+    let error = Engine::new(&outputs, &Options::default(), weights).err().unwrap();
+    assert_eq!(error.to_string(), "convolution 4: two convolutions of different shapes have this key");
 }
 
 #[test]
 fn a_shared_key_is_asked_for_once() {
     let first = Twin::input(16, 6, 6).conv(conv(4, 16, 16, 3, 1));
-    let shared = first
-        .conv(conv(4, 16, 16, 3, 1))
-        .conv(conv(4, 16, 16, 3, 1));
+    let shared = first.conv(conv(4, 16, 16, 3, 1)).conv(conv(4, 16, 16, 3, 1));
     assert_agrees(&[shared], [6, 6], &Options::default(), TOLERANCE);
 }
 
 #[test]
 fn a_network_has_one_image() {
     let two = Value::concat(&[Value::input(3), Value::input(3)]);
-    let error = Engine::new(&[two], &Options::default(), weights)
-        .err()
-        .unwrap();
-    assert_eq!(
-        error.to_string(),
-        "expected a network with 1 input, found 2"
-    );
+    let error = Engine::new(&[two], &Options::default(), weights).err().unwrap();
+    assert_eq!(error.to_string(), "expected a network with 1 input, found 2");
 }
 
 #[test]
 fn an_engine_moves_to_another_thread_and_survives_a_panic_of_its_caller() {
     let mut engine = engine(&Options::default());
     let before = run(&mut engine, [16, 16], elements);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        run(&mut engine, [16, 16], |_| panic!("the reader gives up"))
-    }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut engine, [16, 16], |_| panic!("the reader gives up"))));
     outcome.unwrap_err();
-    let after = std::thread::spawn(move || run(&mut engine, [16, 16], elements))
-        .join()
-        .unwrap();
+    let after = std::thread::spawn(move || run(&mut engine, [16, 16], elements)).join().unwrap();
     assert_eq!(before, after);
 }

@@ -14,29 +14,13 @@ const WINOGRAD: f64 = 3e-5;
 /// As if each set were the machine's only one, with and without Winograd.
 fn every_way() -> impl Iterator<Item = (Options, f64)> {
     Isa::available().flat_map(|isa| {
-        [(true, DIRECT), (false, WINOGRAD)].map(|(exact, tolerance)| {
-            (
-                Options {
-                    isa: Some(isa),
-                    exact,
-                    ..Options::default()
-                },
-                tolerance,
-            )
-        })
+        [(true, DIRECT), (false, WINOGRAD)]
+            .map(|(exact, tolerance)| (Options { isa: Some(isa), exact, ..Options::default() }, tolerance))
     })
 }
 
 fn dense(channels_in: usize, channels_out: usize, kernel: usize, stride: usize) -> Conv {
-    Conv {
-        key: 1,
-        channels_in,
-        channels_out,
-        kernel,
-        stride,
-        groups: 1,
-        activation: Activation::Silu,
-    }
+    Conv { key: 1, channels_in, channels_out, kernel, stride, groups: 1, activation: Activation::Silu }
 }
 
 fn assert_everywhere(size: [usize; 2], outputs: &[Twin]) {
@@ -59,8 +43,7 @@ fn dense_convolutions_of_any_channels_kernel_and_stride() {
     for (channels_in, channels_out) in [(1, 1), (7, 8), (16, 16), (24, 100), (33, 48), (64, 17)] {
         for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1)] {
             let size = [7, 11];
-            let conv =
-                features(channels_in, size).conv(dense(channels_in, channels_out, kernel, stride));
+            let conv = features(channels_in, size).conv(dense(channels_in, channels_out, kernel, stride));
             assert_everywhere(size, &[conv]);
         }
     }
@@ -71,8 +54,7 @@ fn images_in_planes_are_convolved_without_a_copy() {
     for channels in [1, 3, 5] {
         for (kernel, stride) in [(1, 1), (3, 1), (3, 2), (7, 2)] {
             let size = [9, 50];
-            let conv =
-                Twin::input(channels, size[0], size[1]).conv(dense(channels, 35, kernel, stride));
+            let conv = Twin::input(channels, size[0], size[1]).conv(dense(channels, 35, kernel, stride));
             assert_everywhere(size, &[conv]);
         }
     }
@@ -83,10 +65,7 @@ fn rows_of_every_width_are_covered() {
     for width in 1..=45 {
         let size = [2, width];
         let wide = features(16, size).conv(dense(16, 48, 1, 1));
-        let next = wide.conv(Conv {
-            key: 2,
-            ..dense(48, 16, 3, 1)
-        });
+        let next = wide.conv(Conv { key: 2, ..dense(48, 16, 3, 1) });
         assert_everywhere(size, &[wide, next]);
     }
 }
@@ -97,16 +76,8 @@ fn winograd_tiles_are_cut_at_any_edge() {
         for width in [1, 2, 3, 4, 5, 8, 30] {
             let size = [height, width];
             let input = features(32, size);
-            let same = input
-                .conv(Conv {
-                    key: 2,
-                    ..dense(32, 32, 3, 1)
-                })
-                .add(&input);
-            let halved = input.conv(Conv {
-                key: 3,
-                ..dense(32, 48, 3, 2)
-            });
+            let same = input.conv(Conv { key: 2, ..dense(32, 32, 3, 1) }).add(&input);
+            let halved = input.conv(Conv { key: 3, ..dense(32, 48, 3, 2) });
             assert_everywhere(size, &[same, halved]);
         }
     }
@@ -118,10 +89,7 @@ fn depthwise_convolutions_of_any_kernel_and_stride() {
         for kernel in [1, 3, 5, 7] {
             for stride in [1, 2] {
                 let size = [9, 21];
-                let conv = Conv {
-                    groups: channels,
-                    ..dense(channels, channels, kernel, stride)
-                };
+                let conv = Conv { groups: channels, ..dense(channels, channels, kernel, stride) };
                 assert_everywhere(size, &[features(channels, size).conv(conv)]);
             }
         }
@@ -132,17 +100,8 @@ fn depthwise_convolutions_of_any_kernel_and_stride() {
 fn sums_are_fused_behind_the_activation_or_computed_alone() {
     let size = [6, 7];
     let input = features(40, size);
-    let fused = input
-        .conv(Conv {
-            key: 2,
-            ..dense(40, 40, 3, 1)
-        })
-        .add(&input);
-    let depthwise = fused.add(&input.conv(Conv {
-        key: 3,
-        groups: 40,
-        ..dense(40, 40, 7, 1)
-    }));
+    let fused = input.conv(Conv { key: 2, ..dense(40, 40, 3, 1) }).add(&input);
+    let depthwise = fused.add(&input.conv(Conv { key: 3, groups: 40, ..dense(40, 40, 7, 1) }));
     let alone = fused.add(&depthwise).add(&input);
     assert_everywhere(size, &[fused, depthwise, alone]);
 }
@@ -151,20 +110,11 @@ fn sums_are_fused_behind_the_activation_or_computed_alone() {
 fn channels_are_joined_and_split_at_any_boundary() {
     let size = [5, 6];
     let input = features(72, size);
-    let parts = [
-        input.slice(0..16),
-        input.slice(3..30),
-        input.slice(30..31),
-        input.slice(64..72),
-        input.clone(),
-    ];
+    let parts = [input.slice(0..16), input.slice(3..30), input.slice(30..31), input.slice(64..72), input.clone()];
     let joined = Twin::concat(&parts);
     let pooled = joined.slice(10..100).max_pool(3);
     let halves = Twin::concat(&[input.slice(0..32), input.slice(32..72), pooled.clone()]);
-    let next = halves.conv(Conv {
-        key: 4,
-        ..dense(162, 20, 3, 1)
-    });
+    let next = halves.conv(Conv { key: 4, ..dense(162, 20, 3, 1) });
     assert_everywhere(size, &[joined, pooled, halves, next, input]);
 }
 
@@ -173,14 +123,7 @@ fn the_image_itself_can_be_joined_and_returned() {
     let size = [4, 4];
     let input = Twin::input(3, 4, 4);
     let joined = Twin::concat(&[input.clone(), input.max_pool(3), input.clone()]);
-    assert_everywhere(
-        size,
-        &[
-            joined.clone(),
-            input.clone(),
-            joined.conv(dense(9, 3, 3, 1)).add(&input),
-        ],
-    );
+    assert_everywhere(size, &[joined.clone(), input.clone(), joined.conv(dense(9, 3, 3, 1)).add(&input)]);
 }
 
 #[test]
@@ -188,23 +131,13 @@ fn maxima_ignore_what_lies_outside() {
     let size = [7, 9];
     // Below zero everywhere: a border of zeros would win.
     let input = features(20, size);
-    let negative = input.conv(Conv {
-        key: 5,
-        activation: Activation::Identity,
-        ..dense(20, 20, 1, 1)
-    });
+    let negative = input.conv(Conv { key: 5, activation: Activation::Identity, ..dense(20, 20, 1, 1) });
     assert_everywhere(size, &[3, 5, 13].map(|kernel| negative.max_pool(kernel)));
 }
 
 #[test]
 fn attention_of_any_head() {
-    for (heads, depth, channels) in [
-        (1, 16, 32),
-        (2, 32, 64),
-        (3, 5, 7),
-        (1, 40, 20),
-        (2, 16, 48),
-    ] {
+    for (heads, depth, channels) in [(1, 16, 32), (2, 32, 64), (3, 5, 7), (1, 40, 20), (2, 16, 48)] {
         for size in [[4, 5], [7, 9]] {
             let input = features(heads * (2 * depth + channels), size);
             let query = input.slice(0..heads * depth);
@@ -219,20 +152,11 @@ fn attention_of_any_head() {
 fn a_1x1_convolution_of_an_upsampled_map_is_the_same_before_it() {
     let size = [8, 12];
     let high = features(40, size);
-    let low = high.conv(Conv {
-        key: 2,
-        ..dense(40, 24, 3, 2)
-    });
+    let low = high.conv(Conv { key: 2, ..dense(40, 24, 3, 2) });
     for skip in [vec![high.clone()], vec![high.slice(0..16), high.clone()]] {
         let channels = 24 + skip.iter().map(|part| part.map.channels).sum::<usize>();
         let joined = Twin::concat(&[vec![low.upsample()], skip].concat());
-        assert_everywhere(
-            size,
-            &[joined.conv(Conv {
-                key: 3,
-                ..dense(channels, 36, 1, 1)
-            })],
-        );
+        assert_everywhere(size, &[joined.conv(Conv { key: 3, ..dense(channels, 36, 1, 1) })]);
     }
 }
 
@@ -250,12 +174,7 @@ const BF16_WINOGRAD: f64 = 2.0 * BF16;
 /// Every set that multiplies in bf16: the imitation always does.
 fn every_bf16(exact: bool) -> impl Iterator<Item = Options> {
     Isa::available().filter_map(move |isa| {
-        let options = Options {
-            precision: Precision::Bf16,
-            isa: Some(isa),
-            exact,
-            ..Options::default()
-        };
+        let options = Options { precision: Precision::Bf16, isa: Some(isa), exact, ..Options::default() };
         match Engine::new(&[Value::input(1)], &options, weights) {
             Err(Error::Bf16 { .. }) => None,
             other => other.map(|_| options).ok(),
@@ -270,10 +189,8 @@ fn bf16_products_of_what_bf16_has_are_as_exact_as_those_of_floats() {
             let size = [5, 19];
             // A maximum of one pixel: the image in blocks of channels, as it is.
             let image = Twin::input(channels_in, size[0], size[1]).max_pool(1);
-            let conv = image.conv(Conv {
-                activation: Activation::Identity,
-                ..dense(channels_in, channels_out, kernel, stride)
-            });
+            let conv = image
+                .conv(Conv { activation: Activation::Identity, ..dense(channels_in, channels_out, kernel, stride) });
             for options in every_bf16(true) {
                 assert_agrees(std::slice::from_ref(&conv), size, &options, DIRECT);
             }
@@ -285,14 +202,8 @@ fn bf16_products_of_what_bf16_has_are_as_exact_as_those_of_floats() {
 fn bf16_products_are_as_near_as_their_rounding() {
     let size = [8, 12];
     let high = features(40, size);
-    let low = high.conv(Conv {
-        key: 2,
-        ..dense(40, 24, 3, 2)
-    });
-    let joined = Twin::concat(&[low.upsample(), high]).conv(Conv {
-        key: 3,
-        ..dense(64, 36, 1, 1)
-    });
+    let low = high.conv(Conv { key: 2, ..dense(40, 24, 3, 2) });
+    let joined = Twin::concat(&[low.upsample(), high]).conv(Conv { key: 3, ..dense(64, 36, 1, 1) });
     for options in every_bf16(true) {
         assert_agrees(std::slice::from_ref(&joined), size, &options, 2.0 * BF16);
     }
@@ -306,17 +217,9 @@ fn silu_beside_bf16_is_coarser_than_in_f32_and_finer_than_bf16() {
     for doublings in [0, 4, 7, 14] {
         let image = Twin::input(16, 8, 24).max_pool(1);
         let image = (0..doublings).fold(image, |sum, _| sum.add(&sum));
-        let activated = image.conv(Conv {
-            groups: 16,
-            ..dense(16, 16, 1, 1)
-        });
+        let activated = image.conv(Conv { groups: 16, ..dense(16, 16, 1, 1) });
         for options in every_bf16(false) {
-            assert_agrees(
-                std::slice::from_ref(&activated),
-                [8, 24],
-                &options,
-                COARSE_SILU,
-            );
+            assert_agrees(std::slice::from_ref(&activated), [8, 24], &options, COARSE_SILU);
         }
     }
 }
@@ -340,10 +243,7 @@ const BF16_CHAIN: f64 = 3.0 * BF16_WINOGRAD;
 #[test]
 fn values_that_are_only_multiplied_may_be_stored_in_bf16() {
     for (size, channels) in [([14, 22], 33), ([32, 72], 48), ([18, 90], 16)] {
-        let with = |key, channels_in, kernel, stride| Conv {
-            key,
-            ..dense(channels_in, channels, kernel, stride)
-        };
+        let with = |key, channels_in, kernel, stride| Conv { key, ..dense(channels_in, channels, kernel, stride) };
         // From planes, with stride, through Winograd with and without a residual, cut at the edges, by 1x1 and
         // depthwise.
         let planar = Twin::input(3, size[0], size[1]).conv(with(1, 3, 3, 1));
@@ -353,14 +253,8 @@ fn values_that_are_only_multiplied_may_be_stored_in_bf16() {
         let joined = strided
             .conv(with(5, channels, 3, 1))
             .conv(with(6, channels, 1, 1))
-            .conv(Conv {
-                groups: channels,
-                ..with(9, channels, 3, 1)
-            });
-        let outputs = [
-            added.conv(with(7, channels, 3, 1)),
-            joined.conv(with(8, channels, 5, 1)),
-        ];
+            .conv(Conv { groups: channels, ..with(9, channels, 3, 1) });
+        let outputs = [added.conv(with(7, channels, 3, 1)), joined.conv(with(8, channels, 5, 1))];
         for exact in [false, true] {
             for options in every_bf16(exact) {
                 assert_agrees(&outputs, [size[0], size[1]], &options, BF16_CHAIN);
@@ -374,16 +268,7 @@ fn bf16_is_refused_where_it_is_not_to_be_had() {
     let Some(isa) = Isa::available().find(|isa| matches!(isa, Isa::Avx2 | Isa::Neon)) else {
         return; // Only sets that have it.
     };
-    let options = Options {
-        precision: Precision::Bf16,
-        isa: Some(isa),
-        ..Options::default()
-    };
-    let error = Engine::new(&[Value::input(1)], &options, weights)
-        .err()
-        .unwrap();
-    assert_eq!(
-        error.to_string(),
-        format!("precision bf16: expected avx512 with bf16 products, found {isa}")
-    );
+    let options = Options { precision: Precision::Bf16, isa: Some(isa), ..Options::default() };
+    let error = Engine::new(&[Value::input(1)], &options, weights).err().unwrap();
+    assert_eq!(error.to_string(), format!("precision bf16: expected avx512 with bf16 products, found {isa}"));
 }

@@ -62,10 +62,7 @@ pub enum Error {
     #[error("a list within a list")]
     NestedList,
     /// Videos, streams and cameras are decoded by a program that is not there.
-    #[error(
-        "videos and cameras need ffmpeg, which is not installed: {}",
-        crate::ffmpeg::ADVICE
-    )]
+    #[error("videos and cameras need ffmpeg, which is not installed: {}", crate::ffmpeg::ADVICE)]
     NoFfmpeg,
     /// ffmpeg can't decode a video, or not all of it.
     #[error("{what}: {said}")]
@@ -97,24 +94,16 @@ pub enum Error {
 
 impl From<glob::PatternError> for Error {
     fn from(error: glob::PatternError) -> Self {
-        Self::Pattern {
-            letter: error.pos + 1,
-            reason: error.msg,
-        }
+        Self::Pattern { letter: error.pos + 1, reason: error.msg }
     }
 }
 
 impl Error {
     pub(crate) fn not_a_list(reason: impl ToString) -> Self {
-        Self::NotAList {
-            reason: reason.to_string(),
-        }
+        Self::NotAList { reason: reason.to_string() }
     }
 
     pub(crate) fn video(what: &'static str, said: impl Into<String>) -> Self {
-        Self::Video {
-            what,
-            said: said.into(),
-        }
+        Self::Video { what, said: said.into() }
     }
 }

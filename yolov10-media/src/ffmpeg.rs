@@ -27,8 +27,5 @@ pub fn missing(error: io::Error) -> Error {
 
 /// The line that says what went wrong.
 pub(crate) fn last_line(said: &str) -> &str {
-    said.trim()
-        .lines()
-        .last()
-        .unwrap_or("ffmpeg does not say why")
+    said.trim().lines().last().unwrap_or("ffmpeg does not say why")
 }

@@ -30,15 +30,10 @@ pub struct Answer {
 pub fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, Error> {
     let Answer { length, body, .. } = get(url, 0)?;
     if let Some(length) = length.filter(|length| *length > limit) {
-        return Err(Error::TooLarge {
-            limit,
-            found: Some(length),
-        });
+        return Err(Error::TooLarge { limit, found: Some(length) });
     }
     let mut bytes = Vec::new();
-    body.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(Error::BrokenOff)?;
+    body.take(limit + 1).read_to_end(&mut bytes).map_err(Error::BrokenOff)?;
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { limit, found: None });
     }
@@ -63,12 +58,8 @@ pub fn get(url: &str, start: u64) -> Result<Answer, Error> {
     }
     let response = request.call().map_err(|error| match error {
         ureq::Error::StatusCode(status) => Error::Status { status },
-        ureq::Error::Io(error) => Error::Unreachable {
-            reason: error.to_string(),
-        },
-        other => Error::Unreachable {
-            reason: other.to_string(),
-        },
+        ureq::Error::Io(error) => Error::Unreachable { reason: error.to_string() },
+        other => Error::Unreachable { reason: other.to_string() },
     })?;
     let is_rest = response.status() == PARTIAL_CONTENT;
     let body = response.into_body();

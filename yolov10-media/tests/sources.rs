@@ -21,9 +21,7 @@ fn folder() -> TempDir {
 
 fn names(sources: Sources, folder: &Path) -> Vec<(PathBuf, bool)> {
     let outcome = |Item { about, value }: Item<RgbImage>| {
-        let path = Path::new(&about.name)
-            .strip_prefix(folder)
-            .map(Path::to_owned);
+        let path = Path::new(&about.name).strip_prefix(folder).map(Path::to_owned);
         (path.expect("a name in the folder"), value.is_ok())
     };
     sources.pictures().map(outcome).collect()
@@ -35,10 +33,7 @@ fn a_folder_is_its_pictures_by_name_and_a_broken_one_stays_in_its_place() {
     let sources = Sources::expand([folder.path()], Depth::Folder);
     assert_eq!(sources.len(), 3);
     let expected = [("a.png", true), ("b.jpg", true), ("broken.png", false)];
-    assert_eq!(
-        names(sources, folder.path()),
-        expected.map(|(name, is_sound)| (PathBuf::from(name), is_sound))
-    );
+    assert_eq!(names(sources, folder.path()), expected.map(|(name, is_sound)| (PathBuf::from(name), is_sound)));
 }
 
 #[test]
@@ -70,16 +65,8 @@ fn of_an_animation_every_nth_frame_is_taken_the_first_one_included() {
     let folder = folder();
     let path = folder.path().join("moving.gif");
     let mut encoder = GifEncoder::new(fs::File::create(&path).expect("a file"));
-    let frame = |level| {
-        Frame::new(RgbaImage::from_pixel(
-            4,
-            3,
-            Rgba([level, level, level, 255]),
-        ))
-    };
-    encoder
-        .encode_frames([0, 60, 120, 180, 240].map(frame))
-        .expect("a GIF");
+    let frame = |level| Frame::new(RgbaImage::from_pixel(4, 3, Rgba([level, level, level, 255])));
+    encoder.encode_frames([0, 60, 120, 180, 240].map(frame)).expect("a GIF");
     drop(encoder);
     let two = NonZeroUsize::new(2).expect("two is not zero");
     let levels: Vec<_> = Sources::expand([&path], Depth::Folder)

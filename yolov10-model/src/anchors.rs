@@ -29,11 +29,7 @@ impl Anchor {
         for (scale, stride) in STRIDES.into_iter().enumerate() {
             let (height, width) = (input.height / stride, input.width / stride);
             if number < height * width {
-                return Self {
-                    scale: scale as u8,
-                    y: (number / width) as u16,
-                    x: (number % width) as u16,
-                };
+                return Self { scale: scale as u8, y: (number / width) as u16, x: (number % width) as u16 };
             }
             number -= height * width;
         }
@@ -106,9 +102,8 @@ impl Anchors {
     /// The anchor in this row, the logits of its box and of its classes.
     pub fn get(&self, row: usize) -> (Anchor, &[f32; BOX_LOGITS], &[f32]) {
         let columns = self.logits.len() / self.anchors.len();
-        let (boxes, classes) = self.logits[row * columns..][..columns]
-            .split_first_chunk()
-            .expect("a row begins with its box's logits");
+        let (boxes, classes) =
+            self.logits[row * columns..][..columns].split_first_chunk().expect("a row begins with its box's logits");
         (self.anchors[row], boxes, classes)
     }
 
@@ -143,10 +138,7 @@ mod tests {
 
     #[test]
     fn anchors_are_counted_through_the_scales_row_by_row() {
-        let input = Size {
-            height: 64,
-            width: 96,
-        };
+        let input = Size { height: 64, width: 96 };
         assert_eq!(Anchor::count(input), 96 + 24 + 6);
         let anchor = |scale, y, x| Anchor { scale, y, x };
         let cases = [

@@ -38,35 +38,17 @@ impl Backbone {
         let stage_p5 = C2f::new(&scope.at("stage_p5"), down_p5.channels_out(), Skip::Always)?;
         let sppf = Sppf::new(&scope.at("sppf"), stage_p5.channels_out(), sppf_activation)?;
         let psa = Psa::new(&scope.at("psa"), sppf.channels_out())?;
-        Ok(Self {
-            stem,
-            down_p2,
-            stage_p2,
-            down_p3,
-            stage_p3,
-            down_p4,
-            stage_p4,
-            down_p5,
-            stage_p5,
-            sppf,
-            psa,
-        })
+        Ok(Self { stem, down_p2, stage_p2, down_p3, stage_p3, down_p4, stage_p4, down_p5, stage_p5, sppf, psa })
     }
 
     /// Channels of P3, P4, P5.
     pub fn channels_out(&self) -> [usize; 3] {
-        [
-            self.stage_p3.channels_out(),
-            self.stage_p4.channels_out(),
-            self.psa.channels_out(),
-        ]
+        [self.stage_p3.channels_out(), self.stage_p4.channels_out(), self.psa.channels_out()]
     }
 
     /// RGB in 0..1, `[B, 3, H, W]`, to P3, P4, P5: `[B, C, H/s, W/s]` for s = 8, 16, 32.
     pub fn forward<M: FeatureMap>(&self, image: M) -> [M; 3] {
-        let p2 = self
-            .stage_p2
-            .forward(self.down_p2.forward(self.stem.forward(image)));
+        let p2 = self.stage_p2.forward(self.down_p2.forward(self.stem.forward(image)));
         let p3 = self.stage_p3.forward(self.down_p3.forward(p2));
         let p4 = self.stage_p4.forward(self.down_p4.forward(p3.clone()));
         let p5 = self.stage_p5.forward(self.down_p5.forward(p4.clone()));

@@ -2,10 +2,7 @@
 //!
 //! cubecl panics where the driver, NVRTC or the headers are missing, and a caught panic leaves a lock poisoned that
 //! the other engines need. So everything it will look for is looked for here first.
-#![allow(
-    unsafe_code,
-    reason = "cudarc marks its probing of shared libraries, and contexts, unsafe"
-)]
+#![allow(unsafe_code, reason = "cudarc marks its probing of shared libraries, and contexts, unsafe")]
 
 use nvml_wrapper::Nvml;
 
@@ -21,10 +18,7 @@ pub(crate) fn bytes_in_use(index: usize) -> Option<u64> {
 pub(crate) fn identity(index: usize) -> String {
     let known = || {
         let nvml = Nvml::init().ok()?;
-        let (model, driver) = (
-            find(&nvml, index)?.name().ok()?,
-            nvml.sys_driver_version().ok()?,
-        );
+        let (model, driver) = (find(&nvml, index)?.name().ok()?, nvml.sys_driver_version().ok()?);
         Some(format!("{model} driver {driver}"))
     };
     known().unwrap_or_else(|| format!("cuda {index}"))
@@ -33,22 +27,10 @@ pub(crate) fn identity(index: usize) -> String {
 /// The device as NVML knows it.
 fn find(nvml: &Nvml, index: usize) -> Option<nvml_wrapper::Device<'_>> {
     // NVML numbers the machine's GPUs, CUDA those that it may see: the UUID is the same for both.
-    let device = i32::try_from(index)
-        .ok()
-        .and_then(|index| cudarc::driver::result::device::get(index).ok())?;
+    let device = i32::try_from(index).ok().and_then(|index| cudarc::driver::result::device::get(index).ok())?;
     let uuid = cudarc::driver::result::device::get_uuid(device).ok()?;
-    let hex: String = uuid
-        .bytes
-        .iter()
-        .map(|byte| format!("{:02x}", byte.cast_unsigned()))
-        .collect();
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
+    let hex: String = uuid.bytes.iter().map(|byte| format!("{:02x}", byte.cast_unsigned())).collect();
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
     nvml.device_by_uuid(format!("GPU-{}", parts.join("-"))).ok()
 }
 
@@ -72,23 +54,16 @@ pub(crate) fn check(index: usize) -> Result<(), String> {
     cudarc::driver::result::init().map_err(no_gpu)?;
     let count = cudarc::driver::result::device::get_count().map_err(no_gpu)?;
     if index >= usize::try_from(count).unwrap_or_default() {
-        return Err(format!(
-            "expected a number below {count}, the GPUs of this machine, found {index}"
-        ));
+        return Err(format!("expected a number below {count}, the GPUs of this machine, found {index}"));
     }
     // SAFETY: this only tries to load the compiler's shared library.
     if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
-        return Err(
-            "no NVRTC (libnvrtc.so) of the CUDA toolkit; put its lib64 on LD_LIBRARY_PATH".into(),
-        );
+        return Err("no NVRTC (libnvrtc.so) of the CUDA toolkit; put its lib64 on LD_LIBRARY_PATH".into());
     }
     let headers = cubecl::cuda::install::cuda_path().map(|path| path.join("include/cuda_fp16.h"));
     match headers {
         Some(header) if header.exists() => Ok(()),
-        Some(header) => Err(format!(
-            "no CUDA headers ({}); set CUDA_PATH to the toolkit",
-            header.display()
-        )),
+        Some(header) => Err(format!("no CUDA headers ({}); set CUDA_PATH to the toolkit", header.display())),
         None => Err("no CUDA headers; set CUDA_PATH to the toolkit".into()),
     }
 }

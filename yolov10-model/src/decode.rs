@@ -31,12 +31,7 @@ pub struct Selection {
 
 impl Default for Selection {
     fn default() -> Self {
-        Self {
-            confidence: 0.25,
-            max_detections: MAX_DETECTIONS,
-            classes: None,
-            assignment: Assignment::OneToOne,
-        }
+        Self { confidence: 0.25, max_detections: MAX_DETECTIONS, classes: None, assignment: Assignment::OneToOne }
     }
 }
 
@@ -81,8 +76,7 @@ impl Decoder {
     /// The detections of one picture from the raw maps of the head that `selection` names, best first, in pixels
     /// of the network's input.
     pub fn decode(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
-        self.anchors
-            .rank(maps, selection.ranked(), selection.threshold());
+        self.anchors.rank(maps, selection.ranked(), selection.threshold());
         self.decode_anchors(selection)
     }
 
@@ -95,8 +89,7 @@ impl Decoder {
         input: Size,
         selection: &Selection,
     ) -> Vec<Detection> {
-        self.anchors
-            .take(rows, classes, input, selection.threshold());
+        self.anchors.take(rows, classes, input, selection.threshold());
         self.decode_anchors(selection)
     }
 
@@ -113,33 +106,22 @@ impl Decoder {
         self.candidates.clear();
         for row in 0..self.anchors.len() {
             let (anchor, _, classes) = self.anchors.get(row);
-            let passing = classes
-                .iter()
-                .enumerate()
-                .filter(|(_, logit)| **logit >= threshold);
-            self.candidates
-                .extend(passing.map(|(class, logit)| (*logit, Candidate { anchor, class, row })));
+            let passing = classes.iter().enumerate().filter(|(_, logit)| **logit >= threshold);
+            self.candidates.extend(passing.map(|(class, logit)| (*logit, Candidate { anchor, class, row })));
         }
         keep_best(&mut self.candidates, selection.ranked());
         let found = self
             .candidates
             .iter()
             .map(|(logit, candidate)| (sigmoid(*logit), candidate))
-            .filter(|(score, candidate)| {
-                *score > selection.confidence && selection.wants(candidate.class)
-            })
+            .filter(|(score, candidate)| *score > selection.confidence && selection.wants(candidate.class))
             .take(selection.max_detections)
             .map(|(score, candidate)| {
                 let (anchor, sides, _) = self.anchors.get(candidate.row);
-                Detection {
-                    class: candidate.class,
-                    score,
-                    rect: decode_box(anchor, sides),
-                }
+                Detection { class: candidate.class, score, rect: decode_box(anchor, sides) }
             });
         // One allocation, whatever passes.
-        let mut detections =
-            Vec::with_capacity(self.candidates.len().min(selection.max_detections));
+        let mut detections = Vec::with_capacity(self.candidates.len().min(selection.max_detections));
         detections.extend(found);
         detections
     }
@@ -148,10 +130,8 @@ impl Decoder {
     fn decode_many(&self, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
         let found = (0..self.anchors.len()).filter_map(|row| {
             let (anchor, sides, classes) = self.anchors.get(row);
-            let (class, logit) = classes
-                .iter()
-                .enumerate()
-                .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+            let (class, logit) =
+                classes.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
             let score = sigmoid(*logit);
             (score > selection.confidence && selection.wants(class)).then(|| Detection {
                 class,
@@ -174,12 +154,7 @@ fn decode_box(anchor: Anchor, sides: &[f32; BOX_LOGITS]) -> Rect {
     let (sides, _) = sides.as_chunks::<REG_MAX>();
     let [left, top, right, bottom] = std::array::from_fn(|side| expectation(sides[side]));
     let (x, y) = (f32::from(anchor.x) + 0.5, f32::from(anchor.y) + 0.5);
-    Rect {
-        x1: (x - left) * stride,
-        y1: (y - top) * stride,
-        x2: (x + right) * stride,
-        y2: (y + bottom) * stride,
-    }
+    Rect { x1: (x - left) * stride, y1: (y - top) * stride, x2: (x + right) * stride, y2: (y + bottom) * stride }
 }
 
 /// The mean of 0, 1, .. under the softmax of `logits`.
@@ -251,10 +226,7 @@ mod tests {
                     MapView::planar(&maps[scale], channels, height, width)
                 })
             }
-            RawMaps {
-                boxes: views(&self.boxes, SIDES * REG_MAX),
-                classes: views(&self.classes, self.count),
-            }
+            RawMaps { boxes: views(&self.boxes, SIDES * REG_MAX), classes: views(&self.classes, self.count) }
         }
     }
 
@@ -271,34 +243,21 @@ mod tests {
             let scores: Vec<f32> = found.iter().map(|(_, score)| *score).collect();
             found.retain(|(_, score)| Some(score) > scores.last());
             found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            Self {
-                scores,
-                above_the_lowest: found,
-            }
+            Self { scores, above_the_lowest: found }
         }
     }
 
     /// The reference's way, step by step: all scores, the best anchors, the best of their classes, the threshold.
     fn naive(maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<(usize, f32, Anchor)> {
-        let ranked = if selection.classes.is_some() {
-            selection.max_detections.max(300)
-        } else {
-            selection.max_detections
-        };
+        let ranked =
+            if selection.classes.is_some() { selection.max_detections.max(300) } else { selection.max_detections };
         let mut anchors = Vec::new();
         for (scale, (height, width)) in GRIDS.into_iter().enumerate() {
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 let scores: Vec<f32> = (0..maps.classes[scale].channels)
                     .map(|class| sigmoid(maps.classes[scale].get(class, y, x)))
                     .collect();
-                anchors.push((
-                    Anchor {
-                        scale: scale as u8,
-                        y: y as u16,
-                        x: x as u16,
-                    },
-                    scores,
-                ));
+                anchors.push((Anchor { scale: scale as u8, y: y as u16, x: x as u16 }, scores));
             }
         }
         let best = |scores: &[f32]| scores.iter().copied().fold(0.0, f32::max);
@@ -306,21 +265,12 @@ mod tests {
         anchors.truncate(ranked);
         let mut all: Vec<(usize, f32, Anchor)> = anchors
             .iter()
-            .flat_map(|(anchor, scores)| {
-                scores
-                    .iter()
-                    .enumerate()
-                    .map(|(class, score)| (class, *score, *anchor))
-            })
+            .flat_map(|(anchor, scores)| scores.iter().enumerate().map(|(class, score)| (class, *score, *anchor)))
             .collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1));
         all.truncate(ranked);
         all.retain(|(class, score, _)| {
-            *score > selection.confidence
-                && selection
-                    .classes
-                    .as_ref()
-                    .is_none_or(|classes| classes.contains(class))
+            *score > selection.confidence && selection.classes.as_ref().is_none_or(|classes| classes.contains(class))
         });
         all.truncate(selection.max_detections);
         all
@@ -358,34 +308,15 @@ mod tests {
             maps.boxes[1][(side * REG_MAX + bin) * height * width + cell] = CERTAIN;
         }
         let found = Decoder::default().decode(&maps.view(), &Selection::default());
-        let rect = Rect {
-            x1: (2.5 - 1.0) * 16.0,
-            y1: (1.5 - 3.0) * 16.0,
-            x2: (2.5 + 5.0) * 16.0,
-            y2: (1.5 + 7.5) * 16.0,
-        };
-        assert_eq!(
-            found,
-            [Detection {
-                class: 0,
-                score: sigmoid(3.0),
-                rect
-            }]
-        );
+        let rect =
+            Rect { x1: (2.5 - 1.0) * 16.0, y1: (1.5 - 3.0) * 16.0, x2: (2.5 + 5.0) * 16.0, y2: (1.5 + 7.5) * 16.0 };
+        assert_eq!(found, [Detection { class: 0, score: sigmoid(3.0), rect }]);
     }
 
     #[test]
     fn more_than_the_usual_300_are_kept_on_request() {
         let maps = Maps::new(7, 40);
-        let selection = Selection {
-            confidence: 0.0,
-            max_detections: 1000,
-            classes: None,
-            ..Selection::default()
-        };
-        assert_eq!(
-            Decoder::default().decode(&maps.view(), &selection).len(),
-            1000
-        );
+        let selection = Selection { confidence: 0.0, max_detections: 1000, classes: None, ..Selection::default() };
+        assert_eq!(Decoder::default().decode(&maps.view(), &selection).len(), 1000);
     }
 }

@@ -38,11 +38,7 @@ impl Rect {
             y2: self.y2.min(other.y2),
         };
         let union = self.area() + other.area() - shared.area();
-        if union > 0.0 {
-            shared.area() / union
-        } else {
-            0.0
-        }
+        if union > 0.0 { shared.area() / union } else { 0.0 }
     }
 }
 

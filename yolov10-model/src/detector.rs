@@ -107,18 +107,14 @@ impl Engine {
     /// # Errors
     /// The weights are not a YOLOv10's, the device is not to be had or can't do what is asked of it.
     fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
-        let Options {
-            device, precision, ..
-        } = *options;
+        let Options { device, precision, .. } = *options;
         let unsupported = |found, expected: &str| Error::PrecisionUnsupported {
             device: device.to_string(),
             found,
             expected: expected.to_owned(),
         };
         if device != Device::Cpu && options.cpu.memory_limit.is_some() {
-            return Err(Error::LimitUnsupported {
-                device: device.to_string(),
-            });
+            return Err(Error::LimitUnsupported { device: device.to_string() });
         }
         let assignment = options.selection.assignment;
         match device {
@@ -129,10 +125,7 @@ impl Engine {
                     Some(Precision::Bf16) => yolov10_cpu::Precision::Bf16,
                     Some(found) => return Err(unsupported(found, "f32 or bf16")),
                 };
-                let options = yolov10_cpu::Options {
-                    precision,
-                    ..options.cpu.clone()
-                };
+                let options = yolov10_cpu::Options { precision, ..options.cpu.clone() };
                 let engine = NativeEngine::new(weights, assignment, &options)?;
                 Ok(Self::Native(Box::new(engine)))
             }
@@ -164,19 +157,10 @@ impl Detector {
     /// # Errors
     /// The weights are not a YOLOv10's, the device is not to be had, the input size is 0.
     pub fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
-        let trained = weights
-            .trained_size()
-            .map(|[height, width]| Size { height, width });
-        let largest = options
-            .input
-            .or(trained)
-            .unwrap_or(Size::square(DEFAULT_SIDE))
-            .to_stride();
+        let trained = weights.trained_size().map(|[height, width]| Size { height, width });
+        let largest = options.input.or(trained).unwrap_or(Size::square(DEFAULT_SIDE)).to_stride();
         if largest.height == 0 || largest.width == 0 {
-            return Err(Error::InputSize {
-                found: largest,
-                stride: crate::letterbox::STRIDE,
-            });
+            return Err(Error::InputSize { found: largest, stride: crate::letterbox::STRIDE });
         }
         let engine = Engine::new(weights, options)?;
         Ok(Self {
@@ -213,10 +197,7 @@ impl Detector {
 
     /// How it lays pictures into its input.
     pub(crate) fn geometry(&self) -> Geometry {
-        Geometry {
-            largest: self.largest,
-            fit: self.fit,
-        }
+        Geometry { largest: self.largest, fit: self.fit }
     }
 
     /// Where a picture of this size lies in the network's input.
@@ -243,16 +224,11 @@ impl Detector {
     /// # Errors
     /// A picture has no pixels, or the device fails.
     pub fn detect_batch(&mut self, images: &[RgbImage]) -> Result<Vec<Vec<Detection>>, Error> {
-        let letterboxes = images
-            .iter()
-            .map(|image| self.letterbox(size_of(image)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let letterboxes = images.iter().map(|image| self.letterbox(size_of(image))).collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<_> = images.iter().zip(&letterboxes).collect();
         let found = self.detect_batch_in_input(&pictures)?;
         let pairs = found.into_iter().zip(&letterboxes);
-        Ok(pairs
-            .map(|(found, letterbox)| in_image(found, letterbox))
-            .collect())
+        Ok(pairs.map(|(found, letterbox)| in_image(found, letterbox)).collect())
     }
 
     /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
@@ -263,11 +239,7 @@ impl Detector {
     ///
     /// # Panics
     /// The letterbox is one of another picture size.
-    pub fn detect_in_input(
-        &mut self,
-        image: &RgbImage,
-        letterbox: &Letterbox,
-    ) -> Result<Vec<Detection>, Error> {
+    pub fn detect_in_input(&mut self, image: &RgbImage, letterbox: &Letterbox) -> Result<Vec<Detection>, Error> {
         let mut found = Vec::new();
         self.speed = self.run(&[(image, letterbox)], slice::from_mut(&mut found))?;
         Ok(found)
@@ -301,17 +273,12 @@ impl Detector {
     /// Which pictures go together: on a GPU those of one input size, elsewhere each goes alone.
     fn batches(&self, pictures: &[(&RgbImage, &Letterbox)]) -> Vec<Vec<usize>> {
         match &self.engine {
-            Engine::Native(_) | Engine::Tensors(_) => {
-                (0..pictures.len()).map(|index| vec![index]).collect()
-            }
+            Engine::Native(_) | Engine::Tensors(_) => (0..pictures.len()).map(|index| vec![index]).collect(),
             #[cfg(feature = "gpu")]
             Engine::Gpu(_) => {
                 let mut batches: Vec<(Size, Vec<usize>)> = Vec::new();
                 for (index, (_, letterbox)) in pictures.iter().enumerate() {
-                    match batches
-                        .iter_mut()
-                        .find(|(input, _)| *input == letterbox.input)
-                    {
+                    match batches.iter_mut().find(|(input, _)| *input == letterbox.input) {
                         Some((_, batch)) => batch.push(index),
                         None => batches.push((letterbox.input, vec![index])),
                     }
@@ -322,26 +289,13 @@ impl Detector {
     }
 
     /// Puts the objects in pictures that go together into `found`, and says how long that took in all.
-    fn run(
-        &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
-        found: &mut [Vec<Detection>],
-    ) -> Result<Speed, Error> {
+    fn run(&mut self, pictures: &[(&RgbImage, &Letterbox)], found: &mut [Vec<Detection>]) -> Result<Speed, Error> {
         for (image, letterbox) in pictures {
-            assert_eq!(
-                letterbox.image,
-                size_of(image),
-                "a letterbox is for pictures of one size"
-            );
+            assert_eq!(letterbox.image, size_of(image), "a letterbox is for pictures of one size");
         }
         let (image, letterbox) = pictures.first().expect("there is a picture to look at");
         let started = Instant::now();
-        let Self {
-            resampler,
-            decoder,
-            selection,
-            ..
-        } = self;
+        let Self { resampler, decoder, selection, .. } = self;
         let mut preprocessed = Duration::ZERO;
         let inferred = match &mut self.engine {
             Engine::Native(engine) => engine.run(
@@ -429,10 +383,7 @@ impl Detector {
             Engine::Gpu(engine) => engine.witness(),
         };
         drop(self);
-        let after = MemoryReport {
-            resident: resident(),
-            ..witness.memory()
-        };
+        let after = MemoryReport { resident: resident(), ..witness.memory() };
         let left = after.weights + after.workspace;
         FreeReport::new(before, after, left, started.elapsed()).checked()
     }
@@ -440,29 +391,15 @@ impl Detector {
 
 /// Detections of an input, in pixels of the picture.
 fn in_image(found: Vec<Detection>, letterbox: &Letterbox) -> Vec<Detection> {
-    found
-        .into_iter()
-        .map(|found| Detection {
-            rect: letterbox.to_image(found.rect),
-            ..found
-        })
-        .collect()
+    found.into_iter().map(|found| Detection { rect: letterbox.to_image(found.rect), ..found }).collect()
 }
 
 fn size_of(image: &RgbImage) -> Size {
-    Size {
-        height: image.height() as usize,
-        width: image.width() as usize,
-    }
+    Size { height: image.height() as usize, width: image.width() as usize }
 }
 
 /// Letterboxes `image` into the engine's own input planes, RGB in 0..1.
-fn fill_planes(
-    resampler: &mut Resampler,
-    image: &RgbImage,
-    letterbox: &Letterbox,
-    mut planes: InputPlanes<'_>,
-) {
+fn fill_planes(resampler: &mut Resampler, image: &RgbImage, letterbox: &Letterbox, mut planes: InputPlanes<'_>) {
     resampler.rows(image, letterbox, 0..letterbox.input.height, |y, row| {
         for channel in 0..RGB {
             normalize(row, channel, planes.row_mut(channel, y));
@@ -471,20 +408,12 @@ fn fill_planes(
 }
 
 /// The same into planes `[3, H, W]` one after another.
-fn contiguous_planes(
-    resampler: &mut Resampler,
-    image: &RgbImage,
-    letterbox: &Letterbox,
-) -> Vec<f32> {
+fn contiguous_planes(resampler: &mut Resampler, image: &RgbImage, letterbox: &Letterbox) -> Vec<f32> {
     let Size { height, width } = letterbox.input;
     let mut planes = vec![0.0; RGB * height * width];
     resampler.rows(image, letterbox, 0..height, |y, row| {
         for channel in 0..RGB {
-            normalize(
-                row,
-                channel,
-                &mut planes[(channel * height + y) * width..][..width],
-            );
+            normalize(row, channel, &mut planes[(channel * height + y) * width..][..width]);
         }
     });
     planes

@@ -62,10 +62,7 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have it.
     pub fn memory(self) -> Result<MemoryReport, Error> {
-        Ok(MemoryReport {
-            resident: resident(),
-            ..self.counted()?
-        })
+        Ok(MemoryReport { resident: resident(), ..self.counted()? })
     }
 
     /// Gives back what dropped detectors leave for the next one: compiled kernels, streams, on CUDA the context.
@@ -82,16 +79,8 @@ impl Device {
         if let DispatchDevice::Cube(device) = self.open()?.as_dispatch() {
             stream::shut_down(device, &self.to_string())?;
         }
-        let after = MemoryReport {
-            resident: resident(),
-            ..MemoryReport::default()
-        };
-        Ok(FreeReport::new(
-            before,
-            after,
-            Bytes::default(),
-            started.elapsed(),
-        ))
+        let after = MemoryReport { resident: resident(), ..MemoryReport::default() };
+        Ok(FreeReport::new(before, after, Bytes::default(), started.elapsed()))
     }
 
     /// The bytes that its engines count.
@@ -124,10 +113,7 @@ impl Device {
 
     #[cfg(feature = "cuda")]
     fn check_cuda(self, index: usize) -> Result<(), Error> {
-        crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable {
-            device: self.to_string(),
-            reason,
-        })
+        crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable { device: self.to_string(), reason })
     }
 
     #[cfg(feature = "cuda")]
@@ -138,15 +124,8 @@ impl Device {
     }
 
     #[cfg(not(feature = "cuda"))]
-    fn open_cuda(
-        self,
-        _index: usize,
-        _folder: Option<&Path>,
-    ) -> Result<burn::tensor::Device, Error> {
-        Err(Error::NotBuiltIn {
-            device: self.to_string(),
-            feature: "cuda",
-        })
+    fn open_cuda(self, _index: usize, _folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
+        Err(Error::NotBuiltIn { device: self.to_string(), feature: "cuda" })
     }
 
     #[cfg(feature = "wgpu")]
@@ -154,26 +133,16 @@ impl Device {
         use burn::tensor::{DeviceKind, DeviceType};
         // Before anything asks for devices: that reads the choice.
         cache::keep_in(folder, || self.to_string());
-        if burn::tensor::Device::enumerate(DeviceType::Wgpu)
-            .into_iter()
-            .next()
-            .is_none()
-        {
+        if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
             let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) is one without a GPU";
-            return Err(Error::DeviceUnavailable {
-                device: self.to_string(),
-                reason: reason.into(),
-            });
+            return Err(Error::DeviceUnavailable { device: self.to_string(), reason: reason.into() });
         }
         Ok(burn::tensor::Device::wgpu(DeviceKind::DefaultDevice))
     }
 
     #[cfg(not(feature = "wgpu"))]
     fn open_wgpu(self, _folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
-        Err(Error::NotBuiltIn {
-            device: self.to_string(),
-            feature: "wgpu",
-        })
+        Err(Error::NotBuiltIn { device: self.to_string(), feature: "wgpu" })
     }
 }
 

@@ -143,39 +143,25 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
-        Self::NotWeights {
-            reason: reason.into(),
-        }
+        Self::NotWeights { reason: reason.into() }
     }
 
     pub(crate) fn worker(reason: impl std::fmt::Display) -> Self {
-        Self::Worker {
-            reason: reason.to_string(),
-        }
+        Self::Worker { reason: reason.to_string() }
     }
 
     /// The device's words in one line, without the trace of its own source.
     pub(crate) fn device(error: impl std::fmt::Display) -> Self {
         let text = error.to_string();
         let lines = text.lines().map(str::trim);
-        let reason: Vec<&str> = lines
-            .take_while(|line| !line.starts_with("Backtrace"))
-            .collect();
-        Self::DeviceFailed {
-            reason: reason.join(" "),
-        }
+        let reason: Vec<&str> = lines.take_while(|line| !line.starts_with("Backtrace")).collect();
+        Self::DeviceFailed { reason: reason.join(" ") }
     }
 
     pub(crate) fn misshaped(tensor: String, expected: &[Option<usize>], found: &[usize]) -> Self {
-        let expected: Vec<String> = expected
-            .iter()
-            .map(|size| size.map_or("_".to_owned(), |size| size.to_string()))
-            .collect();
+        let expected: Vec<String> =
+            expected.iter().map(|size| size.map_or("_".to_owned(), |size| size.to_string())).collect();
         let expected = format!("[{}]", expected.join(", "));
-        Self::MisshapedTensor {
-            tensor,
-            expected,
-            found: found.to_vec(),
-        }
+        Self::MisshapedTensor { tensor, expected, found: found.to_vec() }
     }
 }

@@ -21,19 +21,11 @@ pub struct Branch {
 }
 
 impl Branch {
-    fn new<const N: usize>(
-        scope: &Scope,
-        channels: usize,
-        filters: [Filter; N],
-    ) -> Result<Self, Error> {
+    fn new<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N]) -> Result<Self, Error> {
         let mut hidden: Vec<Conv> = Vec::with_capacity(N);
         for (index, filter) in filters.into_iter().enumerate() {
             let channels_in = hidden.last().map_or(channels, |conv| conv.channels_out);
-            hidden.push(Conv::new(
-                &scope.at("hidden").at(index),
-                channels_in,
-                filter,
-            )?);
+            hidden.push(Conv::new(&scope.at("hidden").at(index), channels_in, filter)?);
         }
         let channels_in = hidden.last().map_or(channels, |conv| conv.channels_out);
         let output = Conv::new(&scope.at("output"), channels_in, Filter::dense(1).linear())?;
@@ -42,11 +34,7 @@ impl Branch {
 
     /// `[B, C, H, W]` to `[B, O, H, W]`.
     pub fn forward<M: FeatureMap>(&self, input: M) -> M {
-        self.output.forward(
-            self.hidden
-                .iter()
-                .fold(input, |map, conv| conv.forward(map)),
-        )
+        self.output.forward(self.hidden.iter().fold(input, |map, conv| conv.forward(map)))
     }
 }
 
@@ -69,28 +57,17 @@ pub struct Branches {
 impl Branches {
     fn new(scope: &Scope, channels: [usize; 3], classes: usize) -> Result<Self, Error> {
         let box_filters = [Filter::dense(3); 2];
-        let class_filters = [
-            Filter::depthwise(3),
-            Filter::dense(1),
-            Filter::depthwise(3),
-            Filter::dense(1),
-        ];
+        let class_filters = [Filter::depthwise(3), Filter::dense(1), Filter::depthwise(3), Filter::dense(1)];
         let boxes = scope.at("boxes");
         let logits = scope.at("classes");
         let box_branch = |scale: usize| {
             let branch = Branch::new(&boxes.at(scale), channels[scale], box_filters)?;
-            boxes
-                .at(scale)
-                .at("output")
-                .expect_outputs(&branch.output, SIDES * REG_MAX)?;
+            boxes.at(scale).at("output").expect_outputs(&branch.output, SIDES * REG_MAX)?;
             Ok::<_, Error>(branch)
         };
         let class_branch = |scale: usize| {
             let branch = Branch::new(&logits.at(scale), channels[scale], class_filters)?;
-            logits
-                .at(scale)
-                .at("output")
-                .expect_outputs(&branch.output, classes)?;
+            logits.at(scale).at("output").expect_outputs(&branch.output, classes)?;
             Ok::<_, Error>(branch)
         };
         Ok(Self {
@@ -105,11 +82,7 @@ impl Branches {
         let [box3, box4, box5] = &self.boxes;
         let [class3, class4, class5] = &self.classes;
         RawMaps {
-            boxes: [
-                box3.forward(p3.clone()),
-                box4.forward(p4.clone()),
-                box5.forward(p5.clone()),
-            ],
+            boxes: [box3.forward(p3.clone()), box4.forward(p4.clone()), box5.forward(p5.clone())],
             classes: [class3.forward(p3), class4.forward(p4), class5.forward(p5)],
         }
     }
@@ -127,12 +100,7 @@ pub struct Head {
 impl Head {
     pub(crate) fn new(scope: &Scope, channels: [usize; 3], classes: usize) -> Result<Self, Error> {
         let many = scope.at("one_to_many");
-        let one_to_many = (!many.is_empty())
-            .then(|| Branches::new(&many, channels, classes))
-            .transpose()?;
-        Ok(Self {
-            one_to_one: Branches::new(&scope.at("one_to_one"), channels, classes)?,
-            one_to_many,
-        })
+        let one_to_many = (!many.is_empty()).then(|| Branches::new(&many, channels, classes)).transpose()?;
+        Ok(Self { one_to_one: Branches::new(&scope.at("one_to_one"), channels, classes)?, one_to_many })
     }
 }

@@ -24,18 +24,12 @@ pub struct Size {
 impl Size {
     /// Both sides alike.
     pub const fn square(side: usize) -> Self {
-        Self {
-            height: side,
-            width: side,
-        }
+        Self { height: side, width: side }
     }
 
     /// Each side raised to the next multiple of the largest stride.
     pub const fn to_stride(self) -> Self {
-        Self {
-            height: self.height.next_multiple_of(STRIDE),
-            width: self.width.next_multiple_of(STRIDE),
-        }
+        Self { height: self.height.next_multiple_of(STRIDE), width: self.width.next_multiple_of(STRIDE) }
     }
 }
 
@@ -77,33 +71,21 @@ impl Letterbox {
             return Err(Error::EmptyPicture(image));
         }
         if largest.height == 0 || largest.width == 0 || largest != largest.to_stride() {
-            return Err(Error::InputSize {
-                found: largest,
-                stride: STRIDE,
-            });
+            return Err(Error::InputSize { found: largest, stride: STRIDE });
         }
         let ratio = |largest: usize, image: usize| largest as f64 / image as f64;
         let gain = ratio(largest.height, image.height).min(ratio(largest.width, image.width));
         let scale = |side: usize| ((side as f64 * gain).round_ties_even() as usize).max(1);
-        let scaled = Size {
-            height: scale(image.height),
-            width: scale(image.width),
-        };
+        let scaled = Size { height: scale(image.height), width: scale(image.width) };
         let spare = |largest: usize, scaled: usize| match fit {
             Fit::Minimal => (largest - scaled) % STRIDE,
             Fit::Full => largest - scaled,
         };
-        let (rows, columns) = (
-            spare(largest.height, scaled.height),
-            spare(largest.width, scaled.width),
-        );
+        let (rows, columns) = (spare(largest.height, scaled.height), spare(largest.width, scaled.width));
         Ok(Self {
             image,
             scaled,
-            input: Size {
-                height: scaled.height + rows,
-                width: scaled.width + columns,
-            },
+            input: Size { height: scaled.height + rows, width: scaled.width + columns },
             // The reference halves, then rounds half a pixel less a tenth: an odd spare row goes below.
             top: rows / 2,
             left: columns / 2,
@@ -112,10 +94,7 @@ impl Letterbox {
 
     /// Pixels of the input per pixel of the picture, vertically and horizontally.
     fn gains(&self) -> (f32, f32) {
-        (
-            self.scaled.height as f32 / self.image.height as f32,
-            self.scaled.width as f32 / self.image.width as f32,
-        )
+        (self.scaled.height as f32 / self.image.height as f32, self.scaled.width as f32 / self.image.width as f32)
     }
 
     /// A rectangle of the input, in the picture and cut off at its edges.
@@ -123,12 +102,7 @@ impl Letterbox {
         let (gain_y, gain_x) = self.gains();
         let x = |x: f32| ((x - self.left as f32) / gain_x).clamp(0.0, self.image.width as f32);
         let y = |y: f32| ((y - self.top as f32) / gain_y).clamp(0.0, self.image.height as f32);
-        Rect {
-            x1: x(rect.x1),
-            y1: y(rect.y1),
-            x2: x(rect.x2),
-            y2: y(rect.y2),
-        }
+        Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
     }
 
     /// A rectangle of the picture, in the input.
@@ -136,12 +110,7 @@ impl Letterbox {
         let (gain_y, gain_x) = self.gains();
         let x = |x: f32| x * gain_x + self.left as f32;
         let y = |y: f32| y * gain_y + self.top as f32;
-        Rect {
-            x1: x(rect.x1),
-            y1: y(rect.y1),
-            x2: x(rect.x2),
-            y2: y(rect.y2),
-        }
+        Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
     }
 }
 
@@ -179,54 +148,20 @@ mod tests {
 
     #[test]
     fn boxes_are_cut_off_at_the_pictures_edges() {
-        let letterbox = Letterbox::new(
-            Size {
-                height: 100,
-                width: 200,
-            },
-            Size::square(64),
-            Fit::Full,
-        )
-        .expect("the sizes are good");
-        let everything = Rect {
-            x1: -50.0,
-            y1: -50.0,
-            x2: 90.0,
-            y2: 90.0,
-        };
-        let picture = Rect {
-            x1: 0.0,
-            y1: 0.0,
-            x2: 200.0,
-            y2: 100.0,
-        };
+        let letterbox =
+            Letterbox::new(Size { height: 100, width: 200 }, Size::square(64), Fit::Full).expect("the sizes are good");
+        let everything = Rect { x1: -50.0, y1: -50.0, x2: 90.0, y2: 90.0 };
+        let picture = Rect { x1: 0.0, y1: 0.0, x2: 200.0, y2: 100.0 };
         assert_eq!(letterbox.to_image(everything), picture);
     }
 
     #[test]
     fn sizes_that_do_not_fit_the_stride_are_refused() {
-        let error = Letterbox::new(
-            Size::square(10),
-            Size {
-                height: 64,
-                width: 100,
-            },
-            Fit::Full,
-        )
-        .expect_err("100 is no multiple of 32");
-        assert_eq!(
-            error.to_string(),
-            "input size 64x100: height and width must be positive multiples of 32 pixels"
-        );
-        let error = Letterbox::new(
-            Size {
-                height: 0,
-                width: 5,
-            },
-            Size::square(64),
-            Fit::Full,
-        )
-        .expect_err("there is nothing in it");
+        let error = Letterbox::new(Size::square(10), Size { height: 64, width: 100 }, Fit::Full)
+            .expect_err("100 is no multiple of 32");
+        assert_eq!(error.to_string(), "input size 64x100: height and width must be positive multiples of 32 pixels");
+        let error = Letterbox::new(Size { height: 0, width: 5 }, Size::square(64), Fit::Full)
+            .expect_err("there is nothing in it");
         assert_eq!(error.to_string(), "a picture of 0x5 has no pixels");
     }
 }

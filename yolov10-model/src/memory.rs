@@ -26,10 +26,7 @@ impl Bytes {
     /// All of it in use.
     pub(crate) fn used(bytes: usize) -> Self {
         let bytes = bytes as u64;
-        Self {
-            in_use: bytes,
-            reserved: bytes,
-        }
+        Self { in_use: bytes, reserved: bytes }
     }
 }
 
@@ -37,10 +34,7 @@ impl Add for Bytes {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            in_use: self.in_use + other.in_use,
-            reserved: self.reserved + other.reserved,
-        }
+        Self { in_use: self.in_use + other.in_use, reserved: self.reserved + other.reserved }
     }
 }
 
@@ -70,9 +64,7 @@ pub struct MemoryReport {
 impl MemoryReport {
     /// Weights, workspace and staging together.
     pub fn total(&self) -> Bytes {
-        [self.weights, self.workspace, self.staging]
-            .into_iter()
-            .sum()
+        [self.weights, self.workspace, self.staging].into_iter().sum()
     }
 }
 
@@ -113,12 +105,7 @@ pub struct FreeReport {
 
 impl FreeReport {
     /// `residue` is what of `after` should not be there.
-    pub(crate) fn new(
-        before: MemoryReport,
-        after: MemoryReport,
-        residue: Bytes,
-        took: Duration,
-    ) -> Self {
+    pub(crate) fn new(before: MemoryReport, after: MemoryReport, residue: Bytes, took: Duration) -> Self {
         let reserved = |report: &MemoryReport| report.total().reserved;
         Self {
             before,
@@ -161,11 +148,7 @@ mod tests {
     use super::*;
 
     fn report(weights: usize, workspace: usize) -> MemoryReport {
-        MemoryReport {
-            weights: Bytes::used(weights),
-            workspace: Bytes::used(workspace),
-            ..MemoryReport::default()
-        }
+        MemoryReport { weights: Bytes::used(weights), workspace: Bytes::used(workspace), ..MemoryReport::default() }
     }
 
     #[test]
@@ -179,11 +162,7 @@ mod tests {
 
     #[test]
     fn a_report_reads_as_a_table() {
-        let text = MemoryReport {
-            resident: Some(5000),
-            ..report(100, 40)
-        }
-        .to_string();
+        let text = MemoryReport { resident: Some(5000), ..report(100, 40) }.to_string();
         assert_eq!(
             text,
             "                  in use      reserved

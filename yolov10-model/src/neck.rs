@@ -22,22 +22,11 @@ impl Neck {
         let top_down_p4 = stage("top_down_p4", p5 + p4)?;
         let mid = top_down_p4.channels_out();
         let top_down_p3 = stage("top_down_p3", mid + p3)?;
-        let down_p3 = Conv::new(
-            &scope.at("down_p3"),
-            top_down_p3.channels_out(),
-            Filter::dense(3).stride(2),
-        )?;
+        let down_p3 = Conv::new(&scope.at("down_p3"), top_down_p3.channels_out(), Filter::dense(3).stride(2))?;
         let bottom_up_p4 = stage("bottom_up_p4", down_p3.channels_out + mid)?;
         let down_p4 = ScDown::new(&scope.at("down_p4"), bottom_up_p4.channels_out())?;
         let bottom_up_p5 = stage("bottom_up_p5", down_p4.channels_out() + p5)?;
-        Ok(Self {
-            top_down_p4,
-            top_down_p3,
-            down_p3,
-            bottom_up_p4,
-            down_p4,
-            bottom_up_p5,
-        })
+        Ok(Self { top_down_p4, top_down_p3, down_p3, bottom_up_p4, down_p4, bottom_up_p5 })
     }
 
     /// Channels of P3, P4, P5 on the way out.
@@ -47,18 +36,10 @@ impl Neck {
 
     /// Takes and returns P3, P4, P5: `[B, C, H/s, W/s]` for s = 8, 16, 32.
     pub fn forward<M: FeatureMap>(&self, [p3, p4, p5]: [M; 3]) -> [M; 3] {
-        let mid = self
-            .top_down_p4
-            .forward(M::concat(vec![p5.clone().upsample(), p4]));
-        let out3 = self
-            .top_down_p3
-            .forward(M::concat(vec![mid.clone().upsample(), p3]));
-        let out4 = self
-            .bottom_up_p4
-            .forward(M::concat(vec![self.down_p3.forward(out3.clone()), mid]));
-        let out5 = self
-            .bottom_up_p5
-            .forward(M::concat(vec![self.down_p4.forward(out4.clone()), p5]));
+        let mid = self.top_down_p4.forward(M::concat(vec![p5.clone().upsample(), p4]));
+        let out3 = self.top_down_p3.forward(M::concat(vec![mid.clone().upsample(), p3]));
+        let out4 = self.bottom_up_p4.forward(M::concat(vec![self.down_p3.forward(out3.clone()), mid]));
+        let out5 = self.bottom_up_p5.forward(M::concat(vec![self.down_p4.forward(out4.clone()), p5]));
         [out3, out4, out5]
     }
 }

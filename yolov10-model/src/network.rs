@@ -11,9 +11,7 @@ use crate::suppression::Assignment;
 use crate::weights::Weights;
 
 pub use crate::backbone::Backbone;
-pub use crate::blocks::{
-    Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf,
-};
+pub use crate::blocks::{Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf};
 pub use crate::decode::Decoder;
 #[cfg(feature = "gpu")]
 pub use crate::engine::gpu::{ChannelsLast, GpuEngine};
@@ -41,24 +39,12 @@ impl Network {
     }
 
     /// The same with parameters in the form that an engine wants.
-    pub(crate) fn with_form(
-        weights: &Arc<Weights>,
-        device: &Device,
-        form: Form,
-    ) -> Result<Self, Error> {
+    pub(crate) fn with_form(weights: &Arc<Weights>, device: &Device, form: Form) -> Result<Self, Error> {
         let root = Scope::root(weights, device, form);
         let backbone = Backbone::new(&root.at("backbone"), weights.sppf_activation()?)?;
         let neck = Neck::new(&root.at("neck"), backbone.channels_out())?;
-        let head = Head::new(
-            &root.at("head"),
-            neck.channels_out(),
-            weights.class_names().len(),
-        )?;
-        let network = Self {
-            backbone,
-            neck,
-            head,
-        };
+        let head = Head::new(&root.at("head"), neck.channels_out(), weights.class_names().len())?;
+        let network = Self { backbone, neck, head };
         weights.expect_all_used(&network)?;
         Ok(network)
     }
@@ -84,11 +70,7 @@ impl Network {
     ///
     /// # Errors
     /// The weight file did not keep it.
-    pub(crate) fn forward_as<M: FeatureMap>(
-        &self,
-        assignment: Assignment,
-        image: M,
-    ) -> Result<RawMaps<M>, Error> {
+    pub(crate) fn forward_as<M: FeatureMap>(&self, assignment: Assignment, image: M) -> Result<RawMaps<M>, Error> {
         match assignment {
             Assignment::OneToOne => Ok(self.forward(image)),
             Assignment::OneToMany(_) => self.forward_one_to_many(image).ok_or(Error::NoOneToMany),

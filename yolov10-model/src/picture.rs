@@ -17,10 +17,7 @@ const LARGEST_PICTURE: u64 = 2 << 30;
 /// # Errors
 /// The file can't be read, or is not a whole picture in a known format.
 pub fn open_picture(path: &Path) -> Result<RgbImage, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
+    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
     decode_picture(&bytes)
 }
 
@@ -30,12 +27,8 @@ pub fn open_picture(path: &Path) -> Result<RgbImage, Error> {
 /// # Errors
 /// The bytes are not a whole picture in a known format, or it is larger than 2 GiB decoded.
 pub fn decode_picture(bytes: &[u8]) -> Result<RgbImage, Error> {
-    let failed = |error: image::ImageError| Error::NotAPicture {
-        reason: error.to_string(),
-    };
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .expect("memory can be read");
+    let failed = |error: image::ImageError| Error::NotAPicture { reason: error.to_string() };
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().expect("memory can be read");
     let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
     let mut decoder = reader.into_decoder().map_err(failed)?;
     let mut limits = image::Limits::default();
@@ -54,37 +47,28 @@ pub fn decode_picture(bytes: &[u8]) -> Result<RgbImage, Error> {
 /// OpenCV reads JPEG with libjpeg-turbo, whose rounding other decoders do not share: up to 5 levels of difference in
 /// every tenth value of a picture with subsampled colour are enough to move scores by 0.01.
 fn jpeg(bytes: &[u8]) -> Result<DynamicImage, Error> {
-    let failed = |error: libjpeg_turbo_rs::JpegError| Error::NotAPicture {
-        reason: error.to_string(),
-    };
+    let failed = |error: libjpeg_turbo_rs::JpegError| Error::NotAPicture { reason: error.to_string() };
     let decoded = decompress_to(bytes, PixelFormat::Rgb).map_err(failed)?;
     let (width, height) = (decoded.width as u32, decoded.height as u32);
-    let picture =
-        RgbImage::from_raw(width, height, decoded.data).expect("the decoder fills the picture");
+    let picture = RgbImage::from_raw(width, height, decoded.data).expect("the decoder fills the picture");
     Ok(DynamicImage::ImageRgb8(picture))
 }
 
 fn to_rgb8(picture: DynamicImage) -> RgbImage {
     let high_byte = |level: u16| (level >> 8) as u8;
     match picture {
-        DynamicImage::ImageRgb16(wide) => RgbImage::from_fn(wide.width(), wide.height(), |x, y| {
-            image::Rgb(wide.get_pixel(x, y).0.map(high_byte))
-        }),
-        DynamicImage::ImageRgba16(wide) => {
-            RgbImage::from_fn(wide.width(), wide.height(), |x, y| {
-                let [red, green, blue, _] = wide.get_pixel(x, y).0.map(high_byte);
-                image::Rgb([red, green, blue])
-            })
+        DynamicImage::ImageRgb16(wide) => {
+            RgbImage::from_fn(wide.width(), wide.height(), |x, y| image::Rgb(wide.get_pixel(x, y).0.map(high_byte)))
         }
+        DynamicImage::ImageRgba16(wide) => RgbImage::from_fn(wide.width(), wide.height(), |x, y| {
+            let [red, green, blue, _] = wide.get_pixel(x, y).0.map(high_byte);
+            image::Rgb([red, green, blue])
+        }),
         DynamicImage::ImageLuma16(wide) => {
-            RgbImage::from_fn(wide.width(), wide.height(), |x, y| {
-                image::Rgb([high_byte(wide.get_pixel(x, y).0[0]); 3])
-            })
+            RgbImage::from_fn(wide.width(), wide.height(), |x, y| image::Rgb([high_byte(wide.get_pixel(x, y).0[0]); 3]))
         }
         DynamicImage::ImageLumaA16(wide) => {
-            RgbImage::from_fn(wide.width(), wide.height(), |x, y| {
-                image::Rgb([high_byte(wide.get_pixel(x, y).0[0]); 3])
-            })
+            RgbImage::from_fn(wide.width(), wide.height(), |x, y| image::Rgb([high_byte(wide.get_pixel(x, y).0[0]); 3]))
         }
         eight_bits => eight_bits.into_rgb8(),
     }

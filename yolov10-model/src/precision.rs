@@ -28,9 +28,7 @@ impl Precision {
     /// Those that a GPU computes in.
     #[cfg(feature = "gpu")]
     pub(crate) fn of(device: &Device) -> impl Iterator<Item = Self> {
-        Self::ALL
-            .into_iter()
-            .filter(|precision| device.supports_dtype(precision.dtype()))
+        Self::ALL.into_iter().filter(|precision| device.supports_dtype(precision.dtype()))
     }
 
     /// How a GPU stores it.

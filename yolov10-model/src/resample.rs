@@ -32,21 +32,14 @@ impl Tap {
 
     fn at(start: i64, fraction: f32) -> Self {
         let weight = |share: f32| (share * WEIGHT_ONE).round_ties_even() as i32;
-        Self {
-            start,
-            weights: [weight(1.0 - fraction), weight(fraction)],
-        }
+        Self { start, weights: [weight(1.0 - fraction), weight(fraction)] }
     }
 
     /// Columns beyond the edge take the edge pixel alone; rows keep their weights and clamp their indices instead.
     pub fn column(index: usize, scaled: usize, source: usize) -> Self {
         let tap = Self::new(index, scaled, source);
         let last = source as i64 - 1;
-        if tap.start < 0 || tap.start >= last {
-            Self::at(tap.start.clamp(0, last), 0.0)
-        } else {
-            tap
-        }
+        if tap.start < 0 || tap.start >= last { Self::at(tap.start.clamp(0, last), 0.0) } else { tap }
     }
 }
 
@@ -79,8 +72,7 @@ impl Resampler {
     ) {
         let (scaled, source) = (letterbox.scaled, letterbox.image);
         self.columns.clear();
-        self.columns
-            .extend((0..scaled.width).map(|x| Tap::column(x, scaled.width, source.width)));
+        self.columns.extend((0..scaled.width).map(|x| Tap::column(x, scaled.width, source.width)));
         self.passed_rows = [None; 2];
         self.output.clear();
         self.output.resize(letterbox.input.width * CHANNELS, PAD);
@@ -88,14 +80,9 @@ impl Resampler {
         for y in rows {
             if (letterbox.top..letterbox.top + scaled.height).contains(&y) {
                 if scaled == source {
-                    self.output[picture.clone()]
-                        .copy_from_slice(source_row(image, y - letterbox.top));
+                    self.output[picture.clone()].copy_from_slice(source_row(image, y - letterbox.top));
                 } else {
-                    self.resize_row(
-                        image,
-                        Tap::new(y - letterbox.top, scaled.height, source.height),
-                        picture.clone(),
-                    );
+                    self.resize_row(image, Tap::new(y - letterbox.top, scaled.height, source.height), picture.clone());
                 }
                 emit(y, &self.output);
             } else {
@@ -115,11 +102,7 @@ impl Resampler {
         }
         for (slot, row) in [above, below].into_iter().enumerate() {
             if self.passed_rows[slot] != Some(row) {
-                horizontal_pass(
-                    source_row(image, row),
-                    &self.columns,
-                    &mut self.passed[slot],
-                );
+                horizontal_pass(source_row(image, row), &self.columns, &mut self.passed[slot]);
                 self.passed_rows[slot] = Some(row);
             }
         }
@@ -146,8 +129,8 @@ fn horizontal_pass(row: &[u8], columns: &[Tap], passed: &mut Vec<i32>) {
         // At the right edge the second weight is 0, so that any pixel will do.
         let right = (left + CHANNELS).min(row.len() - CHANNELS);
         for channel in 0..CHANNELS {
-            pixel[channel] = i32::from(row[left + channel]) * weight_left
-                + i32::from(row[right + channel]) * weight_right;
+            pixel[channel] =
+                i32::from(row[left + channel]) * weight_left + i32::from(row[right + channel]) * weight_right;
         }
     }
 }
@@ -176,26 +159,18 @@ mod tests {
 
     fn picture(size: Size) -> RgbImage {
         let level = |index: u64| ((index * 2_654_435_761 % (1 << 32)) >> 13) as u8;
-        let levels = (0..(size.height * size.width * CHANNELS) as u64)
-            .map(level)
-            .collect();
-        RgbImage::from_raw(size.width as u32, size.height as u32, levels)
-            .expect("the levels fill the picture")
+        let levels = (0..(size.height * size.width * CHANNELS) as u64).map(level).collect();
+        RgbImage::from_raw(size.width as u32, size.height as u32, levels).expect("the levels fill the picture")
     }
 
     #[test]
     fn letterboxes_equal_opencv_to_the_last_bit() {
-        let cases: Vec<Case> = serde_json::from_str(include_str!("../tests/opencv.json"))
-            .expect("opencv.py writes JSON");
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../tests/opencv.json")).expect("opencv.py writes JSON");
         let mut resampler = Resampler::default();
         for case in cases {
-            let fit = if case.minimal {
-                Fit::Minimal
-            } else {
-                Fit::Full
-            };
-            let letterbox = Letterbox::new(size(case.image), size(case.largest), fit)
-                .expect("the sizes are good");
+            let fit = if case.minimal { Fit::Minimal } else { Fit::Full };
+            let letterbox = Letterbox::new(size(case.image), size(case.largest), fit).expect("the sizes are good");
             let expected = Letterbox {
                 image: size(case.image),
                 scaled: size(case.scaled),
@@ -205,46 +180,23 @@ mod tests {
             };
             assert_eq!(letterbox, expected);
             let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-            resampler.rows(
-                &picture(letterbox.image),
-                &letterbox,
-                0..letterbox.input.height,
-                |_, row| {
-                    for &level in row {
-                        hash = (hash ^ u64::from(level)).wrapping_mul(0x100_0000_01B3);
-                    }
-                },
-            );
-            assert_eq!(
-                format!("{hash:016x}"),
-                case.fnv1a,
-                "pixels of {} in {}",
-                letterbox.image,
-                letterbox.input
-            );
+            resampler.rows(&picture(letterbox.image), &letterbox, 0..letterbox.input.height, |_, row| {
+                for &level in row {
+                    hash = (hash ^ u64::from(level)).wrapping_mul(0x100_0000_01B3);
+                }
+            });
+            assert_eq!(format!("{hash:016x}"), case.fnv1a, "pixels of {} in {}", letterbox.image, letterbox.input);
         }
     }
 
     #[test]
     fn rows_may_be_asked_for_in_parts() {
-        let image = picture(Size {
-            height: 90,
-            width: 70,
-        });
-        let letterbox = Letterbox::new(
-            Size {
-                height: 90,
-                width: 70,
-            },
-            Size::square(64),
-            Fit::Full,
-        )
-        .expect("the sizes are good");
+        let image = picture(Size { height: 90, width: 70 });
+        let letterbox =
+            Letterbox::new(Size { height: 90, width: 70 }, Size::square(64), Fit::Full).expect("the sizes are good");
         let rows = |range: Range<usize>| {
             let mut rows = Vec::new();
-            Resampler::default().rows(&image, &letterbox, range, |_, row| {
-                rows.extend_from_slice(row)
-            });
+            Resampler::default().rows(&image, &letterbox, range, |_, row| rows.extend_from_slice(row));
             rows
         };
         assert_eq!([rows(0..23), rows(23..64)].concat(), rows(0..64));

@@ -25,28 +25,18 @@ pub(crate) struct Form {
 
 impl Default for Form {
     fn default() -> Self {
-        Self {
-            dtype: DType::F32,
-            channels_last: false,
-        }
+        Self { dtype: DType::F32, channels_last: false }
     }
 }
 
 impl Form {
     /// A parameter of this shape on `device`.
-    fn tensor<const D: usize>(
-        self,
-        values: Vec<f32>,
-        shape: [usize; D],
-        device: &Device,
-    ) -> Tensor<D> {
+    fn tensor<const D: usize>(self, values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
         let dtype = match shape[..] {
             [_, inputs, ..] if D == 4 && inputs > RGB => self.dtype,
             _ => DType::F32,
         };
-        let make = |values, shape: [usize; D]| {
-            Tensor::from_data(TensorData::new(values, shape), (device, dtype))
-        };
+        let make = |values, shape: [usize; D]| Tensor::from_data(TensorData::new(values, shape), (device, dtype));
         match shape[..] {
             [outputs, inputs, height, width] if self.channels_last => {
                 let last = channels_last(&values, [outputs, inputs, height * width]);
@@ -84,21 +74,13 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(crate) fn root(weights: &'a Arc<Weights>, device: &'a Device, form: Form) -> Self {
-        Self {
-            weights,
-            device,
-            form,
-            path: String::new(),
-        }
+        Self { weights, device, form, path: String::new() }
     }
 
     /// The place of a field, or of an element of a list.
     pub(crate) fn at(&self, name: impl std::fmt::Display) -> Self {
         let separator = if self.path.is_empty() { "" } else { "." };
-        Self {
-            path: format!("{}{separator}{name}", self.path),
-            ..*self
-        }
+        Self { path: format!("{}{separator}{name}", self.path), ..*self }
     }
 
     /// Whether the file has nothing here.
@@ -125,19 +107,17 @@ impl<'a> Scope<'a> {
     ) -> Result<Param<Tensor<D>>, Error> {
         let path = self.at(name).path;
         let entry = self.entry(name)?;
-        let fits =
-            entry.shape.len() == D
-                && entry.shape.iter().zip(expected).all(|(found, expected)| {
-                    expected.is_none_or(|size| size == *found) && *found > 0
-                });
+        let fits = entry.shape.len() == D
+            && entry
+                .shape
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| expected.is_none_or(|size| size == *found) && *found > 0);
         if !fits {
             return Err(Error::misshaped(path, &expected, &entry.shape));
         }
         if !matches!(entry.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(Error::UnsupportedDtype {
-                tensor: path,
-                found: entry.dtype.to_string(),
-            });
+            return Err(Error::UnsupportedDtype { tensor: path, found: entry.dtype.to_string() });
         }
         let mut shape = [0; D];
         shape.copy_from_slice(&entry.shape);
@@ -163,18 +143,12 @@ impl<'a> Scope<'a> {
         if conv.channels_out == expected {
             return Ok(());
         }
-        Err(Error::misshaped(
-            self.at("bias").path,
-            &[Some(expected)],
-            &[conv.channels_out],
-        ))
+        Err(Error::misshaped(self.at("bias").path, &[Some(expected)], &[conv.channels_out]))
     }
 
     fn entry(&self, name: &str) -> Result<&'a Entry, Error> {
         let path = self.at(name).path;
-        self.weights
-            .entry(&path)
-            .ok_or(Error::MissingTensor { tensor: path })
+        self.weights.entry(&path).ok_or(Error::MissingTensor { tensor: path })
     }
 }
 

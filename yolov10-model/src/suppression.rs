@@ -18,10 +18,7 @@ pub struct Suppression {
 
 impl Default for Suppression {
     fn default() -> Self {
-        Self {
-            iou: 0.7,
-            class_agnostic: false,
-        }
+        Self { iou: 0.7, class_agnostic: false }
     }
 }
 
@@ -36,8 +33,7 @@ impl Suppression {
             if kept.len() == most {
                 break;
             }
-            let rival =
-                |better: &&Detection| self.class_agnostic || better.class == candidate.class;
+            let rival = |better: &&Detection| self.class_agnostic || better.class == candidate.class;
             let overlaps = |better: &Detection| better.rect.iou(&candidate.rect) > self.iou;
             if !kept.iter().filter(rival).any(overlaps) {
                 kept.push(candidate);
@@ -63,63 +59,22 @@ mod tests {
     use crate::detection::Rect;
 
     fn found(class: usize, score: f32, x1: f32) -> Detection {
-        let rect = Rect {
-            x1,
-            y1: 0.0,
-            x2: x1 + 10.0,
-            y2: 10.0,
-        };
+        let rect = Rect { x1, y1: 0.0, x2: x1 + 10.0, y2: 10.0 };
         Detection { class, score, rect }
     }
 
     #[test]
     fn the_better_of_two_overlapping_boxes_of_a_class_stays() {
         // Moved by 1 of 10 pixels: IoU 9/11; by 4: 6/14.
-        let all = vec![
-            found(0, 0.5, 1.0),
-            found(0, 0.9, 0.0),
-            found(0, 0.6, 4.0),
-            found(1, 0.4, 1.0),
-        ];
+        let all = vec![found(0, 0.5, 1.0), found(0, 0.9, 0.0), found(0, 0.6, 4.0), found(1, 0.4, 1.0)];
         let scores = |suppression: Suppression, most| -> Vec<f32> {
-            suppression
-                .apply(all.clone(), most)
-                .iter()
-                .map(|kept| kept.score)
-                .collect()
+            suppression.apply(all.clone(), most).iter().map(|kept| kept.score).collect()
         };
         let default = Suppression::default();
         assert_eq!(scores(default, 300), [0.9, 0.6, 0.4]);
         assert_eq!(scores(default, 2), [0.9, 0.6]);
-        assert_eq!(
-            scores(
-                Suppression {
-                    class_agnostic: true,
-                    ..default
-                },
-                300
-            ),
-            [0.9, 0.6]
-        );
-        assert_eq!(
-            scores(
-                Suppression {
-                    iou: 0.4,
-                    ..default
-                },
-                300
-            ),
-            [0.9, 0.4]
-        );
-        assert_eq!(
-            scores(
-                Suppression {
-                    iou: 0.9,
-                    ..default
-                },
-                300
-            ),
-            [0.9, 0.6, 0.5, 0.4]
-        );
+        assert_eq!(scores(Suppression { class_agnostic: true, ..default }, 300), [0.9, 0.6]);
+        assert_eq!(scores(Suppression { iou: 0.4, ..default }, 300), [0.9, 0.4]);
+        assert_eq!(scores(Suppression { iou: 0.9, ..default }, 300), [0.9, 0.6, 0.5, 0.4]);
     }
 }

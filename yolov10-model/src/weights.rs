@@ -55,14 +55,10 @@ impl Weights {
     /// # Errors
     /// The file can't be read, or is not a converted weight file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let unreadable = |error| Error::Unreadable {
-            path: path.to_owned(),
-            error,
-        };
+        let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
         let mut file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
-        let length = usize::try_from(length)
-            .map_err(|_| Error::not_weights(format!("it has {length} bytes")))?;
+        let length = usize::try_from(length).map_err(|_| Error::not_weights(format!("it has {length} bytes")))?;
         let mut pages = Pages::new(length).map_err(Error::Engine)?;
         file.read_exact(&mut pages).map_err(unreadable)?;
         Self::new(Bytes::Pages(pages))
@@ -87,22 +83,15 @@ impl Weights {
     }
 
     fn new(bytes: Bytes) -> Result<Self, Error> {
-        let (header_length, header) = SafeTensors::read_metadata(bytes.get())
-            .map_err(|error| Error::not_weights(error.to_string()))?;
+        let (header_length, header) =
+            SafeTensors::read_metadata(bytes.get()).map_err(|error| Error::not_weights(error.to_string()))?;
         let data_start = header_length + size_of::<u64>();
-        let metadata: BTreeMap<String, String> = header
-            .metadata()
-            .iter()
-            .flatten()
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
+        let metadata: BTreeMap<String, String> =
+            header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         let found = |key: &str| metadata.get(key).map_or("none", String::as_str);
         for (key, expected) in [("format", FORMAT), ("format_version", FORMAT_VERSION)] {
             if found(key) != expected {
-                return Err(Error::not_weights(format!(
-                    "{key} is {}, expected {expected}",
-                    found(key)
-                )));
+                return Err(Error::not_weights(format!("{key} is {}, expected {expected}", found(key))));
             }
         }
         let class_names: Vec<String> = serde_json::from_str(found("names"))
@@ -112,20 +101,12 @@ impl Weights {
             .into_iter()
             .map(|(name, info)| {
                 let (start, end) = info.data_offsets;
-                let entry = Entry {
-                    dtype: info.dtype,
-                    shape: info.shape.clone(),
-                    range: data_start + start..data_start + end,
-                };
+                let entry =
+                    Entry { dtype: info.dtype, shape: info.shape.clone(), range: data_start + start..data_start + end };
                 (name, entry)
             })
             .collect();
-        Ok(Self {
-            bytes,
-            tensors,
-            metadata,
-            class_names,
-        })
+        Ok(Self { bytes, tensors, metadata, class_names })
     }
 
     /// What detections' class numbers mean.
@@ -141,26 +122,16 @@ impl Weights {
     /// Height and width in pixels that the checkpoint was trained at, where it says so.
     pub fn trained_size(&self) -> Option<[usize; 2]> {
         let size: serde_json::Value = serde_json::from_str(self.metadata.get("imgsz")?).ok()?;
-        let pixels = |value: &serde_json::Value| {
-            value
-                .as_u64()
-                .and_then(|pixels| usize::try_from(pixels).ok())
-        };
+        let pixels = |value: &serde_json::Value| value.as_u64().and_then(|pixels| usize::try_from(pixels).ok());
         match &size {
-            serde_json::Value::Array(sides) => {
-                Some([pixels(sides.first()?)?, pixels(sides.get(1)?)?])
-            }
+            serde_json::Value::Array(sides) => Some([pixels(sides.first()?)?, pixels(sides.get(1)?)?]),
             side => pixels(side).map(|side| [side, side]),
         }
     }
 
     /// The type that the tensors are stored in, as safetensors names it.
     pub fn stored_dtype(&self) -> String {
-        let mut dtypes: Vec<String> = self
-            .tensors
-            .values()
-            .map(|entry| entry.dtype.to_string())
-            .collect();
+        let mut dtypes: Vec<String> = self.tensors.values().map(|entry| entry.dtype.to_string()).collect();
         dtypes.sort();
         dtypes.dedup();
         dtypes.join(", ")
@@ -205,12 +176,8 @@ impl Weights {
         let paths = ParameterPaths::of(network);
         let mut used: Vec<&str> = paths.iter().collect();
         used.sort_unstable();
-        let unused: Vec<&str> = self
-            .tensors
-            .keys()
-            .map(String::as_str)
-            .filter(|name| used.binary_search(name).is_err())
-            .collect();
+        let unused: Vec<&str> =
+            self.tensors.keys().map(String::as_str).filter(|name| used.binary_search(name).is_err()).collect();
         match unused.len() {
             0 => Ok(()),
             count => {

@@ -2,18 +2,13 @@
 
 use std::io::Cursor;
 
-use image::{
-    DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage, Rgba,
-    RgbaImage,
-};
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use yolov10_model::decode_picture;
 
 fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let picture = picture.into();
-    picture
-        .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
-        .expect("memory can be written");
+    picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).expect("memory can be written");
     bytes
 }
 
@@ -31,10 +26,7 @@ fn grey_is_widened_to_three_channels() {
 #[test]
 fn alpha_is_dropped_without_blending() {
     let clear = RgbaImage::from_pixel(2, 2, Rgba([200, 100, 50, 0]));
-    assert_eq!(
-        decoded(&png(clear)),
-        RgbImage::from_pixel(2, 2, Rgb([200, 100, 50]))
-    );
+    assert_eq!(decoded(&png(clear)), RgbImage::from_pixel(2, 2, Rgb([200, 100, 50])));
 }
 
 #[test]
@@ -59,9 +51,7 @@ fn turned(orientation: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95);
     encoder.set_exif_metadata(exif).expect("JPEG holds EXIF");
-    encoder
-        .encode_image(&picture)
-        .expect("memory can be written");
+    encoder.encode_image(&picture).expect("memory can be written");
     bytes
 }
 
@@ -83,11 +73,6 @@ fn what_is_no_whole_picture_is_an_error() {
     let whole = turned(1);
     for bytes in [&b""[..], b"not a picture", &whole[..whole.len() / 2]] {
         let error = decode_picture(bytes).expect_err("there is no whole picture");
-        assert!(
-            error
-                .to_string()
-                .starts_with("not a picture that can be read: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("not a picture that can be read: "), "{error}");
     }
 }

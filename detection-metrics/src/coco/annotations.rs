@@ -58,23 +58,14 @@ pub enum ImageId {
 impl ImageId {
     /// The id of a picture that no annotation file gives one: the file's stem.
     pub fn of(image: &Path) -> Self {
-        Self::from(
-            image
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-        )
+        Self::from(image.file_stem().unwrap_or_default().to_string_lossy().into_owned())
     }
 }
 
 impl From<String> for ImageId {
     /// A number if there are only digits, as in the names of COCO's own files.
     fn from(stem: String) -> Self {
-        let number = stem
-            .parse()
-            .ok()
-            .filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = stem.parse().ok().filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
         number.map_or(Self::Name(stem), Self::Number)
     }
 }
@@ -116,20 +107,8 @@ struct AnnotationFields {
 
 impl From<AnnotationFields> for Annotation {
     fn from(fields: AnnotationFields) -> Self {
-        let AnnotationFields {
-            image_id,
-            category_id,
-            bbox,
-            area,
-            iscrowd,
-        } = fields;
-        Self {
-            image_id,
-            category_id,
-            bbox,
-            area: area.unwrap_or(bbox[2] * bbox[3]),
-            crowd: iscrowd,
-        }
+        let AnnotationFields { image_id, category_id, bbox, area, iscrowd } = fields;
+        Self { image_id, category_id, bbox, area: area.unwrap_or(bbox[2] * bbox[3]), crowd: iscrowd }
     }
 }
 
@@ -153,10 +132,7 @@ impl Annotations {
     /// # Errors
     /// The file can't be read or is no annotation file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(|error| Error::Unreadable {
-            path: path.to_owned(),
-            error,
-        })?;
+        let bytes = std::fs::read(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
         serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
             path: path.to_owned(),
             expected: "a COCO annotation file",
@@ -166,15 +142,9 @@ impl Annotations {
 
     /// The category id of each class, by name; `None` for a class that the annotations know nothing of.
     pub fn category_ids(&self, class_names: &[String]) -> Vec<Option<u64>> {
-        let ids: HashMap<&str, u64> = self
-            .categories
-            .iter()
-            .map(|category| (category.name.as_str(), category.id))
-            .collect();
-        class_names
-            .iter()
-            .map(|name| ids.get(name.as_str()).copied())
-            .collect()
+        let ids: HashMap<&str, u64> =
+            self.categories.iter().map(|category| (category.name.as_str(), category.id)).collect();
+        class_names.iter().map(|name| ids.get(name.as_str()).copied()).collect()
     }
 }
 
@@ -184,52 +154,27 @@ impl Dataset {
     /// Crowds are left out, and so is what the detector has no class for.
     pub fn from_coco(annotations: &Annotations, folder: &Path, class_names: &[String]) -> Self {
         let ids = annotations.category_ids(class_names);
-        let classes: HashMap<u64, usize> = ids
-            .iter()
-            .enumerate()
-            .filter_map(|(class, id)| Some(((*id)?, class)))
-            .collect();
+        let classes: HashMap<u64, usize> =
+            ids.iter().enumerate().filter_map(|(class, id)| Some(((*id)?, class))).collect();
         let mut labels: HashMap<&ImageId, Vec<(usize, Bounds)>> = HashMap::new();
-        for annotation in annotations
-            .annotations
-            .iter()
-            .filter(|annotation| !annotation.crowd)
-        {
+        for annotation in annotations.annotations.iter().filter(|annotation| !annotation.crowd) {
             if let Some(&class) = classes.get(&annotation.category_id) {
                 let bounds = Bounds::from_xywh(annotation.bbox);
-                labels
-                    .entry(&annotation.image_id)
-                    .or_default()
-                    .push((class, bounds));
+                labels.entry(&annotation.image_id).or_default().push((class, bounds));
             }
         }
         let sample = |image: &Image| {
             let [width, height] = [image.width as f64, image.height as f64];
-            let share = |b: &Bounds| Bounds {
-                x1: b.x1 / width,
-                y1: b.y1 / height,
-                x2: b.x2 / width,
-                y2: b.y2 / height,
-            };
+            let share =
+                |b: &Bounds| Bounds { x1: b.x1 / width, y1: b.y1 / height, x2: b.x2 / width, y2: b.y2 / height };
             let labels = labels.get(&image.id).map_or(&[][..], Vec::as_slice);
             Sample {
                 image: folder.join(&image.file_name),
                 id: image.id.clone(),
-                labels: labels
-                    .iter()
-                    .map(|(class, bounds)| Label {
-                        class: *class,
-                        bounds: share(bounds),
-                    })
-                    .collect(),
+                labels: labels.iter().map(|(class, bounds)| Label { class: *class, bounds: share(bounds) }).collect(),
             }
         };
         let samples = annotations.images.iter().map(sample).collect();
-        Self {
-            class_names: class_names.to_vec(),
-            category_ids: ids,
-            samples,
-            skipped: Vec::new(),
-        }
+        Self { class_names: class_names.to_vec(), category_ids: ids, samples, skipped: Vec::new() }
     }
 }

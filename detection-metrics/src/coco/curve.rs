@@ -20,21 +20,12 @@ pub fn accumulate(pictures: &[Judged], best: usize) -> Option<Accumulated> {
     if labels == 0 {
         return None;
     }
-    let mut ranked: Vec<_> = pictures
-        .iter()
-        .flat_map(|picture| picture.detections.iter().take(best))
-        .collect();
+    let mut ranked: Vec<_> = pictures.iter().flat_map(|picture| picture.detections.iter().take(best)).collect();
     ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let figures: [(f64, f64); THRESHOLDS] = std::array::from_fn(|threshold| {
-        precision_recall(
-            ranked.iter().map(|(_, verdicts)| verdicts[threshold]),
-            labels,
-        )
+        precision_recall(ranked.iter().map(|(_, verdicts)| verdicts[threshold]), labels)
     });
-    Some(Accumulated {
-        precision: figures.map(|(precision, _)| precision),
-        recall: figures.map(|(_, recall)| recall),
-    })
+    Some(Accumulated { precision: figures.map(|(precision, _)| precision), recall: figures.map(|(_, recall)| recall) })
 }
 
 /// Average precision and last recall.
@@ -47,10 +38,7 @@ fn precision_recall(verdicts: impl Iterator<Item = Verdict>, labels: usize) -> (
                 Verdict::Right => right += 1,
                 Verdict::Wrong | Verdict::Ignored => wrong += 1,
             }
-            (
-                f64::from(right) / labels as f64,
-                f64::from(right) / f64::from(right + wrong),
-            )
+            (f64::from(right) / labels as f64, f64::from(right) / f64::from(right + wrong))
         })
         .unzip();
     for index in (1..precision.len()).rev() {
@@ -61,8 +49,5 @@ fn precision_recall(verdicts: impl Iterator<Item = Verdict>, labels: usize) -> (
         let first = recall.partition_point(|reached| *reached < wanted);
         precision.get(first).copied().unwrap_or(0.0)
     };
-    (
-        (0..RECALL_POINTS).map(at).sum::<f64>() / RECALL_POINTS as f64,
-        recall.last().copied().unwrap_or(0.0),
-    )
+    ((0..RECALL_POINTS).map(at).sum::<f64>() / RECALL_POINTS as f64, recall.last().copied().unwrap_or(0.0))
 }

@@ -60,29 +60,19 @@ pub struct CategorySummary {
 pub fn evaluate(annotations: &Annotations, predictions: &[Prediction]) -> Result<Summary, Error> {
     let categories = by_category(annotations, predictions)?;
     let figures = |range: AreaRange, best: usize| -> Vec<Option<Accumulated>> {
-        let judge = |scenes: &[Scene<'_>]| {
-            scenes
-                .iter()
-                .map(|scene| scene.judge(range))
-                .collect::<Vec<Judged>>()
-        };
-        categories
-            .iter()
-            .map(|(_, scenes)| accumulate(&judge(scenes), best))
-            .collect()
+        let judge = |scenes: &[Scene<'_>]| scenes.iter().map(|scene| scene.judge(range)).collect::<Vec<Judged>>();
+        categories.iter().map(|(_, scenes)| accumulate(&judge(scenes), best)).collect()
     };
     let all = figures(AreaRange::ALL, MAX_DETECTIONS);
-    let [small, medium, large] = [AreaRange::SMALL, AreaRange::MEDIUM, AreaRange::LARGE]
-        .map(|range| figures(range, MAX_DETECTIONS));
+    let [small, medium, large] =
+        [AreaRange::SMALL, AreaRange::MEDIUM, AreaRange::LARGE].map(|range| figures(range, MAX_DETECTIONS));
     let precision = |accumulated: &Accumulated| mean(&accumulated.precision);
     let recall = |accumulated: &Accumulated| mean(&accumulated.recall);
-    let category = |((category, _), own): (&(&Category, Vec<Scene<'_>>), &Option<Accumulated>)| {
-        CategorySummary {
-            id: category.id,
-            name: category.name.clone(),
-            ap: own.as_ref().map(precision),
-            ap50: own.map(|own| own.precision[0]),
-        }
+    let category = |((category, _), own): (&(&Category, Vec<Scene<'_>>), &Option<Accumulated>)| CategorySummary {
+        id: category.id,
+        name: category.name.clone(),
+        ap: own.as_ref().map(precision),
+        ap50: own.map(|own| own.precision[0]),
     };
     Ok(Summary {
         ap: over_categories(&all, precision),
@@ -110,58 +100,32 @@ fn by_category<'a>(
     predictions: &'a [Prediction],
 ) -> Result<Vec<(&'a Category, Vec<Scene<'a>>)>, Error> {
     let pictures: HashSet<&ImageId> = annotations.images.iter().map(|image| &image.id).collect();
-    let mut pairs: BTreeMap<u64, BTreeMap<&ImageId, Pair<'a>>> = annotations
-        .categories
-        .iter()
-        .map(|category| (category.id, BTreeMap::new()))
-        .collect();
-    for label in annotations
-        .annotations
-        .iter()
-        .filter(|label| pictures.contains(&label.image_id))
-    {
+    let mut pairs: BTreeMap<u64, BTreeMap<&ImageId, Pair<'a>>> =
+        annotations.categories.iter().map(|category| (category.id, BTreeMap::new())).collect();
+    for label in annotations.annotations.iter().filter(|label| pictures.contains(&label.image_id)) {
         if let Some(of_category) = pairs.get_mut(&label.category_id) {
-            of_category
-                .entry(&label.image_id)
-                .or_default()
-                .0
-                .push(label);
+            of_category.entry(&label.image_id).or_default().0.push(label);
         }
     }
     for prediction in predictions {
         if !pictures.contains(&prediction.image_id) {
-            return Err(Error::UnknownImage {
-                found: prediction.image_id.to_string(),
-            });
+            return Err(Error::UnknownImage { found: prediction.image_id.to_string() });
         }
         if let Some(of_category) = pairs.get_mut(&prediction.category_id) {
-            of_category
-                .entry(&prediction.image_id)
-                .or_default()
-                .1
-                .push(prediction);
+            of_category.entry(&prediction.image_id).or_default().1.push(prediction);
         }
     }
     let mut categories: Vec<&Category> = annotations.categories.iter().collect();
     categories.sort_by_key(|category| category.id);
     categories.dedup_by_key(|category| category.id);
     let scenes = |pairs: BTreeMap<&ImageId, Pair<'a>>| {
-        pairs
-            .into_values()
-            .map(|(labels, detections)| Scene::new(labels, detections))
-            .collect()
+        pairs.into_values().map(|(labels, detections)| Scene::new(labels, detections)).collect()
     };
-    Ok(categories
-        .into_iter()
-        .zip(pairs.into_values().map(scenes))
-        .collect())
+    Ok(categories.into_iter().zip(pairs.into_values().map(scenes)).collect())
 }
 
 /// The mean over the categories of which there is something.
-fn over_categories(
-    figures: &[Option<Accumulated>],
-    figure: impl Fn(&Accumulated) -> f64,
-) -> Option<f64> {
+fn over_categories(figures: &[Option<Accumulated>], figure: impl Fn(&Accumulated) -> f64) -> Option<f64> {
     let figures: Vec<f64> = figures.iter().flatten().map(figure).collect();
     (!figures.is_empty()).then(|| mean(&figures))
 }

@@ -16,25 +16,13 @@ pub struct AreaRange {
 
 impl AreaRange {
     /// Everything.
-    pub const ALL: Self = Self {
-        least: 0.0,
-        most: 1e10,
-    };
+    pub const ALL: Self = Self { least: 0.0, most: 1e10 };
     /// Up to 32x32.
-    pub const SMALL: Self = Self {
-        least: 0.0,
-        most: 1024.0,
-    };
+    pub const SMALL: Self = Self { least: 0.0, most: 1024.0 };
     /// Between 32x32 and 96x96.
-    pub const MEDIUM: Self = Self {
-        least: 1024.0,
-        most: 9216.0,
-    };
+    pub const MEDIUM: Self = Self { least: 1024.0, most: 9216.0 };
     /// 96x96 and more.
-    pub const LARGE: Self = Self {
-        least: 9216.0,
-        most: 1e10,
-    };
+    pub const LARGE: Self = Self { least: 9216.0, most: 1e10 };
 
     fn lacks(self, area: f64) -> bool {
         area < self.least || area > self.most
@@ -75,39 +63,22 @@ impl<'a> Scene<'a> {
     pub fn new(labels: Vec<&'a Annotation>, mut detections: Vec<&'a Prediction>) -> Self {
         detections.sort_by(|a, b| b.score.total_cmp(&a.score));
         detections.truncate(MAX_DETECTIONS);
-        let row = |detection: &&Prediction| {
-            labels
-                .iter()
-                .map(|label| overlap(detection.bbox, label))
-                .collect()
-        };
+        let row = |detection: &&Prediction| labels.iter().map(|label| overlap(detection.bbox, label)).collect();
         let overlaps = detections.iter().map(row).collect();
-        Self {
-            labels,
-            detections,
-            overlaps,
-        }
+        Self { labels, detections, overlaps }
     }
 
     pub fn judge(&self, range: AreaRange) -> Judged {
-        let ignored: Vec<bool> = self
-            .labels
-            .iter()
-            .map(|label| label.crowd || range.lacks(label.area))
-            .collect();
+        let ignored: Vec<bool> = self.labels.iter().map(|label| label.crowd || range.lacks(label.area)).collect();
         // Labels that count come first: one of them, once hit, is never given up for one that does not.
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
         order.sort_by_key(|&label| ignored[label]);
-        let mut detections: Vec<_> = self
-            .detections
-            .iter()
-            .map(|detection| (detection.score, [Verdict::Wrong; THRESHOLDS]))
-            .collect();
+        let mut detections: Vec<_> =
+            self.detections.iter().map(|detection| (detection.score, [Verdict::Wrong; THRESHOLDS])).collect();
         for threshold in 0..THRESHOLDS {
             let mut taken = vec![false; self.labels.len()];
             for (index, (_, verdicts)) in detections.iter_mut().enumerate() {
-                let label =
-                    self.best_label(index, iou_threshold(threshold), &order, &ignored, &taken);
+                let label = self.best_label(index, iou_threshold(threshold), &order, &ignored, &taken);
                 let [.., width, height] = self.detections[index].bbox;
                 verdicts[threshold] = match label {
                     Some(label) if ignored[label] => Verdict::Ignored,
@@ -120,10 +91,7 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        Judged {
-            labels: ignored.iter().filter(|ignored| !**ignored).count(),
-            detections,
-        }
+        Judged { labels: ignored.iter().filter(|ignored| !**ignored).count(), detections }
     }
 
     fn best_label(
@@ -153,11 +121,7 @@ impl<'a> Scene<'a> {
 
 /// numpy's `linspace(0.5, 0.95, 10)` to the last bit, because an IoU may stand exactly on a threshold.
 pub fn iou_threshold(index: usize) -> f64 {
-    if index == THRESHOLDS - 1 {
-        0.95
-    } else {
-        index as f64 * ((0.95 - 0.5) / (THRESHOLDS - 1) as f64) + 0.5
-    }
+    if index == THRESHOLDS - 1 { 0.95 } else { index as f64 * ((0.95 - 0.5) / (THRESHOLDS - 1) as f64) + 0.5 }
 }
 
 /// IoU; for a crowd the share of the detection that lies in it.
@@ -169,10 +133,5 @@ fn overlap([x, y, width, height]: [f64; 4], label: &Annotation) -> f64 {
         return 0.0;
     }
     let (shared, area) = (shared_width * shared_height, width * height);
-    shared
-        / if label.crowd {
-            area
-        } else {
-            area + label_width * label_height - shared
-        }
+    shared / if label.crowd { area } else { area + label_width * label_height - shared }
 }

@@ -30,9 +30,7 @@ impl Prediction {
     pub fn new(image: &Path, image_id: ImageId, category_id: u64, detection: &Detection) -> Self {
         Self {
             image_id,
-            file_name: image
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned()),
+            file_name: image.file_name().map(|name| name.to_string_lossy().into_owned()),
             category_id,
             bbox: detection.bounds.to_xywh().map(|pixels| rounded(pixels, 3)),
             score: rounded(f64::from(detection.score), 5),
@@ -42,9 +40,7 @@ impl Prediction {
 
 /// The number nearest to what these decimals say; by text, because scaling first would round twice.
 fn rounded(value: f64, decimals: usize) -> f64 {
-    format!("{value:.decimals$}")
-        .parse()
-        .expect("a formatted number is a number")
+    format!("{value:.decimals$}").parse().expect("a formatted number is a number")
 }
 
 /// Reads a result file.
@@ -52,10 +48,7 @@ fn rounded(value: f64, decimals: usize) -> f64 {
 /// # Errors
 /// The file can't be read or is no result file.
 pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
+    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
     serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
         path: path.to_owned(),
         expected: "a COCO result file",

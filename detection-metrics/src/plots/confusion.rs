@@ -20,22 +20,12 @@ const NUMBERED: i32 = 26;
 const DARK: RGBColor = RGBColor(8, 48, 107);
 const GRID: RGBColor = RGBColor(226, 226, 226);
 
-pub fn confusion(
-    cells: Cells,
-    matrix: &ConfusionMatrix,
-    class_names: &[String],
-) -> Result<Plot, Error> {
+pub fn confusion(cells: Cells, matrix: &ConfusionMatrix, class_names: &[String]) -> Result<Plot, Error> {
     let classes = occurring(matrix);
     let cell = (TABLE / classes.len() as i32).clamp(CELL.0, CELL.1);
     let side = (cell * classes.len() as i32 + MARGIN + MARGIN / 4) as u32;
     paint("confusion matrix", (side, side), |canvas| {
-        let table = Table {
-            matrix,
-            cells,
-            classes: &classes,
-            class_names,
-            cell,
-        };
+        let table = Table { matrix, cells, classes: &classes, class_names, cell };
         table.draw(canvas)
     })
 }
@@ -43,12 +33,8 @@ pub fn confusion(
 /// The classes that are there or were found, and the background.
 fn occurring(matrix: &ConfusionMatrix) -> Vec<usize> {
     let counts = &matrix.counts;
-    let occurs = |class: usize| {
-        counts[class].iter().any(|count| *count > 0) || counts.iter().any(|row| row[class] > 0)
-    };
-    (0..counts.len())
-        .filter(|&class| class == matrix.background() || occurs(class))
-        .collect()
+    let occurs = |class: usize| counts[class].iter().any(|count| *count > 0) || counts.iter().any(|row| row[class] > 0);
+    (0..counts.len()).filter(|&class| class == matrix.background() || occurs(class)).collect()
 }
 
 struct Table<'a> {
@@ -64,11 +50,7 @@ impl Table<'_> {
     fn draw(&self, canvas: &Canvas<'_>) -> Result<(), DrawingError> {
         let side = self.cell * self.classes.len() as i32;
         let values = self.values();
-        let most = values
-            .iter()
-            .flatten()
-            .copied()
-            .fold(f64::MIN_POSITIVE, f64::max);
+        let most = values.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
         for (row, values) in values.iter().enumerate() {
             for (column, &value) in values.iter().enumerate() {
                 // Counts span decades: false alarms by the hundred must not blank the rest.
@@ -83,29 +65,17 @@ impl Table<'_> {
         let font = (FONT, text).into_font();
         let end = |vertical| Pos::new(HPos::Right, vertical);
         for (place, &class) in (0..).zip(self.classes) {
-            let name = self
-                .class_names
-                .get(class)
-                .map_or("background", String::as_str);
+            let name = self.class_names.get(class).map_or("background", String::as_str);
             let middle = place * self.cell + self.cell / 2;
             let row = font.clone().into_text_style(canvas).pos(end(VPos::Center));
             canvas.draw(&Text::new(name, (MARGIN - 8, MARGIN / 4 + middle), row))?;
-            let column = font
-                .clone()
-                .transform(FontTransform::Rotate270)
-                .into_text_style(canvas)
-                .pos(end(VPos::Center));
-            canvas.draw(&Text::new(
-                name,
-                (MARGIN + middle, MARGIN / 4 + side + 8),
-                column,
-            ))?;
+            let column =
+                font.clone().transform(FontTransform::Rotate270).into_text_style(canvas).pos(end(VPos::Center));
+            canvas.draw(&Text::new(name, (MARGIN + middle, MARGIN / 4 + side + 8), column))?;
         }
         let title = match self.cells {
             Cells::Counts => "Confusion matrix: predicted (rows), true (columns)",
-            Cells::Shares => {
-                "Confusion matrix, shares of the true: predicted (rows), true (columns)"
-            }
+            Cells::Shares => "Confusion matrix, shares of the true: predicted (rows), true (columns)",
         };
         canvas.draw(&Text::new(title, (8, 12), (FONT, 20).into_font()))?;
         Ok(())
@@ -119,15 +89,7 @@ impl Table<'_> {
             Cells::Counts => counts[row][column] as f64,
             Cells::Shares => counts[row][column] as f64 / total(column),
         };
-        self.classes
-            .iter()
-            .map(|&row| {
-                self.classes
-                    .iter()
-                    .map(|&column| value(row, column))
-                    .collect()
-            })
-            .collect()
+        self.classes.iter().map(|&row| self.classes.iter().map(|&column| value(row, column)).collect()).collect()
     }
 
     fn draw_cell(
@@ -148,15 +110,8 @@ impl Table<'_> {
             };
             let color = if shade > 0.5 { WHITE } else { BLACK };
             let size = f64::from(self.cell) * if number.len() > 3 { 0.26 } else { 0.34 };
-            let style = (FONT, size)
-                .into_font()
-                .color(&color)
-                .pos(Pos::new(HPos::Center, VPos::Center));
-            canvas.draw(&Text::new(
-                number,
-                (x + self.cell / 2, y + self.cell / 2),
-                style,
-            ))?;
+            let style = (FONT, size).into_font().color(&color).pos(Pos::new(HPos::Center, VPos::Center));
+            canvas.draw(&Text::new(number, (x + self.cell / 2, y + self.cell / 2), style))?;
         }
         Ok(())
     }

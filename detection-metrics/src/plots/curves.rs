@@ -1,8 +1,7 @@
 //! Curves: one line per class, a thick one for the mean, and a legend beside them.
 
 use plotters::prelude::{
-    BLUE, ChartBuilder, Color, HSLColor, IntoFont, LineSeries, PathElement, RGBAColor, RGBColor,
-    Text,
+    BLUE, ChartBuilder, Color, HSLColor, IntoFont, LineSeries, PathElement, RGBAColor, RGBColor, Text,
 };
 use plotters::style::ShapeStyle;
 
@@ -22,32 +21,14 @@ const TEXT: f64 = 20.0;
 /// Rows from one entry of the legend to the next, pixels.
 const LEGEND_STEP: i32 = 32;
 
-pub fn curves(
-    curve: Curve,
-    evaluation: &Evaluation,
-    class_names: &[String],
-) -> Result<Plot, Error> {
+pub fn curves(curve: Curve, evaluation: &Evaluation, class_names: &[String]) -> Result<Plot, Error> {
     let chart = match curve {
-        Curve::Precision => Chart {
-            title: "Precision-confidence curve",
-            axes: ["Confidence", "Precision"],
-        },
-        Curve::Recall => Chart {
-            title: "Recall-confidence curve",
-            axes: ["Confidence", "Recall"],
-        },
-        Curve::F1 => Chart {
-            title: "F1-confidence curve",
-            axes: ["Confidence", "F1"],
-        },
-        Curve::PrecisionAtRecall => Chart {
-            title: "Precision-recall curve",
-            axes: ["Recall", "Precision"],
-        },
+        Curve::Precision => Chart { title: "Precision-confidence curve", axes: ["Confidence", "Precision"] },
+        Curve::Recall => Chart { title: "Recall-confidence curve", axes: ["Confidence", "Recall"] },
+        Curve::F1 => Chart { title: "F1-confidence curve", axes: ["Confidence", "F1"] },
+        Curve::PrecisionAtRecall => Chart { title: "Precision-recall curve", axes: ["Recall", "Precision"] },
     };
-    paint(chart.title, SIZE, |canvas| {
-        chart.draw(canvas, curve, evaluation, class_names)
-    })
+    paint(chart.title, SIZE, |canvas| chart.draw(canvas, curve, evaluation, class_names))
 }
 
 struct Chart {
@@ -82,11 +63,7 @@ impl Chart {
         let named = evaluation.classes.len() <= NAMED_CLASSES;
         let mut legend = Vec::new();
         for (index, class) in evaluation.classes.iter().enumerate() {
-            let style: ShapeStyle = if named {
-                class_color(index).stroke_width(2)
-            } else {
-                GREY.stroke_width(1)
-            };
+            let style: ShapeStyle = if named { class_color(index).stroke_width(2) } else { GREY.stroke_width(1) };
             chart.draw_series(LineSeries::new(points(class.curves.values(curve)), style))?;
             if named {
                 legend.push((style, class_legend(curve, &class_names[class.class], class)));
@@ -118,20 +95,13 @@ fn mean_legend(curve: Curve, values: &[f64], evaluation: &Evaluation) -> String 
         Curve::PrecisionAtRecall => format!("all classes {:.3} mAP@0.5", evaluation.mean.ap50),
         Curve::Precision | Curve::Recall | Curve::F1 => {
             let best = first_highest(values);
-            format!(
-                "all classes {:.2} at {:.3}",
-                values[best],
-                curve_position(best)
-            )
+            format!("all classes {:.2} at {:.3}", values[best], curve_position(best))
         }
     }
 }
 
 fn points(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
-    values
-        .iter()
-        .enumerate()
-        .map(|(index, value)| (curve_position(index), *value))
+    values.iter().enumerate().map(|(index, value)| (curve_position(index), *value))
 }
 
 /// Hues a golden section apart: any number of them stay distinct.

@@ -46,10 +46,8 @@ impl Plots {
     /// # Errors
     /// It is no font.
     pub fn new(font: &'static [u8]) -> Result<Self, Error> {
-        register_font(FONT, FontStyle::Normal, font).map_err(|_| Error::Plot {
-            plot: "font",
-            reason: "not an OpenType font".to_owned(),
-        })?;
+        register_font(FONT, FontStyle::Normal, font)
+            .map_err(|_| Error::Plot { plot: "font", reason: "not an OpenType font".to_owned() })?;
         Ok(Self(()))
     }
 
@@ -57,12 +55,7 @@ impl Plots {
     ///
     /// # Errors
     /// The drawing library's.
-    pub fn curves(
-        self,
-        curve: Curve,
-        evaluation: &Evaluation,
-        class_names: &[String],
-    ) -> Result<Plot, Error> {
+    pub fn curves(self, curve: Curve, evaluation: &Evaluation, class_names: &[String]) -> Result<Plot, Error> {
         curves::curves(curve, evaluation, class_names)
     }
 
@@ -70,12 +63,7 @@ impl Plots {
     ///
     /// # Errors
     /// The drawing library's.
-    pub fn confusion(
-        self,
-        cells: Cells,
-        evaluation: &Evaluation,
-        class_names: &[String],
-    ) -> Result<Plot, Error> {
+    pub fn confusion(self, cells: Cells, evaluation: &Evaluation, class_names: &[String]) -> Result<Plot, Error> {
         confusion::confusion(cells, &evaluation.confusion, class_names)
     }
 }
@@ -92,14 +80,8 @@ fn paint(
     let (width, height) = size;
     let mut rgb = vec![0; 3 * width as usize * height as usize];
     let canvas = BitMapBackend::with_buffer(&mut rgb, size).into_drawing_area();
-    let drawn = canvas
-        .fill(&WHITE)
-        .map_err(DrawingError::from)
-        .and_then(|()| draw(&canvas));
+    let drawn = canvas.fill(&WHITE).map_err(DrawingError::from).and_then(|()| draw(&canvas));
     drop(canvas);
-    drawn.map_err(|error| Error::Plot {
-        plot,
-        reason: error.to_string(),
-    })?;
+    drawn.map_err(|error| Error::Plot { plot, reason: error.to_string() })?;
     Ok(Plot { width, height, rgb })
 }

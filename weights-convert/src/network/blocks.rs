@@ -26,10 +26,8 @@ impl Style {
         if !source.has(&format!("{first}.cv1.0.")) {
             return Style::Bottleneck;
         }
-        let fused_kernel = source
-            .tensors
-            .get(&format!("{first}.cv1.2.conv.weight"))
-            .and_then(|w| w.shape().last().copied());
+        let fused_kernel =
+            source.tensors.get(&format!("{first}.cv1.2.conv.weight")).and_then(|w| w.shape().last().copied());
         if source.has(&format!("{first}.cv1.2.conv1.")) || fused_kernel == Some(7) {
             Style::LargeKernelCib
         } else {
@@ -40,10 +38,7 @@ impl Style {
 
 impl Walk<'_> {
     pub(crate) fn c2f(&mut self, at: &At, inputs: usize, shortcut: bool) -> usize {
-        let count = (0..)
-            .take_while(|i| self.source.has(&format!("{}.m.{i}.", at.source)))
-            .count()
-            .max(1);
+        let count = (0..).take_while(|i| self.source.has(&format!("{}.m.{i}.", at.source))).count().max(1);
         let style = Style::of(self.source, &format!("{}.m.0", at.source));
         self.plan.stages.push((style, count));
 
@@ -55,11 +50,7 @@ impl Walk<'_> {
             self.bottleneck(&block, hidden, style);
             self.check_shortcut(&block, shortcut || style != Style::Bottleneck);
         }
-        let outputs = self.conv(
-            &at.child("cv2", "merge"),
-            (2 + count) * hidden,
-            Filter::dense(1),
-        );
+        let outputs = self.conv(&at.child("cv2", "merge"), (2 + count) * hidden, Filter::dense(1));
         self.plan.regular &= outputs == 2 * hidden;
         outputs
     }
@@ -105,14 +96,8 @@ impl Walk<'_> {
         let expanded = self.conv(&expand, inputs, Filter::dense(1));
         let channels = self.half(&expand, expanded);
         self.attention(&at.child("attn", "attention"), channels);
-        let hidden = self.conv(
-            &at.child("ffn.0", "feed_forward.expand"),
-            channels,
-            Filter::dense(1),
-        );
-        let project = Filter::dense(1)
-            .to(channels)
-            .followed_by(Activation::Identity);
+        let hidden = self.conv(&at.child("ffn.0", "feed_forward.expand"), channels, Filter::dense(1));
+        let project = Filter::dense(1).to(channels).followed_by(Activation::Identity);
         self.conv(&at.child("ffn.1", "feed_forward.project"), hidden, project);
         self.plan.regular &= hidden == 2 * channels && inputs == 2 * channels;
         self.conv(&at.child("cv2", "merge"), 2 * channels, Filter::dense(1))
@@ -123,24 +108,13 @@ impl Walk<'_> {
         let key = channels / heads / 2;
         let qkv = at.child("qkv", "qkv");
         if !channels.is_multiple_of(heads) {
-            let (tensor, expected) = (
-                format!("{}.conv.weight", qkv.source),
-                format!("a multiple of {heads} heads"),
-            );
-            self.object(Error::Channels {
-                tensor,
-                expected,
-                found: channels,
-            });
+            let (tensor, expected) = (format!("{}.conv.weight", qkv.source), format!("a multiple of {heads} heads"));
+            self.object(Error::Channels { tensor, expected, found: channels });
         }
         let linear = |filter: Filter| filter.followed_by(Activation::Identity);
         let to_qkv = linear(Filter::dense(1).to(channels + 2 * heads * key));
         self.attention_conv(&qkv, channels, to_qkv, heads);
-        self.conv(
-            &at.child("pe", "position"),
-            channels,
-            linear(Filter::depthwise(3)),
-        );
+        self.conv(&at.child("pe", "position"), channels, linear(Filter::depthwise(3)));
         let project = linear(Filter::dense(1).to(channels));
         self.conv(&at.child("proj", "project"), channels, project);
     }
@@ -149,18 +123,11 @@ impl Walk<'_> {
     pub(crate) fn head(&mut self, at: &At, widths: &[usize], keep_one_to_many: bool) -> usize {
         let one_to_one = ("one2one_cv2", "one2one_cv3", "one_to_one");
         let one_to_many = ("cv2", "cv3", "one_to_many");
-        let kept = if keep_one_to_many {
-            vec![one_to_one, one_to_many]
-        } else {
-            vec![one_to_one]
-        };
+        let kept = if keep_one_to_many { vec![one_to_one, one_to_many] } else { vec![one_to_one] };
         for (boxes, classes, target) in kept {
             for (scale, inputs) in widths.iter().enumerate() {
                 let branch = |source: &str, kind: &str| {
-                    at.child(
-                        &format!("{source}.{scale}"),
-                        &format!("{target}.{kind}.{scale}"),
-                    )
+                    at.child(&format!("{source}.{scale}"), &format!("{target}.{kind}.{scale}"))
                 };
                 self.boxes(&branch(boxes, "boxes"), *inputs);
                 self.classes(&branch(classes, "classes"), *inputs);
@@ -172,11 +139,7 @@ impl Walk<'_> {
     fn boxes(&mut self, at: &At, inputs: usize) {
         let hidden = self.conv(&at.child("0", "hidden.0"), inputs, Filter::dense(3));
         let hidden = self.conv(&at.child("1", "hidden.1"), hidden, Filter::dense(3));
-        self.output(
-            &at.child("2", "output"),
-            hidden,
-            Filter::dense(1).to(BOX_SIDES * REG_MAX),
-        );
+        self.output(&at.child("2", "output"), hidden, Filter::dense(1).to(BOX_SIDES * REG_MAX));
     }
 
     fn classes(&mut self, at: &At, inputs: usize) {
@@ -185,11 +148,7 @@ impl Walk<'_> {
         self.conv(&at.child("1.0", "hidden.2"), hidden, Filter::depthwise(3));
         let hidden = self.conv(&at.child("1.1", "hidden.3"), hidden, Filter::dense(1));
         // The first scale decides, the others follow.
-        let filter = if self.plan.classes == 0 {
-            Filter::dense(1)
-        } else {
-            Filter::dense(1).to(self.plan.classes)
-        };
+        let filter = if self.plan.classes == 0 { Filter::dense(1) } else { Filter::dense(1).to(self.plan.classes) };
         self.plan.classes = self.output(&at.child("2", "output"), hidden, filter);
     }
 
@@ -197,37 +156,18 @@ impl Walk<'_> {
     fn half(&mut self, at: &At, outputs: usize) -> usize {
         if !outputs.is_multiple_of(2) {
             let tensor = format!("{}.conv.weight", at.source);
-            self.object(Error::Channels {
-                tensor,
-                expected: "an even number".to_owned(),
-                found: outputs,
-            });
+            self.object(Error::Channels { tensor, expected: "an even number".to_owned(), found: outputs });
         }
         outputs / 2
     }
 
     /// Adding the input or not is in no tensor, only in a module's attribute.
     fn check_shortcut(&mut self, at: &At, expected: bool) {
-        let found = self
-            .source
-            .modules
-            .get(&at.source)
-            .and_then(|module| module.shortcut);
-        let describe = |shortcut| {
-            if shortcut {
-                "with a shortcut"
-            } else {
-                "without a shortcut"
-            }
-            .to_owned()
-        };
+        let found = self.source.modules.get(&at.source).and_then(|module| module.shortcut);
+        let describe = |shortcut| if shortcut { "with a shortcut" } else { "without a shortcut" }.to_owned();
         if let Some(found) = found.filter(|found| *found != expected) {
             let (expected, found) = (describe(expected), describe(found));
-            self.object(Error::Module {
-                module: at.source.clone(),
-                expected,
-                found,
-            });
+            self.object(Error::Module { module: at.source.clone(), expected, found });
         }
     }
 }

@@ -30,10 +30,7 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn child(&self, source: &str, target: &str) -> Self {
-        Self {
-            source: format!("{}.{source}", self.source),
-            target: format!("{}.{target}", self.target),
-        }
+        Self { source: format!("{}.{source}", self.source), target: format!("{}.{target}", self.target) }
     }
 }
 
@@ -69,28 +66,17 @@ impl Activation {
 impl Filter {
     /// Every output reads every input; SiLU follows.
     pub(crate) fn dense(kernel: usize) -> Self {
-        Self {
-            kernel,
-            depthwise: false,
-            outputs: None,
-            activation: Activation::Silu,
-        }
+        Self { kernel, depthwise: false, outputs: None, activation: Activation::Silu }
     }
 
     /// One filter per channel; SiLU follows.
     pub(crate) fn depthwise(kernel: usize) -> Self {
-        Self {
-            depthwise: true,
-            ..Self::dense(kernel)
-        }
+        Self { depthwise: true, ..Self::dense(kernel) }
     }
 
     /// With a given number of outputs.
     pub(crate) fn to(self, outputs: usize) -> Self {
-        Self {
-            outputs: Some(outputs),
-            ..self
-        }
+        Self { outputs: Some(outputs), ..self }
     }
 
     pub(crate) fn followed_by(self, activation: Activation) -> Self {
@@ -100,18 +86,11 @@ impl Filter {
     /// The shape that the weight must have; the number of outputs may be the stored one's own.
     pub(crate) fn shape(self, inputs: usize, stored: Option<&[usize]>) -> [usize; 4] {
         // At least one output: an empty tensor is a wrong shape.
-        let own_outputs = stored.map_or(inputs, |shape| {
-            shape.first().map_or(1, |outputs| (*outputs).max(1))
-        });
+        let own_outputs = stored.map_or(inputs, |shape| shape.first().map_or(1, |outputs| (*outputs).max(1)));
         if self.depthwise {
             [inputs, 1, self.kernel, self.kernel]
         } else {
-            [
-                self.outputs.unwrap_or(own_outputs),
-                inputs,
-                self.kernel,
-                self.kernel,
-            ]
+            [self.outputs.unwrap_or(own_outputs), inputs, self.kernel, self.kernel]
         }
     }
 }

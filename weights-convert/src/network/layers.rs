@@ -46,30 +46,13 @@ pub(crate) struct Layer {
 }
 
 /// A layer of the backbone.
-const fn backbone(
-    kind: Kind,
-    from: &'static [usize],
-    target: &'static str,
-    channels: usize,
-) -> Layer {
-    Layer {
-        kind,
-        from,
-        target,
-        shortcut: true,
-        channels,
-    }
+const fn backbone(kind: Kind, from: &'static [usize], target: &'static str, channels: usize) -> Layer {
+    Layer { kind, from, target, shortcut: true, channels }
 }
 
 /// A layer of the neck or the head.
 const fn neck(kind: Kind, from: &'static [usize], target: &'static str, channels: usize) -> Layer {
-    Layer {
-        kind,
-        from,
-        target,
-        shortcut: false,
-        channels,
-    }
+    Layer { kind, from, target, shortcut: false, channels }
 }
 
 /// The row's index is the layer's index in the reference.
@@ -120,14 +103,8 @@ pub(crate) const BOX_DISTRIBUTION: &str = "model.23.dfl.conv.weight";
 
 /// Tensors that are known and not needed, by prefix: the distribution, and what a head or a trainer
 /// may leave in a state dict.
-pub(crate) const LEFT_OUT: [&str; 6] = [
-    BOX_DISTRIBUTION,
-    "model.23.anchors",
-    "model.23.stride",
-    "anchors",
-    "stride",
-    "criterion.",
-];
+pub(crate) const LEFT_OUT: [&str; 6] =
+    [BOX_DISTRIBUTION, "model.23.anchors", "model.23.stride", "anchors", "stride", "criterion."];
 
 /// Batch normalisation's counter, needed by training alone.
 pub(crate) const COUNTER: &str = ".num_batches_tracked";

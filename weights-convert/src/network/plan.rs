@@ -39,32 +39,12 @@ pub(crate) struct Walk<'s> {
 /// Plans the conversion of `source`.
 pub(crate) fn plan(source: &Checkpoint<'_>, keep_one_to_many: bool) -> Result<Plan, Error> {
     check_layers(source)?;
-    let plan = Plan {
-        regular: true,
-        ..Plan::default()
-    };
-    let mut walk = Walk {
-        source,
-        plan,
-        used: BTreeSet::new(),
-        missing: Vec::new(),
-        problem: None,
-    };
+    let plan = Plan { regular: true, ..Plan::default() };
+    let mut walk = Walk { source, plan, used: BTreeSet::new(), missing: Vec::new(), problem: None };
     for (index, layer) in LAYERS.iter().enumerate() {
-        let at = At {
-            source: format!("model.{index}"),
-            target: layer.target.to_owned(),
-        };
-        let widths: Vec<usize> = layer
-            .from
-            .iter()
-            .map(|from| walk.plan.widths[*from])
-            .collect();
-        let inputs = if widths.is_empty() {
-            IMAGE_CHANNELS
-        } else {
-            widths.iter().sum()
-        };
+        let at = At { source: format!("model.{index}"), target: layer.target.to_owned() };
+        let widths: Vec<usize> = layer.from.iter().map(|from| walk.plan.widths[*from]).collect();
+        let inputs = if widths.is_empty() { IMAGE_CHANNELS } else { widths.iter().sum() };
         let outputs = match layer.kind {
             Kind::Conv => walk.conv(&at, inputs, Filter::dense(3)),
             Kind::C2f => walk.c2f(&at, inputs, layer.shortcut),
@@ -85,24 +65,15 @@ fn check_layers(source: &Checkpoint<'_>) -> Result<(), Error> {
         return Ok(());
     }
     for index in 0.. {
-        let found = source
-            .modules
-            .get(&format!("model.{index}"))
-            .map(|module| module.class.as_str());
-        let expected = LAYERS
-            .get(index)
-            .map_or(&[] as &[_], |layer| layer.kind.classes());
+        let found = source.modules.get(&format!("model.{index}")).map(|module| module.class.as_str());
+        let expected = LAYERS.get(index).map_or(&[] as &[_], |layer| layer.kind.classes());
         match found {
             None if expected.is_empty() => break,
             Some(class) if expected.contains(&class) => {}
             _ => {
                 return Err(Error::Module {
                     module: format!("layer {index}"),
-                    expected: if expected.is_empty() {
-                        "nothing".to_owned()
-                    } else {
-                        expected.join(" or ")
-                    },
+                    expected: if expected.is_empty() { "nothing".to_owned() } else { expected.join(" or ") },
                     found: found.unwrap_or("missing").to_owned(),
                 });
             }
@@ -137,38 +108,22 @@ impl Walk<'_> {
         }
         self.check_activation(&at.source, Activation::Silu);
         let part = |kernel| Filter::depthwise(kernel).followed_by(Activation::Identity);
-        let (large, shape) =
-            self.branch(&format!("{}.conv", at.source), channels, part(KERNELS[0]));
+        let (large, shape) = self.branch(&format!("{}.conv", at.source), channels, part(KERNELS[0]));
         let (small, _) = self.branch(&format!("{}.conv1", at.source), channels, part(KERNELS[1]));
         self.add(at, shape, vec![large, small])
     }
 
     /// A bare convolution with a bias, the last of each head.
     pub(crate) fn output(&mut self, at: &At, inputs: usize, filter: Filter) -> usize {
-        let (weight, bias) = (
-            format!("{}.weight", at.source),
-            format!("{}.bias", at.source),
-        );
+        let (weight, bias) = (format!("{}.weight", at.source), format!("{}.bias", at.source));
         let shape = self.weight(&weight, inputs, filter);
         self.vector(&bias, shape[0]);
-        self.add(
-            at,
-            shape,
-            vec![Branch {
-                weight,
-                bias: Some(bias),
-                norm: None,
-            }],
-        )
+        self.add(at, shape, vec![Branch { weight, bias: Some(bias), norm: None }])
     }
 
     fn branch(&mut self, path: &str, inputs: usize, filter: Filter) -> (Branch, [usize; 4]) {
         self.check_activation(path, filter.activation);
-        let (weight, bias, norm) = (
-            format!("{path}.conv.weight"),
-            format!("{path}.conv.bias"),
-            format!("{path}.bn"),
-        );
+        let (weight, bias, norm) = (format!("{path}.conv.weight"), format!("{path}.conv.bias"), format!("{path}.bn"));
         let shape = self.weight(&weight, inputs, filter);
         let has_bias = self.source.tensors.contains_key(&bias);
         let has_norm = self.source.has(&format!("{norm}."));
@@ -180,22 +135,13 @@ impl Walk<'_> {
         if has_bias {
             self.vector(&bias, shape[0]);
         }
-        let branch = Branch {
-            weight,
-            bias: has_bias.then_some(bias),
-            norm: has_norm.then_some(norm),
-        };
+        let branch = Branch { weight, bias: has_bias.then_some(bias), norm: has_norm.then_some(norm) };
         (branch, shape)
     }
 
     fn add(&mut self, at: &At, shape: [usize; 4], branches: Vec<Branch>) -> usize {
         let target = at.target.clone();
-        self.plan.convolutions.push(Convolution {
-            target,
-            shape,
-            branches,
-            attention_heads: None,
-        });
+        self.plan.convolutions.push(Convolution { target, shape, branches, attention_heads: None });
         shape[0]
     }
 
@@ -227,11 +173,7 @@ impl Walk<'_> {
             && found != expected
         {
             let (tensor, expected) = (name.to_owned(), expected.to_vec());
-            self.object(Error::Shape {
-                tensor,
-                expected,
-                found,
-            });
+            self.object(Error::Shape { tensor, expected, found });
         }
     }
 
@@ -242,11 +184,7 @@ impl Walk<'_> {
             && !expected.classes().contains(&found.class.as_str())
         {
             let (expected, found) = (expected.classes().join(" or "), found.class.clone());
-            self.object(Error::Module {
-                module,
-                expected,
-                found,
-            });
+            self.object(Error::Module { module, expected, found });
         }
     }
 
@@ -263,24 +201,17 @@ impl Walk<'_> {
                 || !keep_one_to_many && ONE_TO_MANY.iter().any(|prefix| name.starts_with(prefix))
         };
         let names = self.source.tensors.keys();
-        let unexpected: Vec<String> = names
-            .filter(|name| !self.used.contains(*name) && !left_out(name))
-            .cloned()
-            .collect();
+        let unexpected: Vec<String> =
+            names.filter(|name| !self.used.contains(*name) && !left_out(name)).cloned().collect();
         let of_one_to_one = |name: &String| ONE_TO_ONE.iter().any(|head| name.starts_with(head));
         let has_one_to_many = ONE_TO_MANY.iter().all(|head| self.source.has(head));
         if has_one_to_many && unexpected.is_empty() && self.missing.iter().any(of_one_to_one) {
             // Recent ultralytics fuses for non-maximum suppression by default, and drops the other
             // head.
-            return Err(Error::NoOneToOne {
-                head: ONE_TO_ONE[0].to_owned(),
-            });
+            return Err(Error::NoOneToOne { head: ONE_TO_ONE[0].to_owned() });
         }
         if !self.missing.is_empty() || !unexpected.is_empty() {
-            return Err(Error::Names {
-                missing: self.missing,
-                unexpected,
-            });
+            return Err(Error::Names { missing: self.missing, unexpected });
         }
         self.problem.map_or(Ok(self.plan), Err)
     }

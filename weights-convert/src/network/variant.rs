@@ -35,59 +35,16 @@ const fn stages(repeats: usize, styles: [Style; 5]) -> [(Style, usize); 8] {
     ]
 }
 
-const fn row(
-    name: &'static str,
-    width_quarters: usize,
-    max_channels: usize,
-    stages: [(Style, usize); 8],
-) -> Row {
-    Row {
-        name,
-        width_quarters,
-        max_channels,
-        stages,
-    }
+const fn row(name: &'static str, width_quarters: usize, max_channels: usize, stages: [(Style, usize); 8]) -> Row {
+    Row { name, width_quarters, max_channels, stages }
 }
 
 /// arXiv:2405.14458, as the authors' configuration files have it; styles are those of layers 6, 8,
 /// 13, 19, 22.
 const ROWS: [Row; 6] = [
-    row(
-        "n",
-        1,
-        1024,
-        stages(
-            1,
-            [
-                Bottleneck,
-                Bottleneck,
-                Bottleneck,
-                Bottleneck,
-                LargeKernelCib,
-            ],
-        ),
-    ),
-    row(
-        "s",
-        2,
-        1024,
-        stages(
-            1,
-            [
-                Bottleneck,
-                LargeKernelCib,
-                Bottleneck,
-                Bottleneck,
-                LargeKernelCib,
-            ],
-        ),
-    ),
-    row(
-        "m",
-        3,
-        768,
-        stages(2, [Bottleneck, Cib, Bottleneck, Cib, Cib]),
-    ),
+    row("n", 1, 1024, stages(1, [Bottleneck, Bottleneck, Bottleneck, Bottleneck, LargeKernelCib])),
+    row("s", 2, 1024, stages(1, [Bottleneck, LargeKernelCib, Bottleneck, Bottleneck, LargeKernelCib])),
+    row("m", 3, 768, stages(2, [Bottleneck, Cib, Bottleneck, Cib, Cib])),
     row("b", 4, 512, stages(2, [Bottleneck, Cib, Cib, Cib, Cib])),
     row("l", 4, 512, stages(3, [Bottleneck, Cib, Cib, Cib, Cib])),
     row("x", 5, 512, stages(3, [Cib, Cib, Cib, Cib, Cib])),
@@ -96,22 +53,15 @@ const ROWS: [Row; 6] = [
 /// `n`, `s`, `m`, `b`, `l`, `x`, or `custom`.
 pub(crate) fn infer(plan: &Plan) -> &'static str {
     let variant = ROWS.iter().find(|row| row.stages == *plan.stages);
-    variant
-        .filter(|row| plan.regular && has_widths(row, plan))
-        .map_or(CUSTOM, |row| row.name)
+    variant.filter(|row| plan.regular && has_widths(row, plan)).map_or(CUSTOM, |row| row.name)
 }
 
 fn has_widths(row: &Row, plan: &Plan) -> bool {
-    LAYERS
-        .iter()
-        .zip(&plan.widths)
-        .filter(|(layer, _)| layer.channels > 0)
-        .all(|(layer, width)| {
-            // Widths are multiples of 8, rounded up.
-            let scaled =
-                (layer.channels.min(row.max_channels) * row.width_quarters).div_ceil(4 * 8) * 8;
-            // The authors' code leaves a layer unscaled when its channels happen to equal the class
-            // count.
-            *width == scaled || (layer.channels == plan.classes && *width == layer.channels)
-        })
+    LAYERS.iter().zip(&plan.widths).filter(|(layer, _)| layer.channels > 0).all(|(layer, width)| {
+        // Widths are multiples of 8, rounded up.
+        let scaled = (layer.channels.min(row.max_channels) * row.width_quarters).div_ceil(4 * 8) * 8;
+        // The authors' code leaves a layer unscaled when its channels happen to equal the class
+        // count.
+        *width == scaled || (layer.channels == plan.classes && *width == layer.channels)
+    })
 }

@@ -27,10 +27,7 @@ impl<'a> Archive<'a> {
         let mut zip = ZipArchive::new(Cursor::new(file)).map_err(|error| broken("", &error))?;
         let root = root(&zip)?;
         let mut budget = limits::growth(file.len());
-        let mut archive = Archive {
-            pickle: Cow::default(),
-            storages: BTreeMap::new(),
-        };
+        let mut archive = Archive { pickle: Cow::default(), storages: BTreeMap::new() };
         for index in 0..zip.len() {
             let Some(name) = entry_name(&zip, index) else {
                 continue;
@@ -46,9 +43,7 @@ impl<'a> Archive<'a> {
             } else if inner == "byteorder" {
                 let order = read(&mut zip, index, file, &mut budget)?;
                 if *order != *b"little" {
-                    return Err(Error::ByteOrder {
-                        found: printable(&String::from_utf8_lossy(&order)),
-                    });
+                    return Err(Error::ByteOrder { found: printable(&String::from_utf8_lossy(&order)) });
                 }
             }
         }
@@ -87,11 +82,7 @@ fn read<'a>(
     let name = entry_name(zip, index).unwrap_or_default();
     let mut entry = zip.by_index(index).map_err(|error| broken(&name, &error))?;
     let size = entry.size();
-    limits::check(
-        &format!("bytes of zip entry {}", printable(&name)),
-        size,
-        *budget,
-    )?;
+    limits::check(&format!("bytes of zip entry {}", printable(&name)), size, *budget)?;
     *budget -= size;
     let is_stored = entry.compression() == CompressionMethod::Stored;
     // The declared size bounds what is taken: an entry that unfolds to more is an error, not
@@ -105,19 +96,11 @@ fn read<'a>(
         io::copy(&mut content, &mut unfolded)
     };
     let read = read.map_err(|error| broken(&name, &error.into()))?;
-    let start = entry
-        .data_start()
-        .map_or(file.len(), |start| start as usize);
+    let start = entry.data_start().map_or(file.len(), |start| start as usize);
     match file.get(start..).and_then(|rest| rest.get(..size as usize)) {
         _ if read != size => {
-            let reason = format!(
-                "expected {size} bytes, found {}",
-                if read > size { "more" } else { "fewer" }
-            );
-            Err(Error::Zip {
-                entry: printable(&name),
-                reason,
-            })
+            let reason = format!("expected {size} bytes, found {}", if read > size { "more" } else { "fewer" });
+            Err(Error::Zip { entry: printable(&name), reason })
         }
         Some(stored) if is_stored => Ok(Cow::Borrowed(stored)),
         _ => Ok(Cow::Owned(unfolded)),
@@ -132,8 +115,5 @@ fn broken(entry: &str, error: &ZipError) -> Error {
         ZipError::Io(error) => error.to_string(),
         _ => error.to_string(),
     };
-    Error::Zip {
-        entry: printable(entry),
-        reason: printable(&reason),
-    }
+    Error::Zip { entry: printable(entry), reason: printable(&reason) }
 }

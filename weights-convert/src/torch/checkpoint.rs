@@ -48,10 +48,7 @@ pub(crate) struct Module {
 
 impl<'a> Checkpoint<'a> {
     /// What a file of `torch.save` holds.
-    pub(crate) fn from_pickle(
-        pickle: &Pickle<'a>,
-        archive: &'a Archive<'_>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn from_pickle(pickle: &Pickle<'a>, archive: &'a Archive<'_>) -> Result<Self, Error> {
         let mut checkpoint = Self::empty("state-dict");
         checkpoint.origin = facts::origin(pickle);
         let weights = weights(pickle)?;
@@ -74,10 +71,7 @@ impl<'a> Checkpoint<'a> {
                 safetensors::Dtype::F64 => Element::F64,
                 other => Element::Other(other.to_string()),
             };
-            checkpoint.insert(
-                name,
-                Tensor::contiguous(element, view.data(), view.shape().to_vec())?,
-            )?;
+            checkpoint.insert(name, Tensor::contiguous(element, view.data(), view.shape().to_vec())?)?;
         }
         Ok(checkpoint)
     }
@@ -85,18 +79,12 @@ impl<'a> Checkpoint<'a> {
     /// Whether any tensor's name starts with `prefix`.
     pub(crate) fn has(&self, prefix: &str) -> bool {
         let from = (Bound::Included(prefix), Bound::Unbounded);
-        self.tensors
-            .range::<str, _>(from)
-            .next()
-            .is_some_and(|(name, _)| name.starts_with(prefix))
+        self.tensors.range::<str, _>(from).next().is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
     /// The elements of a tensor that the plan has found.
     pub(crate) fn values(&self, name: &str) -> Result<Vec<f64>, Error> {
-        let tensor = self
-            .tensors
-            .get(name)
-            .expect("the plan names tensors that it found");
+        let tensor = self.tensors.get(name).expect("the plan names tensors that it found");
         tensor.values(name)
     }
 
@@ -110,29 +98,17 @@ impl<'a> Checkpoint<'a> {
         }
     }
 
-    fn read_state_dict(
-        &mut self,
-        pickle: &Pickle<'a>,
-        archive: &'a Archive<'_>,
-        dict: Value<'a>,
-    ) -> Result<(), Error> {
+    fn read_state_dict(&mut self, pickle: &Pickle<'a>, archive: &'a Archive<'_>, dict: Value<'a>) -> Result<(), Error> {
         for (key, value) in pickle.entries(dict).unwrap_or_default() {
             let Value::Text(name) = key else {
-                return Err(Error::NoWeights {
-                    found: format!("a dict with {} as a key", pickle.describe(*key)),
-                });
+                return Err(Error::NoWeights { found: format!("a dict with {} as a key", pickle.describe(*key)) });
             };
             self.insert(name, rebuild::tensor(pickle, archive, name, *value)?)?;
         }
         Ok(())
     }
 
-    fn read_module(
-        &mut self,
-        pickle: &Pickle<'a>,
-        archive: &'a Archive<'_>,
-        module: Value<'a>,
-    ) -> Result<(), Error> {
+    fn read_module(&mut self, pickle: &Pickle<'a>, archive: &'a Archive<'_>, module: Value<'a>) -> Result<(), Error> {
         let (model, layers) = detection_model(pickle, module)?;
         let is_thu_mig = class(pickle, model) == "YOLOv10DetectionModel";
         self.lineage = if is_thu_mig { "thu-mig" } else { "ultralytics" };
@@ -168,48 +144,33 @@ impl Module {
             Some(Value::Bool(add)) => Some(add),
             _ => None,
         };
-        Self {
-            class: class(pickle, object),
-            eps,
-            shortcut,
-        }
+        Self { class: class(pickle, object), eps, shortcut }
     }
 }
 
 /// The model and its layers; wrappers (`DataParallel`, the Hugging Face mixin) hold the model as a
 /// child.
-fn detection_model<'a>(
-    pickle: &Pickle<'a>,
-    module: Value<'a>,
-) -> Result<(Value<'a>, Value<'a>), Error> {
+fn detection_model<'a>(pickle: &Pickle<'a>, module: Value<'a>) -> Result<(Value<'a>, Value<'a>), Error> {
     let mut model = module;
     for depth in 1.. {
         limits::check("depth of the modules", depth, MAX_DEPTH)?;
         let children = pickle.get(model, "_modules");
-        let child = children.and_then(|children| {
-            pickle
-                .get(children, "model")
-                .or_else(|| pickle.get(children, "module"))
-        });
+        let child =
+            children.and_then(|children| pickle.get(children, "model").or_else(|| pickle.get(children, "module")));
         match child {
             Some(layers) if class(pickle, layers) == "Sequential" => return Ok((model, layers)),
             Some(wrapped) => model = wrapped,
             None => break,
         }
     }
-    Err(Error::NoWeights {
-        found: pickle.describe(model),
-    })
+    Err(Error::NoWeights { found: pickle.describe(model) })
 }
 
 /// `model.N...` whatever wraps the layers; names that are no layer's stay as they are.
 fn canonical(name: &str) -> String {
     const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
     let mut inner = name;
-    while let Some(rest) = WRAPPERS
-        .iter()
-        .find_map(|wrapper| inner.strip_prefix(wrapper))
-    {
+    while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| inner.strip_prefix(wrapper)) {
         inner = rest;
     }
     if inner.starts_with(|first: char| first.is_ascii_digit()) {
@@ -225,29 +186,20 @@ fn weights<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Error> {
     let Some(entries) = pickle.entries(root) else {
         return match pickle.call(root) {
             Some(_) => Ok(root),
-            None => Err(Error::NoWeights {
-                found: pickle.describe(root),
-            }),
+            None => Err(Error::NoWeights { found: pickle.describe(root) }),
         };
     };
-    if let Some(held) = ["ema", "model", "state_dict"]
-        .iter()
-        .find_map(|key| pickle.get(root, key))
-    {
+    if let Some(held) = ["ema", "model", "state_dict"].iter().find_map(|key| pickle.get(root, key)) {
         return Ok(held);
     }
     let is_tensor = |(_, value): &(Value<'a>, Value<'a>)| rebuild::is_tensor(pickle, *value);
     if entries.iter().any(is_tensor) {
         return Ok(root);
     }
-    Err(Error::NoWeights {
-        found: format!("a dict of {} without ema, model or tensors", entries.len()),
-    })
+    Err(Error::NoWeights { found: format!("a dict of {} without ema, model or tensors", entries.len()) })
 }
 
 /// An object's class without its package; empty for other values.
 fn class(pickle: &Pickle<'_>, object: Value<'_>) -> String {
-    pickle
-        .call(object)
-        .map_or_else(String::new, |((_, name), _)| printable(name))
+    pickle.call(object).map_or_else(String::new, |((_, name), _)| printable(name))
 }

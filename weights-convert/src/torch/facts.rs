@@ -20,37 +20,24 @@ pub(super) fn names<'a>(pickle: &Pickle<'a>, model: Value<'a>) -> BTreeMap<usize
         _ => None,
     };
     if let Some(list) = pickle.sequence(names) {
-        return list
-            .iter()
-            .enumerate()
-            .filter_map(|(index, name)| Some((index, text(*name)?)))
-            .collect();
+        return list.iter().enumerate().filter_map(|(index, name)| Some((index, text(*name)?))).collect();
     }
     let index = |key: Value<'a>| match key {
         Value::Int(index) => usize::try_from(index).ok(),
         _ => None,
     };
     let entries = pickle.entries(names).unwrap_or_default();
-    entries
-        .iter()
-        .filter_map(|(key, name)| Some((index(*key)?, text(*name)?)))
-        .collect()
+    entries.iter().filter_map(|(key, name)| Some((index(*key)?, text(*name)?))).collect()
 }
 
 /// What the top level tells about the training, in the words of the converted file's metadata.
 pub(super) fn origin<'a>(pickle: &Pickle<'a>) -> BTreeMap<&'static str, String> {
     let mut origin = BTreeMap::new();
-    let size = pickle
-        .get(pickle.root, "train_args")
-        .and_then(|args| pickle.get(args, "imgsz"));
+    let size = pickle.get(pickle.root, "train_args").and_then(|args| pickle.get(args, "imgsz"));
     if let Some(size) = size.and_then(|size| image_size(pickle, size)) {
         origin.insert("imgsz", size.to_string());
     }
-    for (key, field) in [
-        ("source_version", "version"),
-        ("source_date", "date"),
-        ("source_license", "license"),
-    ] {
+    for (key, field) in [("source_version", "version"), ("source_date", "date"), ("source_license", "license")] {
         if let Some(Value::Text(text)) = pickle.get(pickle.root, field) {
             origin.insert(key, text.to_owned());
         }

@@ -17,12 +17,8 @@ use crate::{
 
 /// Runs `bytes` to the STOP opcode.
 pub(super) fn run(bytes: &[u8]) -> Result<Pickle<'_>, Error> {
-    let mut machine = Machine {
-        reader: Reader::new(bytes),
-        stack: Stack::default(),
-        memo: HashMap::new(),
-        nodes: Vec::new(),
-    };
+    let mut machine =
+        Machine { reader: Reader::new(bytes), stack: Stack::default(), memo: HashMap::new(), nodes: Vec::new() };
     let mut executed = 0;
     loop {
         executed += 1;
@@ -31,16 +27,9 @@ pub(super) fn run(bytes: &[u8]) -> Result<Pickle<'_>, Error> {
         let Ok([opcode]) = machine.reader.array() else {
             return Err(Error::NoStop { offset });
         };
-        let done = machine.step(opcode).map_err(|reason| Error::Opcode {
-            opcode,
-            offset,
-            reason,
-        })?;
+        let done = machine.step(opcode).map_err(|reason| Error::Opcode { opcode, offset, reason })?;
         if let Some(root) = done {
-            return Ok(Pickle {
-                nodes: machine.nodes,
-                root,
-            });
+            return Ok(Pickle { nodes: machine.nodes, root });
         }
     }
 }
@@ -131,9 +120,7 @@ impl<'a> Machine<'a> {
                 self.push(Node::Global { module, name });
             }
             op::STACK_GLOBAL => {
-                let (Value::Text(name), Value::Text(module)) =
-                    (self.stack.pop()?, self.stack.pop()?)
-                else {
+                let (Value::Text(name), Value::Text(module)) = (self.stack.pop()?, self.stack.pop()?) else {
                     return Err("expected module and name as strings".to_owned());
                 };
                 self.push(Node::Global { module, name });
@@ -215,11 +202,7 @@ impl<'a> Machine<'a> {
         self.push(if is_dict {
             Node::Dict(Vec::new())
         } else {
-            Node::Object {
-                callable,
-                arguments,
-                state: Value::None,
-            }
+            Node::Object { callable, arguments, state: Value::None }
         });
     }
 
@@ -252,10 +235,7 @@ impl<'a> Machine<'a> {
 
     fn recall(&mut self, width: usize) -> Result<(), Reason> {
         let index = self.reader.unsigned(width)? as u32;
-        let value = self
-            .memo
-            .get(&index)
-            .ok_or_else(|| format!("no memo {index}"))?;
+        let value = self.memo.get(&index).ok_or_else(|| format!("no memo {index}"))?;
         self.stack.push(*value);
         Ok(())
     }
@@ -278,10 +258,7 @@ impl<'a> Machine<'a> {
 fn pairs<'a>(items: &[Value<'a>]) -> Result<Vec<(Value<'a>, Value<'a>)>, Reason> {
     let (pairs, rest) = items.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(format!(
-            "expected keys and values in pairs, found {} items",
-            items.len()
-        ));
+        return Err(format!("expected keys and values in pairs, found {} items", items.len()));
     }
     Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect())
 }
@@ -297,37 +274,17 @@ mod tests {
     }
 
     fn shown(pickle: &Pickle<'_>, value: Value<'_>) -> String {
-        let list = |items: &[Value<'_>]| {
-            items
-                .iter()
-                .map(|item| shown(pickle, *item))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let list = |items: &[Value<'_>]| items.iter().map(|item| shown(pickle, *item)).collect::<Vec<_>>().join(", ");
         match pickle.node(value) {
             None => format!("{value:?}"),
             Some(Node::Sequence(items)) => format!("[{}]", list(items)),
             Some(Node::Dict(entries)) => {
-                let entry = |(key, value): &(_, _)| {
-                    format!("{}: {}", shown(pickle, *key), shown(pickle, *value))
-                };
-                format!(
-                    "{{{}}}",
-                    entries.iter().map(entry).collect::<Vec<_>>().join(", ")
-                )
+                let entry = |(key, value): &(_, _)| format!("{}: {}", shown(pickle, *key), shown(pickle, *value));
+                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
             }
             Some(Node::Global { module, name }) => format!("{module}.{name}"),
-            Some(Node::Object {
-                callable,
-                arguments,
-                state,
-            }) => {
-                format!(
-                    "{}({}) {}",
-                    shown(pickle, *callable),
-                    shown(pickle, *arguments),
-                    shown(pickle, *state)
-                )
+            Some(Node::Object { callable, arguments, state }) => {
+                format!("{}({}) {}", shown(pickle, *callable), shown(pickle, *arguments), shown(pickle, *state))
             }
             Some(Node::Persistent(id)) => format!("storage {}", shown(pickle, *id)),
         }
@@ -352,10 +309,7 @@ mod tests {
             (b"\x8c\x01a.", "Text(\"a\")"),
             (b"\x8d\x01\0\0\0\0\0\0\0a.", "Text(\"a\")"),
             (b"U\x01aT\x01\0\0\0b\x86.", "[Text(\"a\"), Text(\"b\")]"),
-            (
-                b"C\x01aB\x01\0\0\0b\x96\x01\0\0\0\0\0\0\0c\x87.",
-                "[Bytes, Bytes, Bytes]",
-            ),
+            (b"C\x01aB\x01\0\0\0b\x96\x01\0\0\0\0\0\0\0c\x87.", "[Bytes, Bytes, Bytes]"),
             (b"(K\x01K\x02t.", "[Int(1), Int(2)]"),
             (b"(K\x01l.", "[Int(1)]"),
             (b"])\x85.", "[[]]"),
@@ -364,17 +318,11 @@ mod tests {
             (b"}K\x01Ns(K\x02Nu.", "{Int(1): None, Int(2): None}"),
             (b"(K\x01Nd.", "{Int(1): None}"),
             (b"]q\x05K\x07ah\x05\x86.", "[[Int(7)], [Int(7)]]"),
-            (
-                b"\x80\x04\x95\0\0\0\0\0\0\0\0K\x03\x94r\0\x01\0\0j\0\x01\0\0h\0\x87.",
-                "[Int(3), Int(3), Int(3)]",
-            ),
+            (b"\x80\x04\x95\0\0\0\0\0\0\0\0K\x03\x94r\0\x01\0\0j\0\x01\0\0h\0\x87.", "[Int(3), Int(3), Int(3)]"),
             (b"K\x01K\x022(N10.", "Int(2)"),
             (b"ca\nB\n)\x81}K\x01Nsb.", "a.B([]) {Int(1): None}"),
             (b"\x8c\x01a\x8c\x01B\x93)}\x92(K\x01e.", "a.B([]) None"),
-            (
-                b"ccollections\nOrderedDict\n)R(K\x01Nu}bK\x01Q\x86.",
-                "[{Int(1): None}, storage Int(1)]",
-            ),
+            (b"ccollections\nOrderedDict\n)R(K\x01Nu}bK\x01Q\x86.", "[{Int(1): None}, storage Int(1)]"),
         ];
         for (pickle, expected) in cases {
             assert_eq!(result(pickle), expected, "{}", pickle.escape_ascii());
@@ -387,66 +335,24 @@ mod tests {
             (b"", "truncated: the pickle ends at offset 0 without STOP"),
             (b"N", "truncated: the pickle ends at offset 1 without STOP"),
             (b".", "opcode 0x2e at offset 0: the stack is empty"),
-            (
-                b"\x80\x01N.",
-                "opcode 0x80 at offset 0: expected protocol 2 to 5, found 1",
-            ),
-            (
-                b"\x80",
-                "opcode 0x80 at offset 0: truncated: needs 1 bytes, 0 left",
-            ),
-            (
-                b"NI1\n.",
-                "opcode 0x49 at offset 1: unknown, or never written by torch",
-            ),
-            (
-                b"X\xff\xff\xff\xffab",
-                "opcode 0x58 at offset 0: truncated: needs 4294967295 bytes, 2 left",
-            ),
-            (
-                b"\x8c\x01\xff.",
-                "opcode 0x8c at offset 0: not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
-            ),
-            (
-                b"cos\nsystem",
-                "opcode 0x63 at offset 0: truncated: a name without end",
-            ),
-            (
-                b"K\x01K\x02\x93.",
-                "opcode 0x93 at offset 4: expected module and name as strings",
-            ),
+            (b"\x80\x01N.", "opcode 0x80 at offset 0: expected protocol 2 to 5, found 1"),
+            (b"\x80", "opcode 0x80 at offset 0: truncated: needs 1 bytes, 0 left"),
+            (b"NI1\n.", "opcode 0x49 at offset 1: unknown, or never written by torch"),
+            (b"X\xff\xff\xff\xffab", "opcode 0x58 at offset 0: truncated: needs 4294967295 bytes, 2 left"),
+            (b"\x8c\x01\xff.", "opcode 0x8c at offset 0: not UTF-8: invalid utf-8 sequence of 1 bytes from index 0"),
+            (b"cos\nsystem", "opcode 0x63 at offset 0: truncated: a name without end"),
+            (b"K\x01K\x02\x93.", "opcode 0x93 at offset 4: expected module and name as strings"),
             (b"N0N(0.", "opcode 0x30 at offset 4: the stack is empty"),
             (b"NN(R.", "opcode 0x52 at offset 3: the stack is empty"),
             (b"2.", "opcode 0x32 at offset 0: the stack is empty"),
             (b"t.", "opcode 0x74 at offset 0: no MARK on the stack"),
-            (
-                b"N\x86.",
-                "opcode 0x86 at offset 1: expected 2 values on the stack, found 1",
-            ),
-            (
-                b"(Nd.",
-                "opcode 0x64 at offset 2: expected keys and values in pairs, found 1 items",
-            ),
-            (
-                b"](Nu.",
-                "opcode 0x75 at offset 3: expected keys and values in pairs, found 1 items",
-            ),
-            (
-                b"]NNs.",
-                "opcode 0x73 at offset 3: expected a dict on the stack",
-            ),
-            (
-                b"}Na.",
-                "opcode 0x61 at offset 2: expected a list on the stack",
-            ),
-            (
-                b"NNa.",
-                "opcode 0x61 at offset 2: expected an object on the stack, found a plain value",
-            ),
-            (
-                b"N}b.",
-                "opcode 0x62 at offset 2: expected an object on the stack, found a plain value",
-            ),
+            (b"N\x86.", "opcode 0x86 at offset 1: expected 2 values on the stack, found 1"),
+            (b"(Nd.", "opcode 0x64 at offset 2: expected keys and values in pairs, found 1 items"),
+            (b"](Nu.", "opcode 0x75 at offset 3: expected keys and values in pairs, found 1 items"),
+            (b"]NNs.", "opcode 0x73 at offset 3: expected a dict on the stack"),
+            (b"}Na.", "opcode 0x61 at offset 2: expected a list on the stack"),
+            (b"NNa.", "opcode 0x61 at offset 2: expected an object on the stack, found a plain value"),
+            (b"N}b.", "opcode 0x62 at offset 2: expected an object on the stack, found a plain value"),
             (b"h\x07.", "opcode 0x68 at offset 0: no memo 7"),
             (b"q\x07.", "opcode 0x71 at offset 0: the stack is empty"),
             (b"Q.", "opcode 0x51 at offset 0: the stack is empty"),

@@ -14,15 +14,8 @@ pub(crate) struct Tree<'a> {
 }
 
 /// Lists everything below `root`, whose own path is `path`.
-pub(crate) fn walk<'a>(
-    pickle: &Pickle<'a>,
-    root: Value<'a>,
-    path: &str,
-) -> Result<Tree<'a>, Error> {
-    let mut tree = Tree {
-        modules: Vec::new(),
-        tensors: Vec::new(),
-    };
+pub(crate) fn walk<'a>(pickle: &Pickle<'a>, root: Value<'a>, path: &str) -> Result<Tree<'a>, Error> {
+    let mut tree = Tree { modules: Vec::new(), tensors: Vec::new() };
     let mut visited = 0;
     let mut pending = vec![(path.to_owned(), root, 0)];
     while let Some((path, module, depth)) = pending.pop() {
@@ -32,17 +25,12 @@ pub(crate) fn walk<'a>(
         limits::check("attributes of a module", attributes, MAX_ATTRIBUTES)?;
         for table in ["_parameters", "_buffers", "_modules"] {
             let held = pickle.get(module, table);
-            let entries = held
-                .and_then(|held| pickle.entries(held))
-                .unwrap_or_default();
+            let entries = held.and_then(|held| pickle.entries(held)).unwrap_or_default();
             visited += 1 + entries.len() as u64;
             limits::check("entries of the modules", visited, MAX_VISITED)?;
             for (key, value) in entries.iter().filter(|(_, value)| *value != Value::None) {
                 let Value::Text(name) = key else {
-                    return Err(Error::NotATensor {
-                        tensor: printable(&path),
-                        found: pickle.describe(*key),
-                    });
+                    return Err(Error::NotATensor { tensor: printable(&path), found: pickle.describe(*key) });
                 };
                 let name = format!("{path}.{name}");
                 if table == "_modules" {

@@ -30,11 +30,7 @@ pub(crate) enum Node<'a> {
     /// A class or function, by name.
     Global { module: &'a str, name: &'a str },
     /// The result of a call that was not made.
-    Object {
-        callable: Value<'a>,
-        arguments: Value<'a>,
-        state: Value<'a>,
-    },
+    Object { callable: Value<'a>, arguments: Value<'a>, state: Value<'a> },
     /// What torch stores outside of the pickle.
     Persistent(Value<'a>),
 }
@@ -100,11 +96,7 @@ impl<'a> Pickle<'a> {
     /// Module and name of the class or function that an object records, and the arguments.
     pub(crate) fn call(&self, value: Value<'a>) -> Option<((&'a str, &'a str), &[Value<'a>])> {
         match self.node(value)? {
-            Node::Object {
-                callable,
-                arguments,
-                ..
-            } => Some((self.global(*callable)?, self.sequence(*arguments)?)),
+            Node::Object { callable, arguments, .. } => Some((self.global(*callable)?, self.sequence(*arguments)?)),
             _ => None,
         }
     }

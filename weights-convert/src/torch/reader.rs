@@ -22,10 +22,7 @@ impl<'a> Reader<'a> {
     pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], Reason> {
         let rest = &self.bytes[self.position..];
         if length > rest.len() as u64 {
-            return Err(format!(
-                "truncated: needs {length} bytes, {} left",
-                rest.len()
-            ));
+            return Err(format!("truncated: needs {length} bytes, {} left", rest.len()));
         }
         self.position += length as usize;
         Ok(&rest[..length as usize])
@@ -33,9 +30,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Reason> {
         let bytes = self.take(N as u64)?;
-        Ok(bytes
-            .try_into()
-            .expect("take gives as many bytes as asked for"))
+        Ok(bytes.try_into().expect("take gives as many bytes as asked for"))
     }
 
     /// An unsigned little-endian integer of `width` bytes, 8 at most.

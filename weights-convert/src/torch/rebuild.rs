@@ -23,33 +23,20 @@ pub(crate) fn tensor<'a>(
 ) -> Result<Tensor<'a>, Error> {
     // A parameter is a tensor and a flag.
     let value = match pickle.call(value) {
-        Some((
-            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"),
-            [data, ..],
-        )) => *data,
+        Some((("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"), [data, ..])) => *data,
         _ => value,
     };
     let name = printable(name);
     let Some(record) = record(pickle, value) else {
-        return Err(Error::NotATensor {
-            tensor: name,
-            found: pickle.describe(value),
-        });
+        return Err(Error::NotATensor { tensor: name, found: pickle.describe(value) });
     };
     let Some(bytes) = archive.storage(record.key) else {
-        return Err(Error::StorageMissing {
-            tensor: name,
-            storage: printable(record.key),
-        });
+        return Err(Error::StorageMissing { tensor: name, storage: printable(record.key) });
     };
     let (element, width) = element(record.class);
     let (expected, found) = (record.count.saturating_mul(width), bytes.len() as u64);
     if width > 0 && expected != found {
-        return Err(Error::StorageSize {
-            tensor: name,
-            expected,
-            found,
-        });
+        return Err(Error::StorageSize { tensor: name, expected, found });
     }
     Tensor::strided(element, bytes, record.offset, record.shape, record.strides)
 }
@@ -66,42 +53,21 @@ struct Record<'a> {
 }
 
 fn record<'a>(pickle: &Pickle<'a>, value: Value<'a>) -> Option<Record<'a>> {
-    let (("torch._utils", "_rebuild_tensor_v2"), [storage, offset, shape, strides, ..]) =
-        pickle.call(value)?
-    else {
+    let (("torch._utils", "_rebuild_tensor_v2"), [storage, offset, shape, strides, ..]) = pickle.call(value)? else {
         return None;
     };
     let Node::Persistent(id) = pickle.node(*storage)? else {
         return None;
     };
-    let [
-        Value::Text("storage"),
-        class,
-        Value::Text(key),
-        _device,
-        count,
-    ] = pickle.sequence(*id)?
-    else {
+    let [Value::Text("storage"), class, Value::Text(key), _device, count] = pickle.sequence(*id)? else {
         return None;
     };
-    let sizes = |value: Value<'a>| {
-        pickle
-            .sequence(value)?
-            .iter()
-            .map(|size| unsigned(*size))
-            .collect::<Option<Vec<_>>>()
-    };
+    let sizes =
+        |value: Value<'a>| pickle.sequence(value)?.iter().map(|size| unsigned(*size)).collect::<Option<Vec<_>>>();
     let (_, class) = pickle.global(*class)?;
     let (shape, strides) = (sizes(*shape)?, sizes(*strides)?);
     let count = unsigned(*count)? as u64;
-    (shape.len() == strides.len()).then_some(Record {
-        class,
-        key,
-        count,
-        offset: unsigned(*offset)?,
-        shape,
-        strides,
-    })
+    (shape.len() == strides.len()).then_some(Record { class, key, count, offset: unsigned(*offset)?, shape, strides })
 }
 
 fn unsigned(value: Value<'_>) -> Option<usize> {
@@ -118,9 +84,6 @@ fn element(class: &str) -> (Element, u64) {
         "BFloat16Storage" => (Element::BF16, 2),
         "FloatStorage" => (Element::F32, 4),
         "DoubleStorage" => (Element::F64, 8),
-        other => (
-            Element::Other(other.trim_end_matches("Storage").to_owned()),
-            0,
-        ),
+        other => (Element::Other(other.trim_end_matches("Storage").to_owned()), 0),
     }
 }

@@ -33,9 +33,7 @@ impl<'a> Stack<'a> {
     pub(super) fn pop_many(&mut self, count: usize) -> Result<Vec<Value<'a>>, Reason> {
         let found = self.above_mark().len();
         if found < count {
-            return Err(format!(
-                "expected {count} values on the stack, found {found}"
-            ));
+            return Err(format!("expected {count} values on the stack, found {found}"));
         }
         Ok(self.values.split_off(self.values.len() - count))
     }

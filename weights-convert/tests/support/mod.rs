@@ -30,34 +30,15 @@ pub fn message(file: Vec<u8>) -> String {
 pub fn tensors(file: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f64>)> {
     let file = SafeTensors::deserialize(file).expect("a converted file is safetensors");
     let values = |view: &safetensors::tensor::TensorView<'_>| match view.dtype() {
-        Dtype::F32 => view
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes).into())
-            .collect(),
-        Dtype::F16 => view
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| half::f16::from_le_bytes(*bytes).to_f64())
-            .collect(),
+        Dtype::F32 => view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes).into()).collect(),
+        Dtype::F16 => view.data().as_chunks().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f64()).collect(),
         other => panic!("stored as {other}"),
     };
-    file.iter()
-        .map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), values(&view))))
-        .collect()
+    file.iter().map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), values(&view)))).collect()
 }
 
 /// The string map of a safetensors file.
 pub fn metadata(file: &[u8]) -> BTreeMap<String, String> {
     let (_, header) = SafeTensors::read_metadata(file).expect("a converted file is safetensors");
-    header
-        .metadata()
-        .clone()
-        .unwrap_or_default()
-        .into_iter()
-        .collect()
+    header.metadata().clone().unwrap_or_default().into_iter().collect()
 }

@@ -53,42 +53,14 @@ const NAMES: [(&str, &str, &str); 38] = [
     ("PSA", "ffn.0", "feed_forward.expand"),
     ("PSA", "ffn.1", "feed_forward.project"),
     ("PSA", "cv2", "merge"),
-    (
-        "v10Detect",
-        "one2one_cv2.#.0",
-        "one_to_one.boxes.#.hidden.0",
-    ),
-    (
-        "v10Detect",
-        "one2one_cv2.#.1",
-        "one_to_one.boxes.#.hidden.1",
-    ),
+    ("v10Detect", "one2one_cv2.#.0", "one_to_one.boxes.#.hidden.0"),
+    ("v10Detect", "one2one_cv2.#.1", "one_to_one.boxes.#.hidden.1"),
     ("v10Detect", "one2one_cv2.#.2", "one_to_one.boxes.#.output"),
-    (
-        "v10Detect",
-        "one2one_cv3.#.0.0",
-        "one_to_one.classes.#.hidden.0",
-    ),
-    (
-        "v10Detect",
-        "one2one_cv3.#.0.1",
-        "one_to_one.classes.#.hidden.1",
-    ),
-    (
-        "v10Detect",
-        "one2one_cv3.#.1.0",
-        "one_to_one.classes.#.hidden.2",
-    ),
-    (
-        "v10Detect",
-        "one2one_cv3.#.1.1",
-        "one_to_one.classes.#.hidden.3",
-    ),
-    (
-        "v10Detect",
-        "one2one_cv3.#.2",
-        "one_to_one.classes.#.output",
-    ),
+    ("v10Detect", "one2one_cv3.#.0.0", "one_to_one.classes.#.hidden.0"),
+    ("v10Detect", "one2one_cv3.#.0.1", "one_to_one.classes.#.hidden.1"),
+    ("v10Detect", "one2one_cv3.#.1.0", "one_to_one.classes.#.hidden.2"),
+    ("v10Detect", "one2one_cv3.#.1.1", "one_to_one.classes.#.hidden.3"),
+    ("v10Detect", "one2one_cv3.#.2", "one_to_one.classes.#.output"),
     ("v10Detect", "cv2.#.0", "one_to_many.boxes.#.hidden.0"),
     ("v10Detect", "cv2.#.1", "one_to_many.boxes.#.hidden.1"),
     ("v10Detect", "cv2.#.2", "one_to_many.boxes.#.output"),
@@ -120,11 +92,7 @@ pub fn expected(model: &Module) -> Expected {
                 if (block, source) == ("PSA", "attn.qkv") {
                     folded = regroup(&folded);
                 }
-                insert(
-                    &mut expected,
-                    &format!("{target}.{}", name.replace('#', &number)),
-                    folded,
-                );
+                insert(&mut expected, &format!("{target}.{}", name.replace('#', &number)), folded);
             }
         }
     }
@@ -133,11 +101,7 @@ pub fn expected(model: &Module) -> Expected {
 
 fn find<'a>(module: &'a Module, path: &str) -> Option<&'a Module> {
     path.split('.').try_fold(module, |module, name| {
-        module
-            .children
-            .iter()
-            .find(|(child, _)| child == name)
-            .map(|(_, child)| child)
+        module.children.iter().find(|(child, _)| child == name).map(|(_, child)| child)
     })
 }
 
@@ -150,15 +114,11 @@ fn insert(expected: &mut Expected, target: &str, (weight, bias): (Array, Array))
 fn fold(module: &Module) -> (Array, Array) {
     let array = |module: &Module, name: &str| {
         let mut held = module.parameters.iter().chain(&module.buffers);
-        held.find(|(tensor, _)| tensor == name)
-            .map(|(_, array)| array.clone())
+        held.find(|(tensor, _)| tensor == name).map(|(_, array)| array.clone())
     };
     let child = |name: &str| find(module, name);
     if module.class.ends_with("Conv2d") {
-        return (
-            array(module, "weight").expect("a weight"),
-            array(module, "bias").expect("a bias"),
-        );
+        return (array(module, "weight").expect("a weight"), array(module, "bias").expect("a bias"));
     }
     if let Some(small) = child("conv1") {
         let (mut weight, mut bias) = fold(child("conv").expect("a 7x7"));
@@ -166,8 +126,7 @@ fn fold(module: &Module) -> (Array, Array) {
         for channel in 0..weight.shape[0] {
             for y in 0..3 {
                 for x in 0..3 {
-                    weight.storage[channel * 49 + (y + 2) * 7 + x + 2] +=
-                        small_weight.storage[channel * 9 + y * 3 + x];
+                    weight.storage[channel * 49 + (y + 2) * 7 + x + 2] += small_weight.storage[channel * 9 + y * 3 + x];
                 }
             }
             bias.storage[channel] += small_bias.storage[channel];
@@ -176,12 +135,7 @@ fn fold(module: &Module) -> (Array, Array) {
     }
     let norm = child("bn").expect("batch normalisation");
     let part = |name: &str| array(norm, name).expect("a statistic").storage;
-    let (gamma, beta, mean, variance) = (
-        part("weight"),
-        part("bias"),
-        part("running_mean"),
-        part("running_var"),
-    );
+    let (gamma, beta, mean, variance) = (part("weight"), part("bias"), part("running_mean"), part("running_var"));
     let mut weight = array(child("conv").expect("a convolution"), "weight").expect("a weight");
     let row = weight.storage.len() / gamma.len();
     let mut bias = Array::new(&[gamma.len()], vec![0.0; gamma.len()]);

@@ -46,12 +46,7 @@ pub fn text(text: &str) -> Py {
 }
 
 pub fn dict<const N: usize>(entries: [(&str, Py); N]) -> Py {
-    Py::Dict(
-        entries
-            .into_iter()
-            .map(|(key, value)| (text(key), value))
-            .collect(),
-    )
+    Py::Dict(entries.into_iter().map(|(key, value)| (text(key), value)).collect())
 }
 
 /// A pickle under construction, and the storages it refers to.
@@ -64,10 +59,7 @@ pub struct Pickler {
 
 impl Pickler {
     pub fn dump(value: &Py) -> Self {
-        let mut pickler = Self {
-            bytes: b"\x80\x02".to_vec(),
-            ..Self::default()
-        };
+        let mut pickler = Self { bytes: b"\x80\x02".to_vec(), ..Self::default() };
         pickler.write(value);
         pickler.bytes.push(b'.');
         pickler
@@ -184,9 +176,7 @@ impl Pickler {
         self.bytes.extend(b"tQ");
         self.int(array.offset as i64);
         for sizes in [&array.shape, &array.strides] {
-            self.write(&Py::Tuple(
-                sizes.iter().map(|size| Py::Int(*size as i64)).collect(),
-            ));
+            self.write(&Py::Tuple(sizes.iter().map(|size| Py::Int(*size as i64)).collect()));
         }
         self.bytes.push(0x89);
         self.write(&Py::OrderedDict(Vec::new()));
@@ -215,8 +205,7 @@ pub fn zip_entries(entries: &[(String, Vec<u8>)], method: CompressionMethod) -> 
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(method);
     for (name, bytes) in entries {
-        zip.start_file(name.as_str(), options)
-            .expect("a fresh entry");
+        zip.start_file(name.as_str(), options).expect("a fresh entry");
         zip.write_all(bytes).expect("memory takes everything");
     }
     zip.finish().expect("memory takes everything").into_inner()

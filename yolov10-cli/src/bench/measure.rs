@@ -92,16 +92,9 @@ pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) 
     let before_load = resident();
     let started = Instant::now();
     let weights = setup.load_weights()?;
-    let variant = weights
-        .metadata()
-        .get("variant")
-        .map_or("custom", String::as_str)
-        .to_owned();
+    let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
     let (width, height) = pixels.dimensions();
-    let size = Size {
-        height: height as usize,
-        width: width as usize,
-    };
+    let size = Size { height: height as usize, width: width as usize };
     let mut detector = setup.detector(&weights, Selection::default())?;
     let load_ms = milliseconds(started.elapsed());
     let input = detector.letterbox(size)?.input;
@@ -145,12 +138,7 @@ pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) 
         images_per_second: tenths(1e3 / ms.detect.mean),
         gflop_per_second: tenths(flops as f64 / ms.inference.p50 / 1e6),
         ms,
-        memory: MemoryUse {
-            before_load,
-            running,
-            after_drop,
-            peak: peak_resident(),
-        },
+        memory: MemoryUse { before_load, running, after_drop, peak: peak_resident() },
     })
 }
 

@@ -35,12 +35,7 @@ pub struct Args {
     #[arg(long)]
     no_rect: bool,
     /// Where to compute: cpu, flex, cuda, cuda:N, wgpu.
-    #[arg(
-        long,
-        value_name = "DEVICE,..",
-        value_delimiter = ',',
-        default_value = "cpu"
-    )]
+    #[arg(long, value_name = "DEVICE,..", value_delimiter = ',', default_value = "cpu")]
     device: Vec<Device>,
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N,..", value_delimiter = ',')]
@@ -72,24 +67,15 @@ pub struct Args {
 
 pub fn bench(args: &Args) -> Result<Outcome> {
     let source = args.source.as_deref();
-    let name = source.map_or(demo::PICTURE_NAME.to_owned(), |path| {
-        path.display().to_string()
-    });
+    let name = source.map_or(demo::PICTURE_NAME.to_owned(), |path| path.display().to_string());
     let bytes = source
-        .map_or(Ok(demo::PICTURE.into()), |path| {
-            std::fs::read(path).map(Cow::from)
-        })
+        .map_or(Ok(demo::PICTURE.into()), |path| std::fs::read(path).map(Cow::from))
         .with_context(|| name.clone())?;
     let picture = Picture::decode(bytes).with_context(|| name)?;
     if args.weights.is_empty() {
-        message::note(format_args!(
-            "no --weights: measuring the {}",
-            demo::WEIGHTS_NAME
-        ));
+        message::note(format_args!("no --weights: measuring the {}", demo::WEIGHTS_NAME));
     }
-    let budget = args
-        .iterations
-        .map_or(Budget::Seconds(args.duration), Budget::Runs);
+    let budget = args.iterations.map_or(Budget::Seconds(args.duration), Budget::Runs);
     let plot = args.plot.as_deref().map(Plot::create).transpose()?;
     let mut rows = Vec::new();
     for choice in choices(args) {
@@ -97,11 +83,7 @@ pub fn bench(args: &Args) -> Result<Outcome> {
         if rows.is_empty() && !args.json {
             message::result(table::head())?;
         }
-        message::result(if args.json {
-            serde_json::to_string(&row)?
-        } else {
-            table::row(&row)
-        })?;
+        message::result(if args.json { serde_json::to_string(&row)? } else { table::row(&row) })?;
         rows.push(row);
     }
     plot.map_or(Ok(()), |plot| plot.keep(&rows))?;
@@ -110,11 +92,7 @@ pub fn bench(args: &Args) -> Result<Outcome> {
 
 /// Every combination of what was asked for.
 fn choices(args: &Args) -> Vec<Choice> {
-    let fit = if args.no_rect {
-        Fit::Full
-    } else {
-        Fit::Minimal
-    };
+    let fit = if args.no_rect { Fit::Full } else { Fit::Minimal };
     let mut choices = Vec::new();
     for weights in each(&args.weights) {
         for size in each(&args.imgsz) {
@@ -131,10 +109,7 @@ fn choices(args: &Args) -> Vec<Choice> {
                         kernels: args.kernels,
                         assignment: Assignment::OneToOne,
                     };
-                    choices.extend(args.batch.iter().map(|batch| Choice {
-                        setup: setup.clone(),
-                        batch: *batch,
-                    }));
+                    choices.extend(args.batch.iter().map(|batch| Choice { setup: setup.clone(), batch: *batch }));
                 }
             }
         }
@@ -144,27 +119,16 @@ fn choices(args: &Args) -> Vec<Choice> {
 
 /// The values, or the one choice to leave it to the setup.
 fn each<T: Clone>(values: &[T]) -> Vec<Option<T>> {
-    if values.is_empty() {
-        vec![None]
-    } else {
-        values.iter().cloned().map(Some).collect()
-    }
+    if values.is_empty() { vec![None] } else { values.iter().cloned().map(Some).collect() }
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {
-    let seconds = text
-        .parse()
-        .ok()
-        .filter(|seconds| (0.0..=86400.0).contains(seconds));
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86400.0).contains(seconds));
     seconds.ok_or_else(|| "expected seconds, 0 to 86400".to_owned())
 }
 
 fn parse_plot(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    let is_png = path
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
-    is_png
-        .then_some(path)
-        .ok_or_else(|| "expected a name that ends in .png".to_owned())
+    let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    is_png.then_some(path).ok_or_else(|| "expected a name that ends in .png".to_owned())
 }

@@ -7,8 +7,7 @@ use image::RgbImage;
 use image::codecs::png::PngEncoder;
 use plotters::coord::Shift;
 use plotters::prelude::{
-    BLACK, BitMapBackend, Color, DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor,
-    Rectangle, Text, WHITE,
+    BLACK, BitMapBackend, Color, DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor, Rectangle, Text, WHITE,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, TextStyle, register_font};
@@ -65,8 +64,7 @@ impl Plot {
 }
 
 fn draw(rows: &[Row]) -> Result<RgbImage> {
-    register_font(FONT_NAME, FontStyle::Normal, FONT)
-        .unwrap_or_else(|_| unreachable!("the built-in font is sound"));
+    register_font(FONT_NAME, FontStyle::Normal, FONT).unwrap_or_else(|_| unreachable!("the built-in font is sound"));
     let bottom = HEAD + ROW * rows.len() as i32;
     let size = ((FIGURES + RATES + MARGIN) as u32, (bottom + FOOT) as u32);
     let mut picture = RgbImage::new(size.0, size.1);
@@ -74,22 +72,10 @@ fn draw(rows: &[Row]) -> Result<RgbImage> {
     canvas.fill(&WHITE)?;
     let (common, labels) = labels(rows);
     for (text, at, style) in [
-        (
-            "Latency per picture",
-            (MARGIN, 36),
-            lettering(LARGE, HPos::Left),
-        ),
+        ("Latency per picture", (MARGIN, 36), lettering(LARGE, HPos::Left)),
         (&*common, (MARGIN, 70), lettering(SMALL, HPos::Left)),
-        (
-            "p50 / p90 / p99 ms",
-            (FIGURES, 100),
-            lettering(SMALL, HPos::Left),
-        ),
-        (
-            "pictures/s",
-            (FIGURES + RATES, 100),
-            lettering(SMALL, HPos::Right),
-        ),
+        ("p50 / p90 / p99 ms", (FIGURES, 100), lettering(SMALL, HPos::Left)),
+        ("pictures/s", (FIGURES + RATES, 100), lettering(SMALL, HPos::Right)),
     ] {
         canvas.draw(&Text::new(text, at, style))?;
     }
@@ -104,36 +90,16 @@ fn draw(rows: &[Row]) -> Result<RgbImage> {
 }
 
 /// A row's name, its bars and its figures; `middle` is its height.
-fn draw_row(
-    canvas: &Canvas<'_>,
-    scale: &Scale,
-    row: &Row,
-    (label, middle): (String, i32),
-) -> Result<()> {
+fn draw_row(canvas: &Canvas<'_>, scale: &Scale, row: &Row, (label, middle): (String, i32)) -> Result<()> {
     let Summary { p50, p90, p99, .. } = row.ms.detect;
-    for (percentile, half, color) in [
-        (p99, P99_HALF, LIGHT),
-        (p90, P90_HALF, MIDDLE),
-        (p50, P50_HALF, DARK),
-    ] {
-        let corners = [
-            (scale.x(0.0), middle - half),
-            (scale.x(percentile), middle + half),
-        ];
+    for (percentile, half, color) in [(p99, P99_HALF, LIGHT), (p90, P90_HALF, MIDDLE), (p50, P50_HALF, DARK)] {
+        let corners = [(scale.x(0.0), middle - half), (scale.x(percentile), middle + half)];
         canvas.draw(&Rectangle::new(corners, color.filled()))?;
     }
     for (text, x, side) in [
         (label, BARS - 12, HPos::Right),
-        (
-            format!("{p50:.2} / {p90:.2} / {p99:.2}"),
-            FIGURES,
-            HPos::Left,
-        ),
-        (
-            format!("{:.1}", row.images_per_second),
-            FIGURES + RATES,
-            HPos::Right,
-        ),
+        (format!("{p50:.2} / {p90:.2} / {p99:.2}"), FIGURES, HPos::Left),
+        (format!("{:.1}", row.images_per_second), FIGURES + RATES, HPos::Right),
     ] {
         canvas.draw(&Text::new(text, (x, middle), lettering(SMALL, side)))?;
     }
@@ -177,11 +143,7 @@ impl Scale {
             canvas.draw(&PathElement::new([(x, HEAD - 8), (x, bottom)], GRID))?;
             // Rounded, as 3 * 0.1 is not 0.3.
             let text = format!("{} ms", (ms * 1e6).round() / 1e6);
-            canvas.draw(&Text::new(
-                text,
-                (x, bottom + 16),
-                lettering(SMALL, HPos::Center),
-            ))?;
+            canvas.draw(&Text::new(text, (x, bottom + 16), lettering(SMALL, HPos::Center)))?;
         }
         Ok(())
     }
@@ -209,9 +171,7 @@ fn choices(row: &Row) -> [String; 5] {
     [
         weights_name(row),
         row.device.clone(),
-        row.threads.map_or("all cores".to_owned(), |threads| {
-            format!("threads {threads}")
-        }),
+        row.threads.map_or("all cores".to_owned(), |threads| format!("threads {threads}")),
         format!("batch {}", row.batch),
         row.input.to_string(),
     ]
@@ -223,18 +183,9 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_and_reach_the_end() {
-        for (end, step, ticks) in [
-            (6.0, 1.0, 6),
-            (7.0, 2.0, 4),
-            (20.0, 5.0, 4),
-            (0.05, 0.01, 5),
-        ] {
+        for (end, step, ticks) in [(6.0, 1.0, 6), (7.0, 2.0, 4), (20.0, 5.0, 4), (0.05, 0.01, 5)] {
             let scale = Scale::up_to(end);
-            assert!(
-                (scale.step - step).abs() < 1e-9 * step,
-                "{end}: {}",
-                scale.step
-            );
+            assert!((scale.step - step).abs() < 1e-9 * step, "{end}: {}", scale.step);
             assert_eq!(scale.ticks, ticks, "{end}");
         }
     }

@@ -46,14 +46,7 @@ mod tests {
     #[test]
     fn percentiles_are_times_that_were_measured() {
         let times = (1..=200).rev().map(Duration::from_millis).collect();
-        let expected = Summary {
-            min: 1.0,
-            mean: 100.5,
-            p50: 100.0,
-            p90: 180.0,
-            p99: 198.0,
-            max: 200.0,
-        };
+        let expected = Summary { min: 1.0, mean: 100.5, p50: 100.0, p90: 180.0, p99: 198.0, max: 200.0 };
         assert_eq!(summarize(times), expected);
         let one = summarize(vec![Duration::from_millis(7)]);
         assert_eq!((one.min, one.p50, one.p99, one.max), (7.0, 7.0, 7.0, 7.0));

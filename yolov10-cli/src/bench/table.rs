@@ -41,9 +41,7 @@ pub fn weights_name(row: &Row) -> String {
 /// it runs, and after the detector is dropped.
 pub fn row(row: &Row) -> String {
     let ms = &row.ms;
-    let threads = row
-        .threads
-        .map_or("auto".to_owned(), |threads| threads.to_string());
+    let threads = row.threads.map_or("auto".to_owned(), |threads| threads.to_string());
     let name = weights_name(row);
     let more = |now: Option<u64>| match now.zip(row.memory.before_load) {
         Some((now, before)) => format!("{:.0}", (now as f64 - before as f64) / 1e6),

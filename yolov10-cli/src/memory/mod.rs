@@ -57,11 +57,7 @@ pub fn memory(args: &Args) -> Result<Outcome> {
         message::result(report.table().trim_end())?;
     }
     let is_kept = report.verdicts.iter().all(|verdict| verdict.kept);
-    Ok(if is_kept {
-        Outcome::Done
-    } else {
-        Outcome::NotKept
-    })
+    Ok(if is_kept { Outcome::Done } else { Outcome::NotKept })
 }
 
 /// What it takes to live a detector's life.
@@ -73,11 +69,7 @@ struct Life {
 
 impl Life {
     fn new(setup: Setup) -> Result<Self> {
-        Ok(Self {
-            weights: setup.load_weights()?,
-            picture: decode_picture(demo::PICTURE)?,
-            setup,
-        })
+        Ok(Self { weights: setup.load_weights()?, picture: decode_picture(demo::PICTURE)?, setup })
     }
 
     fn load(&self) -> Result<Detector> {
@@ -111,9 +103,7 @@ impl Life {
             State::freed("drop", &closed),
         ]);
 
-        let lives = (0..cycles)
-            .map(|_| self.live())
-            .collect::<Result<Vec<_>>>()?;
+        let lives = (0..cycles).map(|_| self.live()).collect::<Result<Vec<_>>>()?;
         let last = lives[lives.len() - 1];
         states.push(State::freed("last cycle's drop", &last));
         let shut_down = device.shutdown()?;
@@ -122,27 +112,16 @@ impl Life {
         let verdicts = vec![
             same("a further run takes nothing", &ran_twice, &ran_again),
             gave_back("trim gives the workspace back", &trimmed),
-            same_use(
-                "runs after trim use as much as before",
-                &ran_again,
-                &ran_after_trim,
-            ),
+            same_use("runs after trim use as much as before", &ran_again, &ran_after_trim),
             Verdict::new(
                 "trim changes no result",
-                [second, again, after_trim]
-                    .iter()
-                    .all(|other| *other == found),
+                [second, again, after_trim].iter().all(|other| *other == found),
                 format!("{} detections, four times", found.len()),
             ),
             gave_back("drop gives every byte back", &closed),
             flat("cycles of load, run and drop are flat", &lives),
         ];
-        Ok(Report {
-            device: device.to_string(),
-            cycles,
-            states,
-            verdicts,
-        })
+        Ok(Report { device: device.to_string(), cycles, states, verdicts })
     }
 
     /// Load, run, drop.
@@ -156,18 +135,11 @@ impl Life {
 
 impl State {
     fn new(after: &'static str, memory: MemoryReport) -> Self {
-        Self {
-            after,
-            memory,
-            freeing_ms: None,
-        }
+        Self { after, memory, freeing_ms: None }
     }
 
     fn freed(after: &'static str, report: &FreeReport) -> Self {
-        Self {
-            freeing_ms: Some(report.took.as_secs_f64() * 1e3),
-            ..Self::new(after, report.after)
-        }
+        Self { freeing_ms: Some(report.took.as_secs_f64() * 1e3), ..Self::new(after, report.after) }
     }
 }
 
@@ -175,25 +147,12 @@ impl Report {
     fn table(&self) -> String {
         let mut table = format!(
             "device {}; MB of 1,000,000 bytes, in use/reserved\n\n{:<18}{:>16}{:>16}{:>16}{:>10}{:>10}{:>12}\n",
-            self.device,
-            "after",
-            "weights",
-            "workspace",
-            "staging",
-            "resident",
-            "driver",
-            "freeing ms"
+            self.device, "after", "weights", "workspace", "staging", "resident", "driver", "freeing ms"
         );
-        for State {
-            after,
-            memory,
-            freeing_ms,
-        } in &self.states
-        {
+        for State { after, memory, freeing_ms } in &self.states {
             let bytes = [memory.weights, memory.workspace, memory.staging]
                 .map(|bytes| format!("{}/{}", megabytes(bytes.in_use), megabytes(bytes.reserved)));
-            let seen =
-                [memory.resident, memory.driver].map(|seen| seen.map_or("-".into(), megabytes));
+            let seen = [memory.resident, memory.driver].map(|seen| seen.map_or("-".into(), megabytes));
             let took = freeing_ms.map_or(String::new(), |ms| format!("{ms:.2}"));
             writeln!(
                 table,

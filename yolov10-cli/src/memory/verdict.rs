@@ -25,33 +25,19 @@ impl Verdict {
 /// The same is reserved in both states.
 pub fn same(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> Verdict {
     let [one, other] = [one, other].map(|report| report.total().reserved);
-    Verdict::new(
-        promise,
-        one == other,
-        format!("{one} bytes reserved, then {other}"),
-    )
+    Verdict::new(promise, one == other, format!("{one} bytes reserved, then {other}"))
 }
 
 /// Weights and workspace are filled as much in both states. How many pages a GPU's pools take for that is their choice.
 pub fn same_use(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> Verdict {
     let [one, other] = [one, other].map(|report| (report.weights + report.workspace).in_use);
-    Verdict::new(
-        promise,
-        one == other,
-        format!("{one} bytes in use, then {other}"),
-    )
+    Verdict::new(promise, one == other, format!("{one} bytes in use, then {other}"))
 }
 
 /// Nothing is left of what should have gone.
 pub fn gave_back(promise: &'static str, freed: &FreeReport) -> Verdict {
-    let FreeReport {
-        released, residue, ..
-    } = freed;
-    Verdict::new(
-        promise,
-        *residue == 0,
-        format!("{released} bytes released, {residue} left"),
-    )
+    let FreeReport { released, residue, .. } = freed;
+    Verdict::new(promise, *residue == 0, format!("{released} bytes released, {residue} left"))
 }
 
 /// The first half of the lives sets the level; the last stays there, in what is reserved and in what is resident.
@@ -59,8 +45,7 @@ pub fn flat(promise: &'static str, lives: &[FreeReport]) -> Verdict {
     let (first, last) = lives.split_at(lives.len() / 2);
     let reserved = |lives: &[FreeReport]| most(lives, |life| life.after.total().reserved);
     let resident = |lives: &[FreeReport]| most(lives, |life| life.after.resident.unwrap_or(0));
-    let kept =
-        reserved(last) <= reserved(first) && resident(last) <= resident(first) + RESIDENT_NOISE;
+    let kept = reserved(last) <= reserved(first) && resident(last) <= resident(first) + RESIDENT_NOISE;
     let why = format!(
         "{} cycles; {} then {} bytes reserved, {} then {} bytes resident at most",
         lives.len(),
@@ -86,37 +71,18 @@ mod tests {
 
     fn life(resident: u64, reserved: u64) -> FreeReport {
         let after = MemoryReport {
-            workspace: Bytes {
-                in_use: 0,
-                reserved,
-            },
+            workspace: Bytes { in_use: 0, reserved },
             resident: Some(resident),
             ..MemoryReport::default()
         };
-        FreeReport {
-            before: after,
-            after,
-            released: 7,
-            residue: reserved,
-            took: Duration::ZERO,
-        }
+        FreeReport { before: after, after, released: 7, residue: reserved, took: Duration::ZERO }
     }
 
     #[test]
     fn lives_that_hold_more_and_more_are_not_flat() {
-        let noisy = [
-            life(RESIDENT_NOISE, 0),
-            life(0, 0),
-            life(9, 0),
-            life(RESIDENT_NOISE, 0),
-        ];
+        let noisy = [life(RESIDENT_NOISE, 0), life(0, 0), life(9, 0), life(RESIDENT_NOISE, 0)];
         assert!(flat("", &noisy).kept);
-        let growing = [
-            life(0, 0),
-            life(0, 0),
-            life(1, 0),
-            life(RESIDENT_NOISE + 1, 0),
-        ];
+        let growing = [life(0, 0), life(0, 0), life(1, 0), life(RESIDENT_NOISE + 1, 0)];
         assert!(!flat("", &growing).kept);
         let leaking = [life(0, 0), life(0, 1)];
         assert!(!flat("", &leaking).kept);
@@ -125,10 +91,7 @@ mod tests {
     #[test]
     fn what_is_left_breaks_the_promise_to_give_back() {
         let verdict = gave_back("drop", &life(0, 5));
-        assert_eq!(
-            (verdict.kept, verdict.why.as_str()),
-            (false, "7 bytes released, 5 left")
-        );
+        assert_eq!((verdict.kept, verdict.why.as_str()), (false, "7 bytes released, 5 left"));
         assert!(gave_back("drop", &life(0, 0)).kept);
     }
 }

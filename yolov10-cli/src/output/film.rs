@@ -38,11 +38,7 @@ enum Film {
 impl Films {
     /// Adds a frame to its source's film, and ends the film before.
     pub fn add(&mut self, folder: &RunFolder, about: &About, picture: RgbImage) -> Result<()> {
-        if self
-            .0
-            .as_ref()
-            .is_some_and(|current| current.index != about.index)
-        {
+        if self.0.as_ref().is_some_and(|current| current.index != about.index) {
             self.finish()?;
         }
         let shown = about.frame.map_or(Duration::ZERO, |frame| frame.shown);
@@ -51,8 +47,7 @@ impl Films {
             none => none.insert(Current::start(folder, about, &picture, shown)?),
         };
         let Current { film, path, .. } = current;
-        film.add(&picture, shown)
-            .with_context(|| path.display().to_string())
+        film.add(&picture, shown).with_context(|| path.display().to_string())
     }
 
     /// Ends the last film.
@@ -70,17 +65,9 @@ impl Current {
         let is_gif = GIF_SOURCES.contains(&&*about.extension);
         let extension = if is_gif { "gif" } else { "mp4" };
         let path = folder.path().join(format!("{}.{extension}", about.stem));
-        let film = if is_gif {
-            Film::gif(&path, first)
-        } else {
-            Mp4::start(&path, first, shown).map(Film::Mp4)
-        };
+        let film = if is_gif { Film::gif(&path, first) } else { Mp4::start(&path, first, shown).map(Film::Mp4) };
         let film = film.with_context(|| path.display().to_string())?;
-        Ok(Self {
-            index: about.index,
-            path,
-            film,
-        })
+        Ok(Self { index: about.index, path, film })
     }
 }
 
@@ -97,8 +84,7 @@ impl Film {
             Self::Gif(encoder) => {
                 let [width, height] = gif_size(picture)?;
                 let mut frame = Frame::from_rgb_speed(width, height, picture, GIF_SPEED);
-                frame.delay =
-                    u16::try_from(shown.as_millis() / GIF_TICK.as_millis()).unwrap_or(u16::MAX);
+                frame.delay = u16::try_from(shown.as_millis() / GIF_TICK.as_millis()).unwrap_or(u16::MAX);
                 Ok(encoder.write_frame(&frame)?)
             }
             Self::Mp4(film) => film.add(picture),
@@ -114,10 +100,8 @@ impl Film {
 }
 
 fn gif_size(picture: &RgbImage) -> Result<[u16; 2]> {
-    let side = |side: u32| {
-        u16::try_from(side)
-            .with_context(|| format!("a GIF has at most 65535 pixels a side, found {side}"))
-    };
+    let side =
+        |side: u32| u16::try_from(side).with_context(|| format!("a GIF has at most 65535 pixels a side, found {side}"));
     Ok([side(picture.width())?, side(picture.height())?])
 }
 
@@ -137,21 +121,9 @@ impl Mp4 {
         let mut child = ffmpeg::command("ffmpeg")
             .args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{}x{}", size.0, size.1)])
-            .args([
-                "-r",
-                &format!("{:.6}", 1.0 / shown.as_secs_f64()),
-                "-i",
-                "-",
-            ])
+            .args(["-r", &format!("{:.6}", 1.0 / shown.as_secs_f64()), "-i", "-"])
             // Players want colours at half the size, which must be whole.
-            .args([
-                "-vf",
-                "pad=ceil(iw/2)*2:ceil(ih/2)*2",
-                "-pix_fmt",
-                "yuv420p",
-                "-f",
-                "mp4",
-            ])
+            .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-f", "mp4"])
             .arg(file.path_for_others())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -159,38 +131,20 @@ impl Mp4 {
             .spawn()
             .map_err(ffmpeg::missing)?;
         let frames = child.stdin.take().expect("it was asked for");
-        Ok(Self {
-            child,
-            frames,
-            size,
-            file,
-        })
+        Ok(Self { child, frames, size, file })
     }
 
     fn add(&mut self, picture: &RgbImage) -> Result<()> {
         let (size, expected) = (picture.dimensions(), self.size);
-        ensure!(
-            size == expected,
-            "the film's frames have {expected:?} pixels, found {size:?}"
-        );
-        self.frames
-            .write_all(picture)
-            .map_err(|error| anyhow!("ffmpeg stopped writing the video: {error}"))
+        ensure!(size == expected, "the film's frames have {expected:?} pixels, found {size:?}");
+        self.frames.write_all(picture).map_err(|error| anyhow!("ffmpeg stopped writing the video: {error}"))
     }
 
     fn finish(self) -> Result<()> {
-        let Self {
-            mut child,
-            frames,
-            file,
-            ..
-        } = self;
+        let Self { mut child, frames, file, .. } = self;
         drop(frames);
         let status = child.wait()?;
-        ensure!(
-            status.success(),
-            "ffmpeg could not write the video: {status}"
-        );
+        ensure!(status.success(), "ffmpeg could not write the video: {status}");
         file.keep()
     }
 }

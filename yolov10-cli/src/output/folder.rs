@@ -34,10 +34,7 @@ impl RunFolder {
     pub fn reuse(project: &Path, name: &str) -> Result<Self> {
         let path = project.join(name);
         fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
-        Ok(Self {
-            path,
-            is_new: false,
-        })
+        Ok(Self { path, is_new: false })
     }
 
     pub fn path(&self) -> &Path {

@@ -23,24 +23,14 @@ pub enum Scores {
 }
 
 /// Writes the label file of a picture of this size. Without detections there is none, and an older one goes.
-pub fn save_labels(
-    path: &Path,
-    detections: &[Detection],
-    size: Size,
-    scores: Scores,
-) -> Result<()> {
+pub fn save_labels(path: &Path, detections: &[Detection], size: Size, scores: Scores) -> Result<()> {
     if detections.is_empty() {
         return match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| path.display().to_string())
-            }
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| path.display().to_string()),
             _ => Ok(()),
         };
     }
-    let text: String = detections
-        .iter()
-        .map(|detection| line(detection, size, scores))
-        .collect();
+    let text: String = detections.iter().map(|detection| line(detection, size, scores)).collect();
     WholeFile::write(path, text.as_bytes())
 }
 
@@ -65,20 +55,14 @@ fn line(detection: &Detection, size: Size, scores: Scores) -> String {
 /// A number as C's `%g` prints it: six significant digits, no zeros at the end, an exponent where it is shorter.
 fn significant(number: f32) -> String {
     let scientific = format!("{number:.*e}", DIGITS - 1);
-    let (mantissa, exponent) = scientific
-        .split_once('e')
-        .expect("the format has an exponent");
+    let (mantissa, exponent) = scientific.split_once('e').expect("the format has an exponent");
     let exponent: i32 = exponent.parse().expect("an exponent is an integer");
     let trimmed = |digits: &str| match digits.contains('.') {
-        true => digits
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned(),
+        true => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => digits.to_owned(),
     };
     if (-4..DIGITS as i32).contains(&exponent) {
-        let decimals = usize::try_from(DIGITS as i32 - 1 - exponent)
-            .expect("the exponent is less than the digits");
+        let decimals = usize::try_from(DIGITS as i32 - 1 - exponent).expect("the exponent is less than the digits");
         trimmed(&format!("{number:.decimals$}"))
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
@@ -112,28 +96,10 @@ mod tests {
 
     #[test]
     fn a_line_has_class_centre_size_and_score() {
-        let rect = Rect {
-            x1: 10.0,
-            y1: 20.0,
-            x2: 30.0,
-            y2: 60.0,
-        };
-        let detection = Detection {
-            class: 7,
-            score: 0.25,
-            rect,
-        };
-        let size = Size {
-            height: 200,
-            width: 100,
-        };
-        assert_eq!(
-            line(&detection, size, Scores::Written),
-            "7 0.2 0.2 0.2 0.2 0.25\n"
-        );
-        assert_eq!(
-            line(&detection, size, Scores::LeftOut),
-            "7 0.2 0.2 0.2 0.2\n"
-        );
+        let rect = Rect { x1: 10.0, y1: 20.0, x2: 30.0, y2: 60.0 };
+        let detection = Detection { class: 7, score: 0.25, rect };
+        let size = Size { height: 200, width: 100 };
+        assert_eq!(line(&detection, size, Scores::Written), "7 0.2 0.2 0.2 0.2 0.25\n");
+        assert_eq!(line(&detection, size, Scores::LeftOut), "7 0.2 0.2 0.2 0.2\n");
     }
 }

@@ -15,11 +15,7 @@ const WRITABLE: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"]
 
 /// The extension of the file for a picture that came with this one.
 pub fn extension_for(extension: &str) -> &str {
-    if WRITABLE.contains(&extension) {
-        extension
-    } else {
-        "png"
-    }
+    if WRITABLE.contains(&extension) { extension } else { "png" }
 }
 
 /// Writes a picture in the format that the path's extension names.
@@ -28,9 +24,7 @@ pub fn save_picture(path: &Path, picture: &RgbImage) -> Result<()> {
     let format = ImageFormat::from_path(path).with_context(name)?;
     let mut bytes = std::io::Cursor::new(Vec::new());
     match format {
-        ImageFormat::Jpeg => {
-            picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))
-        }
+        ImageFormat::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)),
         other => picture.write_to(&mut bytes, other),
     }
     .with_context(name)?;

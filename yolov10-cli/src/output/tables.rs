@@ -32,15 +32,11 @@ struct Row<'a> {
 }
 
 impl CsvTable {
-    const HEAD: [&'static str; 9] = [
-        "image", "frame", "class", "name", "score", "x1", "y1", "x2", "y2",
-    ];
+    const HEAD: [&'static str; 9] = ["image", "frame", "class", "name", "score", "x1", "y1", "x2", "y2"];
 
     pub fn create(path: &Path) -> Result<Self> {
         // The head is there even if no row follows.
-        let mut writer = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(WholeFile::create(path)?);
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(WholeFile::create(path)?);
         writer.write_record(Self::HEAD)?;
         Ok(Self(writer))
     }
@@ -49,24 +45,11 @@ impl CsvTable {
         let &Detection { class, score, rect } = detection;
         let frame = about.frame.map(|frame| frame.number);
         let (image, [x1, y1, x2, y2]) = (&about.name, [rect.x1, rect.y1, rect.x2, rect.y2]);
-        Ok(self.0.serialize(Row {
-            image,
-            frame,
-            class,
-            name,
-            score,
-            x1,
-            y1,
-            x2,
-            y2,
-        })?)
+        Ok(self.0.serialize(Row { image, frame, class, name, score, x1, y1, x2, y2 })?)
     }
 
     pub fn keep(self) -> Result<()> {
-        self.0
-            .into_inner()
-            .map_err(|error| error.into_error())?
-            .keep()
+        self.0.into_inner().map_err(|error| error.into_error())?.keep()
     }
 }
 
@@ -80,18 +63,9 @@ pub struct CocoResults {
 impl CocoResults {
     pub fn create(path: &Path, class_names: &[String]) -> Result<Self> {
         let ends = class_names.first().zip(class_names.last());
-        let is_coco =
-            ends.is_some_and(|(first, last)| (class_names.len(), &**first, &**last) == COCO_ENDS);
-        let category_ids = if is_coco {
-            CATEGORY_IDS.to_vec()
-        } else {
-            (1..=class_names.len() as u64).collect()
-        };
-        Ok(Self {
-            file: WholeFile::create(path)?,
-            is_empty: true,
-            category_ids,
-        })
+        let is_coco = ends.is_some_and(|(first, last)| (class_names.len(), &**first, &**last) == COCO_ENDS);
+        let category_ids = if is_coco { CATEGORY_IDS.to_vec() } else { (1..=class_names.len() as u64).collect() };
+        Ok(Self { file: WholeFile::create(path)?, is_empty: true, category_ids })
     }
 
     pub fn add(&mut self, about: &About, detection: &Detection) -> Result<()> {
@@ -101,16 +75,14 @@ impl CocoResults {
             self.category_ids[detection.class],
             &measurable(detection),
         );
-        self.file
-            .write_all(if self.is_empty { b"[\n" } else { b",\n" })?;
+        self.file.write_all(if self.is_empty { b"[\n" } else { b",\n" })?;
         serde_json::to_writer(&mut self.file, &prediction)?;
         self.is_empty = false;
         Ok(())
     }
 
     pub fn keep(mut self) -> Result<()> {
-        self.file
-            .write_all(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
+        self.file.write_all(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
         self.file.keep()
     }
 }
@@ -119,9 +91,5 @@ impl CocoResults {
 pub fn measurable(found: &Detection) -> detection_metrics::Detection {
     let Rect { x1, y1, x2, y2 } = found.rect;
     let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);
-    detection_metrics::Detection {
-        class: found.class,
-        score: found.score,
-        bounds: Bounds { x1, y1, x2, y2 },
-    }
+    detection_metrics::Detection { class: found.class, score: found.score, bounds: Bounds { x1, y1, x2, y2 } }
 }

@@ -129,11 +129,7 @@ impl SavingArgs {
     }
 
     pub fn scores(&self) -> Scores {
-        if self.save_conf {
-            Scores::Written
-        } else {
-            Scores::LeftOut
-        }
+        if self.save_conf { Scores::Written } else { Scores::LeftOut }
     }
 }
 
@@ -144,18 +140,12 @@ impl DrawingArgs {
             (false, true) => Label::Name,
             (false, false) => Label::NameAndScore,
         };
-        Style {
-            line_width: self.line_width,
-            label,
-        }
+        Style { line_width: self.line_width, label }
     }
 }
 
 /// A score from 0 to 1.
 pub fn parse_confidence(text: &str) -> Result<f32, String> {
-    let confidence = text
-        .parse()
-        .ok()
-        .filter(|confidence| (0.0..=1.0).contains(confidence));
+    let confidence = text.parse().ok().filter(|confidence| (0.0..=1.0).contains(confidence));
     confidence.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }

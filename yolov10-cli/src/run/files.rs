@@ -12,9 +12,7 @@ use super::Item;
 use super::args::{Args, SavingArgs};
 use super::report::{Form, Searched};
 use crate::message;
-use crate::output::{
-    CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture,
-};
+use crate::output::{CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture};
 
 /// What is written for each picture. Shared by the threads that write.
 pub struct Files<'a> {
@@ -36,28 +34,13 @@ impl<'a> Files<'a> {
             (true, true) => Some(RunFolder::reuse(&wanted.project, &wanted.name)?),
         };
         let artist = Artist::new(args.drawing.style(), class_names);
-        Ok(Self {
-            wanted,
-            artist,
-            class_names,
-            folder,
-            labels: AtomicUsize::new(0),
-            verbose: args.verbose,
-        })
+        Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0), verbose: args.verbose })
     }
 
     /// Writes what is wanted for one picture.
-    pub fn write(
-        &self,
-        about: &About,
-        mut picture: RgbImage,
-        searched: Searched,
-    ) -> Result<Written> {
+    pub fn write(&self, about: &About, mut picture: RgbImage, searched: Searched) -> Result<Written> {
         let Some(folder) = &self.folder else {
-            return Ok(Written {
-                searched,
-                frame: None,
-            });
+            return Ok(Written { searched, frame: None });
         };
         let detections = &searched.detections;
         let stem = about.file_stem();
@@ -65,34 +48,22 @@ impl<'a> Files<'a> {
             let path = folder.subfolder("labels")?.join(format!("{stem}.txt"));
             save_labels(&path, detections, searched.size, self.wanted.scores())?;
             self.wrote(&path);
-            self.labels
-                .fetch_add(usize::from(!detections.is_empty()), Ordering::Relaxed);
+            self.labels.fetch_add(usize::from(!detections.is_empty()), Ordering::Relaxed);
         }
         if self.wanted.save_crop {
             save_crops(folder, &stem, &picture, detections, self.class_names)?;
         }
         if self.wanted.no_save {
-            return Ok(Written {
-                searched,
-                frame: None,
-            });
+            return Ok(Written { searched, frame: None });
         }
         self.artist.draw(&mut picture, detections);
         if about.frame.is_some() {
-            return Ok(Written {
-                searched,
-                frame: Some(picture),
-            });
+            return Ok(Written { searched, frame: Some(picture) });
         }
-        let path = folder
-            .path()
-            .join(format!("{stem}.{}", extension_for(&about.extension)));
+        let path = folder.path().join(format!("{stem}.{}", extension_for(&about.extension)));
         save_picture(&path, &picture)?;
         self.wrote(&path);
-        Ok(Written {
-            searched,
-            frame: None,
-        })
+        Ok(Written { searched, frame: None })
     }
 
     fn wrote(&self, path: &Path) {
@@ -115,9 +86,7 @@ impl<'a> Files<'a> {
         if self.wanted.save_txt {
             let labels = self.labels.load(Ordering::Relaxed);
             let plural = if labels == 1 { "" } else { "s" };
-            say(&format_args!(
-                "{labels} label{plural} saved to {path}/labels"
-            ))?;
+            say(&format_args!("{labels} label{plural} saved to {path}/labels"))?;
         }
         Ok(())
     }

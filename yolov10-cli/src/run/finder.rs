@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use yolov10_model::{
-    Detection, Detector, FreeReport, IsolatedDetector, Letterbox, MemoryReport, Size, Speed, serve,
-};
+use yolov10_model::{Detection, Detector, FreeReport, IsolatedDetector, Letterbox, MemoryReport, Size, Speed, serve};
 
 use crate::interrupt::Interrupt;
 
@@ -29,9 +27,7 @@ impl Finder {
         command.args(env::args_os().skip(1));
         // stdin and stdout are the parent's.
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        Ok(Self::Isolated(Box::new(IsolatedDetector::new(
-            command, PATIENCE,
-        )?)))
+        Ok(Self::Isolated(Box::new(IsolatedDetector::new(command, PATIENCE)?)))
     }
 
     pub fn letterbox(&self, image: Size) -> Result<Letterbox> {
@@ -49,10 +45,7 @@ impl Finder {
             let speed = detector.speed();
             return found.into_iter().map(|found| Ok((found, speed))).collect();
         }
-        pictures
-            .iter()
-            .map(|picture| self.detect_one(picture))
-            .collect()
+        pictures.iter().map(|picture| self.detect_one(picture)).collect()
     }
 
     fn detect_one(&mut self, picture: &RgbImage) -> Result<(Vec<Detection>, Speed)> {

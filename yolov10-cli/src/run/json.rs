@@ -52,11 +52,7 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
         score,
         r#box: [rect.x1, rect.y1, rect.x2, rect.y2],
     };
-    let Speed {
-        preprocess,
-        inference,
-        postprocess,
-    } = searched.speed;
+    let Speed { preprocess, inference, postprocess } = searched.speed;
     Ok(serde_json::to_string(&PictureLine {
         image: &about.name,
         frame: about.frame.map(|frame| frame.number),
@@ -74,11 +70,7 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
 /// The line of a picture that failed.
 pub fn error_line(about: &About, error: &str) -> Result<String> {
     let frame = about.frame.map(|frame| frame.number);
-    Ok(serde_json::to_string(&ErrorLine {
-        image: &about.name,
-        frame,
-        error,
-    })?)
+    Ok(serde_json::to_string(&ErrorLine { image: &about.name, frame, error })?)
 }
 
 /// To the microsecond: what is behind is noise.

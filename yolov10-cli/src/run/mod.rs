@@ -43,17 +43,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
         .engine
         .setups()
         .into_iter()
-        .map(|setup| Setup {
-            assignment: args.selection.head.assignment(),
-            ..setup
-        })
+        .map(|setup| Setup { assignment: args.selection.head.assignment(), ..setup })
         .collect();
     let setup = setups.first().expect("there is a device").clone();
-    ensure!(
-        !args.isolate || setups.len() == 1,
-        "--isolate: expected one device, found {}",
-        setups.len()
-    );
+    ensure!(!args.isolate || setups.len() == 1, "--isolate: expected one device, found {}", setups.len());
     if is_worker() {
         finder::work(|| {
             let weights = setup.load_weights()?;
@@ -95,12 +88,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut reporter = Reporter::new(form, &class_names, sources.len());
     let files = Files::prepare(args, &class_names)?;
     let mut gathered = Gathered::create(&files)?;
-    let search = Search {
-        finders: &mut finders,
-        sources,
-        batch: args.batch,
-        interrupt: interrupt.clone(),
-    };
+    let search = Search { finders: &mut finders, sources, batch: args.batch, interrupt: interrupt.clone() };
     search.each(&files, |item| {
         let item = gathered.add(item)?;
         reporter.report(&item)
@@ -127,11 +115,7 @@ fn sources(args: &Args) -> Sources {
     if args.sources.is_empty() {
         return Sources::picture(demo::PICTURE_NAME, demo::PICTURE);
     }
-    let depth = if args.recursive {
-        Depth::Everything
-    } else {
-        Depth::Folder
-    };
+    let depth = if args.recursive { Depth::Everything } else { Depth::Folder };
     Sources::expand(&args.sources, depth)
 }
 
@@ -149,15 +133,10 @@ fn say_what_is_held(mut finder: Finder) -> Result<()> {
 }
 
 fn note_what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
-    let variant = weights
-        .metadata()
-        .get("variant")
-        .map_or("custom", String::as_str);
+    let variant = weights.metadata().get("variant").map_or("custom", String::as_str);
     let (name, device) = (setup.weights_name(), setup.device);
     let (classes, time) = (weights.class_names().len(), time.as_millis());
-    message::note(format_args!(
-        "{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"
-    ));
+    message::note(format_args!("{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"));
 }
 
 fn note_what_is_built_in(args: &Args, setup: &Setup) {
@@ -180,11 +159,7 @@ fn note_what_is_built_in(args: &Args, setup: &Setup) {
 }
 
 fn selection(args: &SelectionArgs, class_names: &[String]) -> Result<Selection> {
-    let classes = args
-        .classes
-        .iter()
-        .map(|class| find_class(class, class_names))
-        .collect::<Result<Vec<_>>>()?;
+    let classes = args.classes.iter().map(|class| find_class(class, class_names)).collect::<Result<Vec<_>>>()?;
     Ok(Selection {
         confidence: args.conf,
         max_detections: args.max_det as usize,
@@ -196,23 +171,10 @@ fn selection(args: &SelectionArgs, class_names: &[String]) -> Result<Selection> 
 /// The class of a number or a name.
 fn find_class(class: &str, class_names: &[String]) -> Result<usize> {
     // Lists may come as Python prints them.
-    let class = class
-        .trim()
-        .trim_matches(['[', ']', '(', ')', '"', '\''])
-        .trim();
-    let by_number = class
-        .parse()
-        .ok()
-        .filter(|number| *number < class_names.len());
-    let by_name = || {
-        class_names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(class))
-    };
+    let class = class.trim().trim_matches(['[', ']', '(', ')', '"', '\'']).trim();
+    let by_number = class.parse().ok().filter(|number| *number < class_names.len());
+    let by_name = || class_names.iter().position(|name| name.eq_ignore_ascii_case(class));
     by_number.or_else(by_name).with_context(|| {
-        format!(
-            "class {class}: expected a number from 0 to {} or a name of the weights",
-            class_names.len() - 1
-        )
+        format!("class {class}: expected a number from 0 to {} or a name of the weights", class_names.len() - 1)
     })
 }

@@ -28,11 +28,7 @@ pub struct Collector<T> {
 pub struct Closed;
 
 /// Starts a stage: `lanes` threads that each apply `work` to what they are dealt.
-pub fn stage<'scope, I, O, W>(
-    scope: &'scope Scope<'scope, '_>,
-    lanes: usize,
-    work: W,
-) -> (Dealer<I>, Collector<O>)
+pub fn stage<'scope, I, O, W>(scope: &'scope Scope<'scope, '_>, lanes: usize, work: W) -> (Dealer<I>, Collector<O>)
 where
     I: Send + 'scope,
     O: Send + 'scope,
@@ -42,10 +38,7 @@ where
 }
 
 /// Starts a stage of workers that differ: a thread each.
-pub fn stage_of<'scope, I, O, W>(
-    scope: &'scope Scope<'scope, '_>,
-    workers: Vec<W>,
-) -> (Dealer<I>, Collector<O>)
+pub fn stage_of<'scope, I, O, W>(scope: &'scope Scope<'scope, '_>, workers: Vec<W>) -> (Dealer<I>, Collector<O>)
 where
     I: Send + 'scope,
     O: Send + 'scope,
@@ -57,31 +50,16 @@ where
             let (input, inbox) = sync_channel(QUEUE);
             let (outbox, output) = sync_channel(QUEUE);
             scope.spawn(move || {
-                inbox
-                    .into_iter()
-                    .map(work)
-                    .try_for_each(|result| outbox.send(result).map_err(|_| Closed))
+                inbox.into_iter().map(work).try_for_each(|result| outbox.send(result).map_err(|_| Closed))
             });
             (input, output)
         })
         .unzip();
-    (
-        Dealer {
-            lanes: inputs,
-            turn: 0,
-        },
-        Collector {
-            lanes: outputs,
-            turn: 0,
-        },
-    )
+    (Dealer { lanes: inputs, turn: 0 }, Collector { lanes: outputs, turn: 0 })
 }
 
 /// So many items together, in their order; at the end what is left.
-pub fn batches<T>(
-    mut items: impl Iterator<Item = T>,
-    size: NonZeroUsize,
-) -> impl Iterator<Item = Vec<T>> {
+pub fn batches<T>(mut items: impl Iterator<Item = T>, size: NonZeroUsize) -> impl Iterator<Item = Vec<T>> {
     iter::from_fn(move || {
         let batch: Vec<T> = items.by_ref().take(size.get()).collect();
         (!batch.is_empty()).then_some(batch)
@@ -119,11 +97,7 @@ mod tests {
     fn results_come_in_the_order_of_the_input() {
         let results: Vec<u64> = std::thread::scope(|scope| {
             let slow_first = |number: u64| {
-                std::thread::sleep(Duration::from_millis(if number.is_multiple_of(3) {
-                    3
-                } else {
-                    0
-                }));
+                std::thread::sleep(Duration::from_millis(if number.is_multiple_of(3) { 3 } else { 0 }));
                 number
             };
             let (mut dealer, collector) = stage(scope, 4, slow_first);
@@ -147,11 +121,7 @@ mod tests {
         std::thread::scope(|scope| {
             let (mut dealer, collector) = stage(scope, 2, |number: usize| number);
             let dealt = &dealt;
-            scope.spawn(
-                move || {
-                    while dealer.deal(dealt.fetch_add(1, Ordering::Relaxed)).is_ok() {}
-                },
-            );
+            scope.spawn(move || while dealer.deal(dealt.fetch_add(1, Ordering::Relaxed)).is_ok() {});
             assert_eq!(collector.take(5).sum::<usize>(), 10);
         });
         // Five taken; per lane one in each of two queues, one in work and one that failed.

@@ -21,17 +21,13 @@ impl Progress {
         bar.set_length(sources as u64);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left");
         bar.set_style(style.expect("the template is well formed"));
-        Self {
-            bar,
-            started: Instant::now(),
-        }
+        Self { bar, started: Instant::now() }
     }
 
     /// Everything up to source number `index` is done.
     pub fn reached(&self, index: usize) {
         if self.bar.is_hidden() && io::stderr().is_terminal() && self.started.elapsed() > SHORT {
-            self.bar
-                .set_draw_target(indicatif::ProgressDrawTarget::stderr());
+            self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
         self.bar.set_position(index as u64);
     }

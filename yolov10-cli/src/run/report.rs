@@ -63,13 +63,7 @@ pub struct Tally {
 impl<'a> Reporter<'a> {
     /// A reporter of a run over so many sources.
     pub fn new(form: Form, class_names: &'a [String], sources: usize) -> Self {
-        Self {
-            form,
-            class_names,
-            sources,
-            progress: Progress::new(sources),
-            tally: Tally::default(),
-        }
+        Self { form, class_names, sources, progress: Progress::new(sources), tally: Tally::default() }
     }
 
     /// Says what came of one picture.
@@ -86,12 +80,9 @@ impl<'a> Reporter<'a> {
             }
             Err(error) => {
                 self.tally.failures += 1;
-                let place = about
-                    .frame
-                    .map_or(String::new(), |frame| format!(" (frame {})", frame.number));
+                let place = about.frame.map_or(String::new(), |frame| format!(" (frame {})", frame.number));
                 let error = format!("{error:#}");
-                self.progress
-                    .pause(|| message::error(format_args!("{}{place}: {error}", about.name)));
+                self.progress.pause(|| message::error(format_args!("{}{place}: {error}", about.name)));
                 match self.form {
                     Form::Json => Some(json::error_line(about, &error)?),
                     Form::Text | Form::Quiet => None,
@@ -110,11 +101,7 @@ impl<'a> Reporter<'a> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
             let mean = |total: Duration| milliseconds(total / self.tally.pictures);
-            let Speed {
-                preprocess,
-                inference,
-                postprocess,
-            } = self.tally.speed;
+            let Speed { preprocess, inference, postprocess } = self.tally.speed;
             message::result(format_args!(
                 "Speed: {:.1}ms preprocess, {:.1}ms inference, {:.1}ms postprocess per image at shape (1, 3, {}, {})",
                 mean(preprocess),
@@ -133,21 +120,12 @@ impl<'a> Reporter<'a> {
         let place = match about.frame {
             None => format!("image {index}/{}", self.sources),
             Some(frame) => {
-                let total = frame
-                    .total
-                    .map_or(String::new(), |total| format!("/{total}"));
-                format!(
-                    "video {index}/{} (frame {}{total})",
-                    self.sources, frame.number
-                )
+                let total = frame.total.map_or(String::new(), |total| format!("/{total}"));
+                format!("video {index}/{} (frame {}{total})", self.sources, frame.number)
             }
         };
         let found = self.count(&searched.detections);
-        format!(
-            "{place} {name}: {} {found}, {:.1}ms",
-            searched.input,
-            milliseconds(searched.speed.inference)
-        )
+        format!("{place} {name}: {} {found}, {:.1}ms", searched.input, milliseconds(searched.speed.inference))
     }
 
     /// `4 persons, 1 bus`, in the order of the classes.
@@ -160,18 +138,9 @@ impl<'a> Reporter<'a> {
         for (class, count) in counts {
             let separator = if text.is_empty() { "" } else { ", " };
             let plural = if count > 1 { "s" } else { "" };
-            write!(
-                text,
-                "{separator}{count} {}{plural}",
-                self.class_names[class]
-            )
-            .expect("a string takes everything");
+            write!(text, "{separator}{count} {}{plural}", self.class_names[class]).expect("a string takes everything");
         }
-        if text.is_empty() {
-            "(no detections)".to_owned()
-        } else {
-            text
-        }
+        if text.is_empty() { "(no detections)".to_owned() } else { text }
     }
 }
 

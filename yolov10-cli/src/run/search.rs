@@ -30,17 +30,8 @@ pub struct Search<'a> {
 
 impl Search<'_> {
     /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
-    pub fn each(
-        self,
-        files: &Files,
-        mut report: impl FnMut(Item<Written>) -> Result<()>,
-    ) -> Result<()> {
-        let Self {
-            finders,
-            sources,
-            batch,
-            interrupt,
-        } = self;
+    pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<()>) -> Result<()> {
+        let Self { finders, sources, batch, interrupt } = self;
         let lanes = lanes();
         thread::scope(|scope| {
             let (mut to_decoders, decoded) = stage(scope, lanes, decode);
@@ -52,14 +43,10 @@ impl Search<'_> {
                 let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
                 wanted.try_for_each(|item| to_decoders.deal(item))
             });
-            let workers = finders
-                .iter_mut()
-                .map(|finder| move |items| search(finder, items));
+            let workers = finders.iter_mut().map(|finder| move |items| search(finder, items));
             let (mut to_finders, found) = stage_of(scope, workers.collect());
             // Either ends early only where the report failed, which has been told.
-            scope.spawn(move || {
-                batches(decoded, batch).try_for_each(|items| to_finders.deal(items))
-            });
+            scope.spawn(move || batches(decoded, batch).try_for_each(|items| to_finders.deal(items)));
             scope.spawn(move || found.flatten().try_for_each(|item| to_writers.deal(item)));
             // Dropped when a report fails, which ends the stages before.
             let result = written.try_for_each(&mut report);
@@ -97,17 +84,9 @@ fn search(finder: &mut Finder, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage
         place.then(|_, ()| {
             let (picture, found) = results.next().expect("every picture has a result");
             let (detections, speed) = found?;
-            let size = Size {
-                height: picture.height() as usize,
-                width: picture.width() as usize,
-            };
+            let size = Size { height: picture.height() as usize, width: picture.width() as usize };
             let input = finder.letterbox(size)?.input;
-            let searched = Searched {
-                size,
-                input,
-                detections,
-                speed,
-            };
+            let searched = Searched { size, input, detections, speed };
             Ok((picture, searched))
         })
     });

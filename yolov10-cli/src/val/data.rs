@@ -30,16 +30,11 @@ pub struct Data {
 /// Opens the data for a detector of these classes; says which pictures are broken.
 pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
     let path = &args.data;
-    let is_coco = path
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let is_coco = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let (dataset, annotations) = if is_coco {
         let annotations = Annotations::open(path)?;
         let folder = picture_folder(&annotations, path, args.images.as_deref())?;
-        (
-            Dataset::from_coco(&annotations, &folder, class_names),
-            Some(annotations),
-        )
+        (Dataset::from_coco(&annotations, &folder, class_names), Some(annotations))
     } else {
         (Dataset::from_yaml(path, args.split.into())?, None)
     };
@@ -72,11 +67,7 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
             }
         }
     }
-    ensure!(
-        !data.samples.is_empty(),
-        "{}: none of its pictures can be used",
-        path.display()
-    );
+    ensure!(!data.samples.is_empty(), "{}: none of its pictures can be used", path.display());
     Ok(data)
 }
 
@@ -89,33 +80,21 @@ fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) 
     // annotations/instances_val2017.json goes with val2017/ or images/val2017/ one folder up.
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let split = stem.rsplit('_').next().unwrap_or_default();
-    let usual = [
-        ".",
-        "images",
-        "../images",
-        &format!("../{split}"),
-        &format!("../images/{split}"),
-    ];
+    let usual = [".", "images", "../images", &format!("../{split}"), &format!("../images/{split}")];
     let places = match given {
         Some(folder) => vec![folder.to_owned()],
         None => usual.map(|folder| home.join(folder)).to_vec(),
     };
-    places
-        .into_iter()
-        .find(|folder| folder.join(&first.file_name).is_file())
-        .with_context(|| {
-            let named = given.map_or("--images FOLDER says where they are".to_owned(), |folder| {
-                folder.display().to_string()
-            });
-            format!("{}: {} not found; {named}", path.display(), first.file_name)
-        })
+    places.into_iter().find(|folder| folder.join(&first.file_name).is_file()).with_context(|| {
+        let named =
+            given.map_or("--images FOLDER says where they are".to_owned(), |folder| folder.display().to_string());
+        format!("{}: {} not found; {named}", path.display(), first.file_name)
+    })
 }
 
 /// The size of a picture as it is decoded, from its head alone.
 fn upright_size(path: &Path) -> Result<Size> {
-    let mut decoder = ImageReader::open(path)?
-        .with_guessed_format()?
-        .into_decoder()?;
+    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
     ensure!(
@@ -123,13 +102,8 @@ fn upright_size(path: &Path) -> Result<Size> {
         "a picture of {height}x{width}: expected sides of {SHORTEST_SIDE} pixels and more"
     );
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    Ok(
-        match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
-            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => Size {
-                height: width,
-                width: height,
-            },
-            _ => Size { height, width },
-        },
-    )
+    Ok(match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => Size { height: width, width: height },
+        _ => Size { height, width },
+    })
 }

@@ -28,10 +28,7 @@ impl<'a> Files<'a> {
             (true, false) => Some(RunFolder::create(&args.project, &args.name)?),
             (true, true) => Some(RunFolder::reuse(&args.project, &args.name)?),
         };
-        Ok(Self {
-            wanted: args,
-            folder,
-        })
+        Ok(Self { wanted: args, folder })
     }
 
     /// Writes what is wanted.
@@ -69,21 +66,13 @@ fn save_plots(folder: &Path, evaluation: &Evaluation, class_names: &[String]) ->
     ] {
         save_plot(folder, name, plots.curves(curve, evaluation, class_names)?)?;
     }
-    for (name, cells) in [
-        ("confusion_matrix", Cells::Counts),
-        ("confusion_matrix_normalized", Cells::Shares),
-    ] {
-        save_plot(
-            folder,
-            name,
-            plots.confusion(cells, evaluation, class_names)?,
-        )?;
+    for (name, cells) in [("confusion_matrix", Cells::Counts), ("confusion_matrix_normalized", Cells::Shares)] {
+        save_plot(folder, name, plots.confusion(cells, evaluation, class_names)?)?;
     }
     Ok(())
 }
 
 fn save_plot(folder: &Path, name: &str, plot: Plot) -> Result<()> {
-    let picture = RgbImage::from_raw(plot.width, plot.height, plot.rgb)
-        .expect("a plot is width times height");
+    let picture = RgbImage::from_raw(plot.width, plot.height, plot.rgb).expect("a plot is width times height");
     save_picture(&folder.join(format!("{name}.png")), &picture)
 }

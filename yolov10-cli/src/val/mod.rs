@@ -38,20 +38,13 @@ const DEFAULT_SIDE: usize = 640;
 
 /// Measures the detector that `args` names.
 pub fn val(args: &Args) -> Result<Outcome> {
-    let setup = Setup {
-        assignment: args.head.assignment(),
-        ..args.engine.setup()?
-    };
+    let setup = Setup { assignment: args.head.assignment(), ..args.engine.setup()? };
     note_what_has_no_effect(args, &setup);
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let side = input_side(&setup, &weights)?;
     let data = data::open(args, &class_names)?;
-    let selection = Selection {
-        confidence: args.conf,
-        max_detections: args.max_det as usize,
-        ..Selection::default()
-    };
+    let selection = Selection { confidence: args.conf, max_detections: args.max_det as usize, ..Selection::default() };
     let detector = setup.detector(&weights, selection)?;
     // The detector has its own copy.
     drop(weights);
@@ -59,39 +52,25 @@ pub fn val(args: &Args) -> Result<Outcome> {
     let interrupt = Interrupt::catch()?;
     let files = Files::prepare(args)?;
     let layout = match setup.fit {
-        Fit::Minimal => Layout::Rect {
-            batch: args.batch.get(),
-        },
+        Fit::Minimal => Layout::Rect { batch: args.batch.get() },
         Fit::Full => Layout::Square,
     };
     let places = placements(&data.sizes, side, layout);
-    let measured =
-        Measurement::new(args, &data, class_names.len()).run(detector, places, &interrupt)?;
+    let measured = Measurement::new(args, &data, class_names.len()).run(detector, places, &interrupt)?;
     if interrupt.is_pressed() {
         return Ok(Outcome::Interrupted);
     }
     let results = measured.finish()?;
     files.write(&results, &class_names)?;
-    let report = Report {
-        results: &results,
-        class_names: &class_names,
-    };
+    let report = Report { results: &results, class_names: &class_names };
     if args.json {
         report.write_json(io::stdout())?;
     } else {
-        let rows = if args.quiet {
-            Rows::Mean
-        } else {
-            Rows::Classes
-        };
+        let rows = if args.quiet { Rows::Mean } else { Rows::Classes };
         report.write_text(&mut io::stdout().lock(), rows)?;
         files.summarize()?;
     }
-    Ok(if results.broken > 0 {
-        Outcome::Failed
-    } else {
-        Outcome::Done
-    })
+    Ok(if results.broken > 0 { Outcome::Failed } else { Outcome::Done })
 }
 
 /// What came out.
@@ -135,12 +114,7 @@ impl<'a> Measurement<'a> {
     }
 
     /// Searches every picture, or up to Ctrl-C.
-    fn run(
-        mut self,
-        mut detector: Detector,
-        places: Vec<Placement>,
-        interrupt: &Interrupt,
-    ) -> Result<Self> {
+    fn run(mut self, mut detector: Detector, places: Vec<Placement>, interrupt: &Interrupt) -> Result<Self> {
         let data = self.data;
         let progress = Progress::new(places.len());
         thread::scope(|scope| {
@@ -148,9 +122,7 @@ impl<'a> Measurement<'a> {
             let (mut to_decoders, decoded) = stage(scope, lanes(), decode);
             scope.spawn(move || {
                 let wanted = places.into_iter().take_while(|_| !interrupt.is_pressed());
-                wanted
-                    .map(|place| to_decoders.deal(place))
-                    .find(Result::is_err)
+                wanted.map(|place| to_decoders.deal(place)).find(Result::is_err)
             });
             let mut done = 0;
             for batch in batches(decoded, self.batch) {
@@ -181,10 +153,7 @@ impl<'a> Measurement<'a> {
                 }
             }
         }
-        let pictures: Vec<_> = sound
-            .iter()
-            .map(|(_, letterbox, picture)| (picture, letterbox))
-            .collect();
+        let pictures: Vec<_> = sound.iter().map(|(_, letterbox, picture)| (picture, letterbox)).collect();
         let found = detector.detect_batch_in_input(&pictures)?;
         for ((place, ..), found) in sound.iter().zip(found) {
             let found: Vec<Detection> = found.iter().map(measurable).collect();
@@ -201,28 +170,14 @@ impl<'a> Measurement<'a> {
     /// Compares what was found in the picture there with its labels.
     fn compare(&mut self, place: &Placement, found: &[Detection]) -> Result<()> {
         let sample = &self.data.samples[place.index];
-        let labels: Vec<Label> = sample
-            .labels
-            .iter()
-            .map(|label| Label {
-                bounds: place.to_input(label.bounds),
-                ..*label
-            })
-            .collect();
+        let labels: Vec<Label> =
+            sample.labels.iter().map(|label| Label { bounds: place.to_input(label.bounds), ..*label }).collect();
         self.evaluator.add(found, &labels)?;
         if let Some(predictions) = &mut self.predictions {
             predictions.extend(found.iter().filter_map(|found| {
                 let category_id = self.data.category_ids[found.class]?;
-                let in_picture = Detection {
-                    bounds: place.to_image(found.bounds),
-                    ..*found
-                };
-                Some(Prediction::new(
-                    &sample.image,
-                    sample.id.clone(),
-                    category_id,
-                    &in_picture,
-                ))
+                let in_picture = Detection { bounds: place.to_image(found.bounds), ..*found };
+                Some(Prediction::new(&sample.image, sample.id.clone(), category_id, &in_picture))
             }));
         }
         Ok(())
@@ -251,26 +206,14 @@ impl<'a> Measurement<'a> {
 fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     let path = &data.samples[place.index].image;
     let picture = open_picture(path).with_context(|| path.display().to_string())?;
-    let [found, expected] = [
-        Size {
-            height: picture.height() as usize,
-            width: picture.width() as usize,
-        },
-        letterbox(place).image,
-    ];
-    ensure!(
-        found == expected,
-        "{}: expected {expected} as its head says, found {found}",
-        path.display()
-    );
+    let [found, expected] =
+        [Size { height: picture.height() as usize, width: picture.width() as usize }, letterbox(place).image];
+    ensure!(found == expected, "{}: expected {expected} as its head says, found {found}", path.display());
     Ok(picture)
 }
 
 fn letterbox(place: &Placement) -> Letterbox {
-    let size = |size: detection_metrics::Size| Size {
-        height: size.height,
-        width: size.width,
-    };
+    let size = |size: detection_metrics::Size| Size { height: size.height, width: size.width };
     Letterbox {
         image: size(place.image),
         scaled: size(place.scaled),
@@ -283,28 +226,16 @@ fn letterbox(place: &Placement) -> Letterbox {
 /// The input's longer side in pixels, about.
 fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
     if let Some(Size { height, width }) = setup.input {
-        ensure!(
-            height == width,
-            "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own"
-        );
+        ensure!(height == width, "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own");
     }
-    let trained = weights
-        .trained_size()
-        .map(|[height, width]| height.max(width));
-    let side = setup
-        .input
-        .map(|size| size.height)
-        .or(trained)
-        .unwrap_or(DEFAULT_SIDE);
+    let trained = weights.trained_size().map(|[height, width]| height.max(width));
+    let side = setup.input.map(|size| size.height).or(trained).unwrap_or(DEFAULT_SIDE);
     Ok(Size::square(side).to_stride().height)
 }
 
 fn note_what_has_no_effect(args: &Args, setup: &Setup) {
     if setup.weights.is_none() {
-        message::note(format_args!(
-            "no --weights: measuring the {}",
-            demo::WEIGHTS_NAME
-        ));
+        message::note(format_args!("no --weights: measuring the {}", demo::WEIGHTS_NAME));
     }
     args.head.note_what_has_no_effect();
 }

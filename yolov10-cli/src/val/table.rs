@@ -55,17 +55,8 @@ pub enum Rows {
 
 impl Report<'_> {
     pub fn write_json(&self, mut out: impl Write) -> Result<()> {
-        let Evaluation {
-            images,
-            labels,
-            mean,
-            classes,
-            confusion,
-        } = &self.results.evaluation;
-        let named = |class| NamedClass {
-            name: self.name(class),
-            class,
-        };
+        let Evaluation { images, labels, mean, classes, confusion } = &self.results.evaluation;
+        let named = |class| NamedClass { name: self.name(class), class };
         let json = Json {
             images: *images,
             broken: self.results.broken,
@@ -80,34 +71,19 @@ impl Report<'_> {
     }
 
     pub fn write_text(&self, out: &mut impl Write, rows: Rows) -> io::Result<()> {
-        let Evaluation {
-            images,
-            labels,
-            mean,
-            classes,
-            ..
-        } = &self.results.evaluation;
-        let columns = ["Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"]
-            .map(|name| format!("{name:>11}"));
+        let Evaluation { images, labels, mean, classes, .. } = &self.results.evaluation;
+        let columns = ["Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"].map(|name| format!("{name:>11}"));
         writeln!(out, "{:>22}{}", "Class", columns.concat())?;
         writeln!(out, "{}", row("all", *images, *labels, mean))?;
         if rows == Rows::Classes && classes.len() > 1 {
             for class in classes {
-                writeln!(
-                    out,
-                    "{}",
-                    row(self.name(class), class.images, class.labels, &class.figures)
-                )?;
+                writeln!(out, "{}", row(self.name(class), class.images, class.labels, &class.figures))?;
             }
         }
         if let Some(summary) = &self.results.coco {
             write_coco(out, summary)?;
         }
-        let Milliseconds {
-            preprocess,
-            inference,
-            postprocess,
-        } = self.milliseconds();
+        let Milliseconds { preprocess, inference, postprocess } = self.milliseconds();
         writeln!(
             out,
             "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess per image"
@@ -130,15 +106,8 @@ impl Report<'_> {
 }
 
 fn row(name: &str, images: usize, labels: usize, figures: &Figures) -> String {
-    let Figures {
-        precision,
-        recall,
-        ap50,
-        ap50_95,
-        ..
-    } = *figures;
-    let figures =
-        [precision, recall, ap50, ap50_95].map(|figure| format!("{:>11}", three_digits(figure)));
+    let Figures { precision, recall, ap50, ap50_95, .. } = *figures;
+    let figures = [precision, recall, ap50, ap50_95].map(|figure| format!("{:>11}", three_digits(figure)));
     format!("{name:>22}{images:>11}{labels:>11}{}", figures.concat())
 }
 
@@ -147,12 +116,7 @@ fn three_digits(figure: f64) -> String {
     let scientific = format!("{figure:.2e}");
     let (digits, exponent) = scientific.split_once('e').expect("it was just written so");
     let exponent: i32 = exponent.parse().expect("exponents are numbers");
-    let trimmed = |number: &str| {
-        number
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned()
-    };
+    let trimmed = |number: &str| number.trim_end_matches('0').trim_end_matches('.').to_owned();
     match exponent {
         0 => trimmed(digits),
         -4..0 => trimmed(&format!("{figure:.*}", (2 - exponent) as usize)),
@@ -162,24 +126,8 @@ fn three_digits(figure: f64) -> String {
 
 /// The twelve lines that everyone who works with COCO knows by heart.
 fn write_coco(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
-    let Summary {
-        ap,
-        ap50,
-        ap75,
-        ap_small,
-        ap_medium,
-        ap_large,
-        ..
-    } = *summary;
-    let Summary {
-        ar1,
-        ar10,
-        ar100,
-        ar_small,
-        ar_medium,
-        ar_large,
-        ..
-    } = *summary;
+    let Summary { ap, ap50, ap75, ap_small, ap_medium, ap_large, .. } = *summary;
+    let Summary { ar1, ar10, ar100, ar_small, ar_medium, ar_large, .. } = *summary;
     let precision = "Average Precision  (AP)";
     let recall = "Average Recall     (AR)";
     for (figure, iou, area, detections, value) in [
@@ -197,10 +145,7 @@ fn write_coco(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         (recall, "0.50:0.95", "large", 100, ar_large),
     ] {
         let value = value.unwrap_or(-1.0);
-        writeln!(
-            out,
-            " {figure} @[ IoU={iou:<9} | area={area:>6} | maxDets={detections:>3} ] = {value:.3}"
-        )?;
+        writeln!(out, " {figure} @[ IoU={iou:<9} | area={area:>6} | maxDets={detections:>3} ] = {value:.3}")?;
     }
     Ok(())
 }

@@ -54,19 +54,13 @@ impl Workplace {
 
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_yolo10-burn"));
-        command
-            .args(words)
-            .current_dir(self.0.path())
-            .stdin(Stdio::null());
+        command.args(words).current_dir(self.0.path()).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     pub fn run(&self, words: &[&str]) -> Said {
-        self.command(words)
-            .output()
-            .expect("the program starts")
-            .into()
+        self.command(words).output().expect("the program starts").into()
     }
 
     /// All files below a folder, by their paths within it, sorted.
@@ -94,44 +88,27 @@ impl Workplace {
 }
 
 fn relative(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root)
-        .expect("it is below")
-        .display()
-        .to_string()
+    path.strip_prefix(root).expect("it is below").display().to_string()
 }
 
 impl From<Output> for Said {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Self {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 
 impl Said {
     /// The objects of JSON lines.
     pub fn json(&self) -> Vec<Value> {
-        self.stdout
-            .lines()
-            .map(|line| serde_json::from_str(line).expect(line))
-            .collect()
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     /// stdout's lines with the milliseconds taken out: they differ from run to run.
     pub fn timeless(&self) -> Vec<String> {
         let untimed = |word: &str| {
-            if word.ends_with("ms") {
-                "_ms".to_owned()
-            } else {
-                word.to_owned()
-            }
+            if word.ends_with("ms") { "_ms".to_owned() } else { word.to_owned() }
         };
-        self.stdout
-            .lines()
-            .map(|line| line.split(' ').map(untimed).collect::<Vec<_>>().join(" "))
-            .collect()
+        self.stdout.lines().map(|line| line.split(' ').map(untimed).collect::<Vec<_>>().join(" ")).collect()
     }
 }

@@ -47,56 +47,31 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_add_ps(self.0[0], other.0[0]),
-                _mm256_add_ps(self.0[1], other.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_add_ps(self.0[0], other.0[0]), _mm256_add_ps(self.0[1], other.0[1])]) }
     }
 
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_sub_ps(self.0[0], other.0[0]),
-                _mm256_sub_ps(self.0[1], other.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_sub_ps(self.0[0], other.0[0]), _mm256_sub_ps(self.0[1], other.0[1])]) }
     }
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_mul_ps(self.0[0], other.0[0]),
-                _mm256_mul_ps(self.0[1], other.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_mul_ps(self.0[0], other.0[0]), _mm256_mul_ps(self.0[1], other.0[1])]) }
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_max_ps(self.0[0], other.0[0]),
-                _mm256_max_ps(self.0[1], other.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_max_ps(self.0[0], other.0[0]), _mm256_max_ps(self.0[1], other.0[1])]) }
     }
 
     #[inline(always)]
     fn min(self, other: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_min_ps(self.0[0], other.0[0]),
-                _mm256_min_ps(self.0[1], other.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_min_ps(self.0[0], other.0[0]), _mm256_min_ps(self.0[1], other.0[1])]) }
     }
 
     #[inline(always)]
@@ -124,33 +99,18 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn round(self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_round_ps::<0>(self.0[0]),
-                _mm256_round_ps::<0>(self.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_round_ps::<0>(self.0[0]), _mm256_round_ps::<0>(self.0[1])]) }
     }
 
     #[inline(always)]
     fn scale(self, exponent: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                scale(self.0[0], exponent.0[0]),
-                scale(self.0[1], exponent.0[1]),
-            ])
-        }
+        unsafe { Avx2([scale(self.0[0], exponent.0[0]), scale(self.0[1], exponent.0[1])]) }
     }
 
     #[inline(always)]
     fn div(self, divisor: Self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Avx2([
-                _mm256_div_ps(self.0[0], divisor.0[0]),
-                _mm256_div_ps(self.0[1], divisor.0[1]),
-            ])
-        }
+        unsafe { Avx2([_mm256_div_ps(self.0[0], divisor.0[0]), _mm256_div_ps(self.0[1], divisor.0[1])]) }
     }
 }

@@ -25,8 +25,7 @@ pub(super) struct PairKernels {
     pub depthwise: [DepthwiseForms; 8],
 }
 
-pub(super) type ToPairs =
-    unsafe fn(input: *const f32, finish: &Finish, output: *mut f32, pixels: usize);
+pub(super) type ToPairs = unsafe fn(input: *const f32, finish: &Finish, output: *mut f32, pixels: usize);
 
 /// The nearest bf16, ties to even: the upper half of the float's bits.
 pub(crate) fn bits(value: f32) -> u32 {
@@ -78,8 +77,7 @@ impl Factors<Avx512> for Pairs {
     fn add_product(sum: Avx512, value: Avx512, weights: Avx512) -> Avx512 {
         // SAFETY: the bits of the operands are pairs, and the extension was seen before the table went out.
         unsafe {
-            let [value, weights] =
-                [value.0, weights.0].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
+            let [value, weights] = [value.0, weights.0].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
             Avx512(_mm512_dpbf16_ps(sum.0, value, weights))
         }
     }
@@ -98,10 +96,7 @@ impl Factors<Avx512> for Pairs {
         // SAFETY: the caller's promise: room for 8 pairs; as above.
         unsafe {
             let pairs = _mm512_cvtneps_pbh(channels.0);
-            _mm256_storeu_si256(
-                target.cast(),
-                std::mem::transmute::<__m256bh, __m256i>(pairs),
-            );
+            _mm256_storeu_si256(target.cast(), std::mem::transmute::<__m256bh, __m256i>(pairs));
         }
     }
 }
@@ -191,8 +186,7 @@ pair_kernels!(PORTABLE, portable_table, Portable, single: [1 2], double: []);
 /// Whether the machine has the extension.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bf16")
+    std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512bf16")
 }
 
 #[cfg(test)]
@@ -220,9 +214,7 @@ mod tests {
         if !is_available() {
             return; // Nothing to test on this machine.
         }
-        let input: Vec<f32> = (0..16 * 50)
-            .map(|index| (index as f32 * 0.37).sin() * 1e3)
-            .collect();
+        let input: Vec<f32> = (0..16 * 50).map(|index| (index as f32 * 0.37).sin() * 1e3).collect();
         let pairs = |table: &PairKernels| {
             let mut pairs = vec![0.0f32; input.len() / 2];
             // SAFETY: 50 pixels at both; the machine has the set.

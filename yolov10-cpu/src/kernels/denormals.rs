@@ -25,10 +25,7 @@ impl FlushDenormals {
     pub fn new() -> FlushDenormals {
         let before = read();
         write(before | FLUSH);
-        FlushDenormals {
-            before,
-            thread: PhantomData,
-        }
+        FlushDenormals { before, thread: PhantomData }
     }
 }
 

@@ -56,10 +56,7 @@ pub(super) unsafe fn depthwise<
             }
         }
         for (pixel, sum) in sums.into_iter().enumerate() {
-            F::store(
-                run.finish.apply(sum, pixel * 16),
-                run.output.add(pixel * F::BLOCK),
-            );
+            F::store(run.finish.apply(sum, pixel * 16), run.output.add(pixel * F::BLOCK));
         }
     }
 }

@@ -54,14 +54,7 @@ pub(crate) trait Lanes: Copy {
 }
 
 /// Minimax polynomial of 2^f on [-1/2, 1/2], highest power first; about 2e-7 relative.
-const EXP2: [f32; 6] = [
-    1.339_887_4e-3,
-    9.618_437e-3,
-    5.550_327_5e-2,
-    2.402_264_7e-1,
-    6.931_472e-1,
-    1.0,
-];
+const EXP2: [f32; 6] = [1.339_887_4e-3, 9.618_437e-3, 5.550_327_5e-2, 2.402_264_7e-1, 6.931_472e-1, 1.0];
 
 /// `2^x` for x up to 127; what would be a denormal is zero or about 1e-38.
 #[inline(always)]
@@ -89,13 +82,7 @@ pub(crate) fn exp<V: Lanes>(x: V) -> V {
 #[inline(always)]
 pub(crate) fn silu<V: Lanes>(x: V) -> V {
     // SAFETY: `x` proves the set.
-    let [minus_log2e, highest, one] = unsafe {
-        [
-            V::splat(-std::f32::consts::LOG2_E),
-            V::splat(126.0),
-            V::splat(1.0),
-        ]
-    };
+    let [minus_log2e, highest, one] = unsafe { [V::splat(-std::f32::consts::LOG2_E), V::splat(126.0), V::splat(1.0)] };
     let exponential = exp2(x.mul(minus_log2e).min(highest));
     x.div(exponential.add(one))
 }

@@ -2,10 +2,7 @@
 //!
 //! A table of function pointers per set; `steps/` drives them and knows what they need. Nothing here knows of
 //! feature maps, plans or threads.
-#![allow(
-    unsafe_code,
-    reason = "reads and writes through pointers, calls intrinsics"
-)]
+#![allow(unsafe_code, reason = "reads and writes through pointers, calls intrinsics")]
 
 mod bf16;
 pub(crate) mod denormals;
@@ -61,11 +58,7 @@ pub(crate) struct Tiles {
 impl Tiles {
     /// The kernels of `blocks` (1 or 2) blocks.
     pub fn of(&self, blocks: usize) -> &'static [TileKernel] {
-        if blocks == 2 {
-            self.double
-        } else {
-            self.single
-        }
+        if blocks == 2 { self.double } else { self.single }
     }
 }
 
@@ -98,19 +91,12 @@ impl Kernels {
     }
 
     fn pairs(&self) -> &'static PairKernels {
-        self.pairs
-            .expect("a plan has pairs only where they were asked for")
+        self.pairs.expect("a plan has pairs only where they were asked for")
     }
 
     /// Writes the 3x3 kernels of 16 output channels of a convolution of stride 1 or 2 as the 36 panels of Winograd's
     /// transform, `panel_stride` floats apart.
-    pub fn transform_kernel(
-        &self,
-        stride: usize,
-        taps: &[[f32; 16]; 9],
-        panels: &mut [f32],
-        panel_stride: usize,
-    ) {
+    pub fn transform_kernel(&self, stride: usize, taps: &[[f32; 16]; 9], panels: &mut [f32], panel_stride: usize) {
         let last = (PANELS * PANELS - 1) * panel_stride;
         assert!(panels.len() >= last + 16, "room for all panels");
         // SAFETY: there is room, and `of` gave this table out, so the machine has its set.
@@ -149,13 +135,7 @@ impl Kernels {
     ///
     /// # Safety
     /// 16 readable floats a pixel at `input` and where `finish` has a residual, 8 writable ones at `output`.
-    pub unsafe fn to_pairs(
-        &self,
-        input: *const f32,
-        finish: &Finish,
-        output: *mut f32,
-        pixels: usize,
-    ) {
+    pub unsafe fn to_pairs(&self, input: *const f32, finish: &Finish, output: *mut f32, pixels: usize) {
         // SAFETY: the caller's promise; the table is given out only where the machine has the set.
         unsafe { (self.pairs().to_pairs)(input, finish, output, pixels) }
     }
@@ -163,11 +143,7 @@ impl Kernels {
     /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2, and an output in blocks of 16 floats or of 8
     /// pairs of bf16.
     pub fn depthwise(&self, kernel: usize, stride: usize, block: usize) -> DepthwiseForms {
-        let forms = if block == PAIRS {
-            &self.pairs().depthwise
-        } else {
-            &self.depthwise
-        };
+        let forms = if block == PAIRS { &self.pairs().depthwise } else { &self.depthwise };
         forms[kernel / 2 * 2 + stride - 1]
     }
 }
@@ -291,16 +267,10 @@ kernels!(portable_table, portable::Portable, single: [1 2], double: []);
 #[cfg(target_arch = "x86_64")]
 static AVX512: Kernels = avx512_table::TABLE;
 #[cfg(target_arch = "x86_64")]
-static AVX512_BF16: Kernels = Kernels {
-    pairs: Some(&bf16::AVX512),
-    ..avx512_table::TABLE
-};
+static AVX512_BF16: Kernels = Kernels { pairs: Some(&bf16::AVX512), ..avx512_table::TABLE };
 #[cfg(target_arch = "x86_64")]
 static AVX2: Kernels = avx2_table::TABLE;
 #[cfg(target_arch = "aarch64")]
 static NEON: Kernels = neon_table::TABLE;
 static PORTABLE: Kernels = portable_table::TABLE;
-static PORTABLE_BF16: Kernels = Kernels {
-    pairs: Some(&bf16::PORTABLE),
-    ..portable_table::TABLE
-};
+static PORTABLE_BF16: Kernels = Kernels { pairs: Some(&bf16::PORTABLE), ..portable_table::TABLE };

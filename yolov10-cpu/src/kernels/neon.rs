@@ -140,14 +140,7 @@ impl Lanes for Neon {
     #[inline(always)]
     fn round(self) -> Self {
         // SAFETY: `self` proves the set.
-        unsafe {
-            Neon([
-                vrndnq_f32(self.0[0]),
-                vrndnq_f32(self.0[1]),
-                vrndnq_f32(self.0[2]),
-                vrndnq_f32(self.0[3]),
-            ])
-        }
+        unsafe { Neon([vrndnq_f32(self.0[0]), vrndnq_f32(self.0[1]), vrndnq_f32(self.0[2]), vrndnq_f32(self.0[3])]) }
     }
 
     #[inline(always)]

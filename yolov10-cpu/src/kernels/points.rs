@@ -99,10 +99,7 @@ impl Side<9> for Halving {
         let constant = |value| unsafe { V::splat(value) };
         let (low, high) = (constant(LOW), constant(HIGH));
         let (low_square, high_square) = (constant(LOW * LOW), constant(HIGH * HIGH));
-        let (sum, product) = (
-            constant(LOW * LOW + HIGH * HIGH),
-            constant(LOW * LOW * HIGH * HIGH),
-        );
+        let (sum, product) = (constant(LOW * LOW + HIGH * HIGH), constant(LOW * LOW * HIGH * HIGH));
         let even_low = high_square.neg_mul_add(d[0], d[4]);
         let odd_low = high_square.neg_mul_add(d[2], d[6]);
         let even_high = low_square.neg_mul_add(d[0], d[4]);

@@ -18,9 +18,7 @@ impl Portable {
 
     #[inline(always)]
     fn zip(self, other: Self, operation: impl Fn(f32, f32) -> f32) -> Self {
-        Portable(std::array::from_fn(|lane| {
-            operation(self.0[lane], other.0[lane])
-        }))
+        Portable(std::array::from_fn(|lane| operation(self.0[lane], other.0[lane])))
     }
 }
 
@@ -70,16 +68,12 @@ impl Lanes for Portable {
     // Not `f32::mul_add`: without a fused instruction that is a slow call.
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        Portable(std::array::from_fn(|lane| {
-            self.0[lane] * factor.0[lane] + term.0[lane]
-        }))
+        Portable(std::array::from_fn(|lane| self.0[lane] * factor.0[lane] + term.0[lane]))
     }
 
     #[inline(always)]
     fn neg_mul_add(self, factor: Self, term: Self) -> Self {
-        Portable(std::array::from_fn(|lane| {
-            term.0[lane] - self.0[lane] * factor.0[lane]
-        }))
+        Portable(std::array::from_fn(|lane| term.0[lane] - self.0[lane] * factor.0[lane]))
     }
 
     #[inline(always)]

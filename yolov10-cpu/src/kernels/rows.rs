@@ -3,12 +3,10 @@
 use super::lanes::{Lanes, exp};
 
 /// `output = left + right` for `pixels` pixels.
-pub(crate) type Sum =
-    unsafe fn(left: *const f32, right: *const f32, output: *mut f32, pixels: usize);
+pub(crate) type Sum = unsafe fn(left: *const f32, right: *const f32, output: *mut f32, pixels: usize);
 
 /// Each output pixel is the maximum of `window` input pixels `step` floats apart.
-pub(crate) type WindowMax =
-    unsafe fn(input: *const f32, step: usize, window: usize, output: *mut f32, pixels: usize);
+pub(crate) type WindowMax = unsafe fn(input: *const f32, step: usize, window: usize, output: *mut f32, pixels: usize);
 
 /// Softmax in place over `count` scores, 16 to a block, blocks `stride` floats apart; scores are multiplied
 /// by `scale` first, and what follows them in the last block becomes zero.
@@ -17,19 +15,10 @@ pub(crate) type Softmax = unsafe fn(scores: *mut f32, stride: usize, count: usiz
 /// # Safety
 /// As [`Sum`]: so many pixels at each pointer; the machine has `V`'s set.
 #[inline(always)]
-pub(super) unsafe fn sum<V: Lanes>(
-    left: *const f32,
-    right: *const f32,
-    output: *mut f32,
-    pixels: usize,
-) {
+pub(super) unsafe fn sum<V: Lanes>(left: *const f32, right: *const f32, output: *mut f32, pixels: usize) {
     for offset in (0..pixels * 16).step_by(16) {
         // SAFETY: the caller's promise.
-        unsafe {
-            V::load(left.add(offset))
-                .add(V::load(right.add(offset)))
-                .store(output.add(offset))
-        }
+        unsafe { V::load(left.add(offset)).add(V::load(right.add(offset))).store(output.add(offset)) }
     }
 }
 
@@ -70,12 +59,7 @@ pub(super) unsafe fn softmax<V: Lanes>(scores: *mut f32, stride: usize, count: u
         for block in 1..blocks {
             highest = highest.max(V::load(scores.add(block * stride)));
         }
-        let highest = V::splat(
-            highest
-                .to_array()
-                .into_iter()
-                .fold(f32::NEG_INFINITY, f32::max),
-        );
+        let highest = V::splat(highest.to_array().into_iter().fold(f32::NEG_INFINITY, f32::max));
         let scale = V::splat(scale);
         let mut total = V::splat(0.0);
         for block in 0..blocks {

@@ -58,19 +58,12 @@ pub(crate) struct Finish {
 }
 
 impl Finish {
-    pub const NOTHING: Finish = Finish {
-        silu: Silu::None,
-        residual: std::ptr::null(),
-        residual_stride: 0,
-    };
+    pub const NOTHING: Finish = Finish { silu: Silu::None, residual: std::ptr::null(), residual_stride: 0 };
 
     /// The same for the blocks from `block` on.
     pub fn block(&self, block: usize) -> Finish {
         // Without a residual its stride is 0, and null stays null.
-        Finish {
-            residual: self.residual.wrapping_add(block * self.residual_stride),
-            ..*self
-        }
+        Finish { residual: self.residual.wrapping_add(block * self.residual_stride), ..*self }
     }
 
     fn is_nothing(&self) -> bool {

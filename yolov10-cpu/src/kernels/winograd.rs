@@ -17,12 +17,10 @@ pub(crate) const fn patch(stride: usize) -> usize {
 
 /// Reads a patch of one block (rows `row_stride` floats apart), writes its points `point_stride` floats apart, row by
 /// row; both as floats or as pairs of bf16.
-pub(crate) type InputTransform =
-    unsafe fn(patch: *const f32, row_stride: usize, points: *mut f32, point_stride: usize);
+pub(crate) type InputTransform = unsafe fn(patch: *const f32, row_stride: usize, points: *mut f32, point_stride: usize);
 
 /// Reads the 3x3 kernels of 16 output channels tap by tap, writes their 36 panels `panel_stride` floats apart.
-pub(crate) type KernelTransform =
-    unsafe fn(taps: &[[f32; 16]; 9], panels: *mut f32, panel_stride: usize);
+pub(crate) type KernelTransform = unsafe fn(taps: &[[f32; 16]; 9], panels: *mut f32, panel_stride: usize);
 
 /// The arguments of the inverse transform of one tile and block.
 #[derive(Clone, Copy)]
@@ -52,10 +50,7 @@ pub(super) struct Transforms {
 /// # Safety
 /// They are there, and the machine has `V`'s set.
 #[inline(always)]
-unsafe fn load<V: Lanes, F: Factors<V>, const COUNT: usize>(
-    first: *const f32,
-    stride: usize,
-) -> [V; COUNT] {
+unsafe fn load<V: Lanes, F: Factors<V>, const COUNT: usize>(first: *const f32, stride: usize) -> [V; COUNT] {
     // SAFETY: the caller's promise.
     unsafe {
         let mut values = [V::splat(0.0); COUNT];
@@ -68,10 +63,7 @@ unsafe fn load<V: Lanes, F: Factors<V>, const COUNT: usize>(
 
 /// Row `row` of a matrix that is given in columns.
 #[inline(always)]
-fn row<V: Copy, const ROWS: usize, const COLUMNS: usize>(
-    columns: &[[V; ROWS]; COLUMNS],
-    row: usize,
-) -> [V; COLUMNS] {
+fn row<V: Copy, const ROWS: usize, const COLUMNS: usize>(columns: &[[V; ROWS]; COLUMNS], row: usize) -> [V; COLUMNS] {
     let mut values = [columns[0][row]; COLUMNS];
     for (value, column) in values.iter_mut().zip(columns) {
         *value = column[row];
@@ -82,13 +74,7 @@ fn row<V: Copy, const ROWS: usize, const COLUMNS: usize>(
 /// # Safety
 /// As [`InputTransform`]: a whole patch is readable, its points are writable; the machine has `V`'s set.
 #[inline(always)]
-pub(super) unsafe fn transform_input<
-    V: Lanes,
-    S: Side<PATCH>,
-    I: Factors<V>,
-    F: Factors<V>,
-    const PATCH: usize,
->(
+pub(super) unsafe fn transform_input<V: Lanes, S: Side<PATCH>, I: Factors<V>, F: Factors<V>, const PATCH: usize>(
     patch: *const f32,
     row_stride: usize,
     points: *mut f32,
@@ -112,28 +98,13 @@ pub(super) unsafe fn transform_input<
 /// # Safety
 /// All that `inverse` points to is there, and the machine has `V`'s set.
 #[inline(always)]
-pub(super) unsafe fn transform_output<
-    V: Lanes,
-    S: Side<PATCH>,
-    F: Factors<V>,
-    const PATCH: usize,
->(
-    inverse: &Inverse,
-) {
-    let Inverse {
-        sums,
-        point_stride,
-        finish,
-        ..
-    } = *inverse;
+pub(super) unsafe fn transform_output<V: Lanes, S: Side<PATCH>, F: Factors<V>, const PATCH: usize>(inverse: &Inverse) {
+    let Inverse { sums, point_stride, finish, .. } = *inverse;
     // SAFETY: the caller's promise covers every load and store.
     unsafe {
         let mut columns = [[V::splat(0.0); OUTPUT]; PATCH];
         for (index, column) in columns.iter_mut().enumerate() {
-            *column = S::outputs(load::<V, Floats, PATCH>(
-                sums.add(index * point_stride),
-                PATCH * point_stride,
-            ));
+            *column = S::outputs(load::<V, Floats, PATCH>(sums.add(index * point_stride), PATCH * point_stride));
         }
         let bias = V::load(inverse.bias);
         for index in 0..OUTPUT {
@@ -141,12 +112,7 @@ pub(super) unsafe fn transform_output<
             for (column, sum) in outputs.into_iter().enumerate() {
                 let offset = index * finish.residual_stride + column * 16;
                 let value = finish.apply(sum.add(bias), offset);
-                F::store(
-                    value,
-                    inverse
-                        .output
-                        .add(index * inverse.output_row + column * F::BLOCK),
-                );
+                F::store(value, inverse.output.add(index * inverse.output_row + column * F::BLOCK));
             }
         }
     }

@@ -64,11 +64,7 @@ impl Heads {
     /// Offsets of a head's queries, keys and values.
     fn head(&self, head: usize) -> [usize; 3] {
         let query = self.packed + head * self.head_len();
-        [
-            query,
-            query + self.query_len(),
-            query + self.query_len() + self.key_len(),
-        ]
+        [query, query + self.query_len(), query + self.query_len() + self.key_len()]
     }
 }
 
@@ -96,12 +92,9 @@ impl PackHeads {
             for channel in 0..channels {
                 let in_map = head * channels + channel;
                 for row in 0..view.height {
-                    let source = memory
-                        .arena
-                        .add(view.at(in_map / LANES, row, 0) + in_map % LANES);
+                    let source = memory.arena.add(view.at(in_map / LANES, row, 0) + in_map % LANES);
                     for column in 0..view.width {
-                        packed[heads.index(operand, channel, row * view.width + column)] =
-                            *source.add(column * LANES);
+                        packed[heads.index(operand, channel, row * view.width + column)] = *source.add(column * LANES);
                     }
                 }
             }
@@ -114,14 +107,8 @@ impl Heads {
     fn index(&self, operand: usize, channel: usize, position: usize) -> usize {
         match operand {
             0 => (channel / LANES * self.positions() + position) * LANES + channel % LANES,
-            1 => {
-                (position / GROUP * self.key_channels().next_multiple_of(LANES) + channel) * GROUP
-                    + position % GROUP
-            }
-            _ => {
-                (channel / GROUP * self.positions().next_multiple_of(LANES) + position) * GROUP
-                    + channel % GROUP
-            }
+            1 => (position / GROUP * self.key_channels().next_multiple_of(LANES) + channel) * GROUP + position % GROUP,
+            _ => (channel / GROUP * self.positions().next_multiple_of(LANES) + position) * GROUP + channel % GROUP,
         }
     }
 }
@@ -141,22 +128,11 @@ const QUERIES: usize = 14;
 
 impl Attend {
     pub fn new(heads: Heads) -> Attend {
-        let offsets =
-            |blocks, stride| -> Vec<usize> { (0..blocks).map(|block| block * stride).collect() };
-        let taps = offsets(
-            heads.key_channels().div_ceil(LANES),
-            heads.positions() * LANES,
-        );
+        let offsets = |blocks, stride| -> Vec<usize> { (0..blocks).map(|block| block * stride).collect() };
+        let taps = offsets(heads.key_channels().div_ceil(LANES), heads.positions() * LANES);
         let score_blocks = heads.positions().div_ceil(LANES);
-        let score_taps = (0..=QUERIES)
-            .map(|queries| offsets(score_blocks, queries * LANES))
-            .collect();
-        Attend {
-            heads,
-            taps,
-            score_taps,
-            parts: heads.positions().div_ceil(QUERIES),
-        }
+        let score_taps = (0..=QUERIES).map(|queries| offsets(score_blocks, queries * LANES)).collect();
+        Attend { heads, taps, score_taps, parts: heads.positions().div_ceil(QUERIES) }
     }
 
     pub fn tasks(&self) -> usize {
@@ -191,12 +167,7 @@ impl Attend {
             query_key.run(count, memory);
             let scale = 1.0 / (heads.key_channels() as f32).sqrt();
             for query in 0..count {
-                (memory.kernels.softmax)(
-                    scores.add(query * LANES),
-                    count * LANES,
-                    positions,
-                    scale,
-                );
+                (memory.kernels.softmax)(scores.add(query * LANES), count * LANES, positions, scale);
             }
             let score_value = Product {
                 input: scores,
@@ -212,18 +183,8 @@ impl Attend {
 
     /// # Safety
     /// `sums` holds a head's outputs of these queries in blocks.
-    unsafe fn write(
-        &self,
-        head: usize,
-        queries: std::ops::Range<usize>,
-        sums: *const f32,
-        memory: &Memory,
-    ) {
-        let (view, channels, count) = (
-            &self.heads.output,
-            self.heads.value_channels(),
-            queries.len(),
-        );
+    unsafe fn write(&self, head: usize, queries: std::ops::Range<usize>, sums: *const f32, memory: &Memory) {
+        let (view, channels, count) = (&self.heads.output, self.heads.value_channels(), queries.len());
         let pixel = |position: usize| [position / view.width, position % view.width];
         let whole_blocks = channels.is_multiple_of(LANES);
         let lanes = if whole_blocks { LANES } else { 1 };
@@ -233,22 +194,15 @@ impl Attend {
                 let target = head * channels + channel;
                 // SAFETY: the caller's promise; heads write disjoint channels.
                 unsafe {
-                    let source =
-                        sums.add((channel / LANES * count + index) * LANES + channel % LANES);
-                    let target = memory
-                        .arena
-                        .add(view.at(target / LANES, row, column) + target % LANES);
+                    let source = sums.add((channel / LANES * count + index) * LANES + channel % LANES);
+                    let target = memory.arena.add(view.at(target / LANES, row, column) + target % LANES);
                     target.copy_from_nonoverlapping(source, lanes);
                 }
             }
             if !whole_blocks && head + 1 == self.heads.heads {
                 for lane in view.channels..view.channels.next_multiple_of(LANES) {
                     // SAFETY: the output has whole blocks.
-                    unsafe {
-                        *memory
-                            .arena
-                            .add(view.at(lane / LANES, row, column) + lane % LANES) = 0.0
-                    }
+                    unsafe { *memory.arena.add(view.at(lane / LANES, row, column) + lane % LANES) = 0.0 }
                 }
             }
         }
@@ -285,9 +239,7 @@ impl Product<'_> {
                     weights: self.weights.wrapping_add(panel),
                     weight_stride: GROUP,
                     start: Start::Bias(ZEROS.as_ptr()),
-                    output: self
-                        .output
-                        .wrapping_add((block * rows + rows_of_part.start) * LANES),
+                    output: self.output.wrapping_add((block * rows + rows_of_part.start) * LANES),
                     output_stride: rows * LANES,
                     finish: Finish::NOTHING,
                 };

@@ -19,10 +19,7 @@ impl Border {
     pub unsafe fn clear(&self, arena: *mut f32) {
         let Border(view) = *self;
         let side = view.border * view.block;
-        let (plane, row) = (
-            (view.height + 2 * view.border) * view.row_stride,
-            view.row_stride,
-        );
+        let (plane, row) = ((view.height + 2 * view.border) * view.row_stride, view.row_stride);
         let before = view.border * row;
         for block in 0..view.blocks() {
             // SAFETY: `start` is the border's top left corner, and a plane has `plane` floats.

@@ -12,10 +12,7 @@ pub(crate) struct Depthwise {
 
 impl Depthwise {
     pub fn new(operands: Operands) -> Depthwise {
-        Depthwise {
-            grid: Grid::over(&operands.output),
-            operands,
-        }
+        Depthwise { grid: Grid::over(&operands.output), operands }
     }
 
     pub fn tasks(&self) -> usize {
@@ -25,22 +22,11 @@ impl Depthwise {
     /// # Safety
     /// As [`Step::run`](super::Step::run).
     pub unsafe fn run(&self, task: usize, memory: &Memory) {
-        let Operands {
-            input,
-            output,
-            epilogue,
-            packed,
-            kernel,
-            stride,
-        } = self.operands;
+        let Operands { input, output, epilogue, packed, kernel, stride } = self.operands;
         let (block, rows) = self.grid.task(task);
         let forms = memory.kernels.depthwise(kernel, stride, output.block);
         let padding = kernel / 2 * (input.row_stride + input.block);
-        let (function, pixels) = if output.width >= RUN {
-            (forms.run, RUN)
-        } else {
-            (forms.single, 1)
-        };
+        let (function, pixels) = if output.width >= RUN { (forms.run, RUN) } else { (forms.single, 1) };
         for row in rows {
             for start in (0..output.width).step_by(pixels) {
                 // The last run is moved back over the one before: it writes the same again.
@@ -49,9 +35,7 @@ impl Depthwise {
                 let arguments = kernels::Depthwise {
                     input: memory.arena.wrapping_add(window),
                     row_stride: input.row_stride,
-                    weights: memory
-                        .weights
-                        .wrapping_add(packed.weights + block * kernel * kernel * LANES),
+                    weights: memory.weights.wrapping_add(packed.weights + block * kernel * kernel * LANES),
                     bias: memory.weights.wrapping_add(packed.bias + block * LANES),
                     output: memory.arena.wrapping_add(output.at(block, row, column)),
                     finish: epilogue.at(memory, block, row, column),

@@ -65,13 +65,7 @@ struct Window {
 
 impl Direct {
     pub fn new(operands: Operands, factors: Factors, accumulate: bool, threads: Threads) -> Direct {
-        let Operands {
-            input,
-            output,
-            kernel,
-            stride,
-            ..
-        } = operands;
+        let Operands { input, output, kernel, stride, .. } = operands;
         let depth = input.blocks() * input.block * kernel * kernel;
         let groups = output.blocks().div_ceil(2);
         let row_flops = 2 * depth * output.width * output.blocks() * LANES;
@@ -81,9 +75,7 @@ impl Direct {
         };
         let output_channels = output.blocks() * LANES;
         let row_floats = stride * input.width * input_channels + output.width * output_channels;
-        let fewest_rows = MIN_TASK_FLOPS
-            .div_ceil(row_flops)
-            .min(output.height.div_ceil(2));
+        let fewest_rows = MIN_TASK_FLOPS.div_ceil(row_flops).min(output.height.div_ceil(2));
         let rows = (TASK_BYTES / size_of::<f32>() / row_floats)
             .clamp(1, output.height.div_ceil(threads.min_tasks()))
             .max(fewest_rows);
@@ -94,34 +86,14 @@ impl Direct {
             let rows = (output.height.div_ceil(row_parts) - 1) * stride + kernel;
             let row_stride = (input.width + kernel - 1) * PAIRS;
             let block_stride = rows * row_stride;
-            View {
-                offset: 0,
-                height: rows,
-                block: PAIRS,
-                block_stride,
-                row_stride,
-                border: 0,
-                ..input
-            }
+            View { offset: 0, height: rows, block: PAIRS, block_stride, row_stride, border: 0, ..input }
         });
         let source = pairs.unwrap_or(input);
-        let window = (0..kernel * kernel)
-            .map(|tap| tap / kernel * source.row_stride + tap % kernel * source.block);
+        let window = (0..kernel * kernel).map(|tap| tap / kernel * source.row_stride + tap % kernel * source.block);
         let taps = (0..input.blocks())
-            .flat_map(|block| {
-                window
-                    .clone()
-                    .map(move |offset| block * source.block_stride + offset)
-            })
+            .flat_map(|block| window.clone().map(move |offset| block * source.block_stride + offset))
             .collect();
-        Direct {
-            operands,
-            accumulate,
-            pairs,
-            taps,
-            row_parts,
-            group_parts,
-        }
+        Direct { operands, accumulate, pairs, taps, row_parts, group_parts }
     }
 
     pub fn tasks(&self) -> usize {
@@ -130,21 +102,13 @@ impl Direct {
 
     /// A task's input in pairs, and the sums of a tile.
     pub fn scratch(&self) -> usize {
-        SUMS + self
-            .pairs
-            .map_or(0, |pairs| self.operands.input.blocks() * pairs.block_stride)
+        SUMS + self.pairs.map_or(0, |pairs| self.operands.input.blocks() * pairs.block_stride)
     }
 
     /// # Safety
     /// As [`Step::run`](super::Step::run).
     pub unsafe fn run(&self, task: usize, memory: &Memory) {
-        let Operands {
-            input,
-            output,
-            kernel,
-            stride,
-            ..
-        } = self.operands;
+        let Operands { input, output, kernel, stride, .. } = self.operands;
         let rows = split(output.height, self.row_parts, task / self.group_parts);
         let all_groups = output.blocks().div_ceil(2);
         let groups = split(all_groups, self.group_parts, task % self.group_parts);
@@ -181,34 +145,17 @@ impl Direct {
     ///
     /// # Safety
     /// `window` is the row's.
-    unsafe fn row(
-        &self,
-        row: usize,
-        group: usize,
-        taps: std::ops::Range<usize>,
-        window: &Window,
-        memory: &Memory,
-    ) {
-        let Operands {
-            output,
-            epilogue,
-            packed,
-            stride,
-            ..
-        } = self.operands;
+    unsafe fn row(&self, row: usize, group: usize, taps: std::ops::Range<usize>, window: &Window, memory: &Memory) {
+        let Operands { output, epilogue, packed, stride, .. } = self.operands;
         let block = window.block;
         let blocks = (output.blocks() - 2 * group).min(2);
         let weight_stride = blocks * LANES;
-        let weights =
-            packed.weights + group * packed.group_stride + taps.start * block * weight_stride;
+        let weights = packed.weights + group * packed.group_stride + taps.start * block * weight_stride;
         let tiles = memory.kernels.tiles(block, stride);
         let at_once = if tiles.double.is_empty() { 1 } else { blocks };
         let kernels = tiles.of(at_once);
         let parts = output.width.div_ceil(kernels.len());
-        for (first, part) in (0..blocks)
-            .step_by(at_once)
-            .flat_map(|first| (0..parts).map(move |part| (first, part)))
-        {
+        for (first, part) in (0..blocks).step_by(at_once).flat_map(|first| (0..parts).map(move |part| (first, part))) {
             let columns = split(output.width, parts, part);
             let output_block = 2 * group + first;
             let tile = Tile {
@@ -220,17 +167,11 @@ impl Direct {
                 weights: memory.weights.wrapping_add(weights + first * LANES),
                 weight_stride,
                 start: if taps.start == 0 && !self.accumulate {
-                    Start::Bias(
-                        memory
-                            .weights
-                            .wrapping_add(packed.bias + output_block * LANES),
-                    )
+                    Start::Bias(memory.weights.wrapping_add(packed.bias + output_block * LANES))
                 } else {
                     Start::Output
                 },
-                output: memory
-                    .arena
-                    .wrapping_add(output.at(output_block, row, columns.start)),
+                output: memory.arena.wrapping_add(output.at(output_block, row, columns.start)),
                 output_stride: output.block_stride,
                 finish: if taps.end == self.taps.len() {
                     epilogue.at(memory, output_block, row, columns.start)
@@ -243,12 +184,7 @@ impl Direct {
                 if output.block == LANES {
                     kernels[columns.len() - 1](&tile);
                 } else {
-                    self.store_pairs(
-                        &tile,
-                        kernels[columns.len() - 1],
-                        [columns.len(), at_once],
-                        memory,
-                    );
+                    self.store_pairs(&tile, kernels[columns.len() - 1], [columns.len(), at_once], memory);
                 }
             }
         }
@@ -258,21 +194,10 @@ impl Direct {
     ///
     /// # Safety
     /// As `kernel`, for so many pixels and blocks; the output is stored in pairs.
-    unsafe fn store_pairs(
-        &self,
-        tile: &Tile,
-        kernel: TileKernel,
-        [pixels, blocks]: [usize; 2],
-        memory: &Memory,
-    ) {
+    unsafe fn store_pairs(&self, tile: &Tile, kernel: TileKernel, [pixels, blocks]: [usize; 2], memory: &Memory) {
         // SAFETY: the caller's promise; `SUMS` has room for any tile.
         unsafe {
-            kernel(&Tile {
-                output: memory.scratch,
-                output_stride: pixels * LANES,
-                finish: Finish::NOTHING,
-                ..*tile
-            });
+            kernel(&Tile { output: memory.scratch, output_stride: pixels * LANES, finish: Finish::NOTHING, ..*tile });
             for block in 0..blocks {
                 memory.kernels.to_pairs(
                     memory.scratch.add(block * pixels * LANES),

@@ -19,22 +19,13 @@ pub(crate) struct Part {
 
 impl Part {
     pub fn whole(view: View, to: usize) -> Part {
-        Part {
-            view,
-            from: 0,
-            channels: view.channels,
-            to,
-        }
+        Part { view, from: 0, channels: view.channels, to }
     }
 
     /// Whether whole blocks can be copied: what follows the channels in the last one is zero in the source, too.
     fn is_blocks(&self) -> bool {
-        let ends =
-            self.channels.is_multiple_of(LANES) || self.from + self.channels == self.view.channels;
-        self.view.block == LANES
-            && self.from.is_multiple_of(LANES)
-            && self.to.is_multiple_of(LANES)
-            && ends
+        let ends = self.channels.is_multiple_of(LANES) || self.from + self.channels == self.view.channels;
+        self.view.block == LANES && self.from.is_multiple_of(LANES) && self.to.is_multiple_of(LANES) && ends
     }
 }
 
@@ -73,10 +64,7 @@ impl Gather {
             // SAFETY: both views lie in the arena, apart, and have rows of this width.
             unsafe {
                 let source = memory.arena.add(source);
-                memory
-                    .arena
-                    .add(target)
-                    .copy_from_nonoverlapping(source, self.output.width * LANES);
+                memory.arena.add(target).copy_from_nonoverlapping(source, self.output.width * LANES);
             }
         }
     }
@@ -86,21 +74,14 @@ impl Gather {
     /// # Safety
     /// As [`Step::run`](super::Step::run).
     unsafe fn copy_lanes(&self, part: &Part, row: usize, memory: &Memory) {
-        let Part {
-            view,
-            from,
-            channels,
-            to,
-        } = *part;
+        let Part { view, from, channels, to } = *part;
         for channel in 0..channels {
-            let source =
-                view.at((from + channel) / view.block, row, 0) + (from + channel) % view.block;
+            let source = view.at((from + channel) / view.block, row, 0) + (from + channel) % view.block;
             let target = self.output.at((to + channel) / LANES, row, 0) + (to + channel) % LANES;
             for column in 0..self.output.width {
                 // SAFETY: both views lie in the arena and have this channel and rows of this width.
                 unsafe {
-                    *memory.arena.add(target + column * LANES) =
-                        *memory.arena.add(source + column * view.block);
+                    *memory.arena.add(target + column * LANES) = *memory.arena.add(source + column * view.block);
                 }
             }
         }

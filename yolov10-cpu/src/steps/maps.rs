@@ -13,12 +13,7 @@ pub(crate) struct Sum {
 
 impl Sum {
     pub fn new([left, right]: [View; 2], output: View) -> Sum {
-        Sum {
-            left,
-            right,
-            output,
-            grid: Grid::over(&output),
-        }
+        Sum { left, right, output, grid: Grid::over(&output) }
     }
 
     pub fn tasks(&self) -> usize {
@@ -33,12 +28,7 @@ impl Sum {
             let pixels = |view: &View| memory.arena.wrapping_add(view.at(block, row, 0));
             // SAFETY: the three views lie in the arena and have rows of this width.
             unsafe {
-                (memory.kernels.sum)(
-                    pixels(&self.left),
-                    pixels(&self.right),
-                    pixels(&self.output),
-                    self.output.width,
-                )
+                (memory.kernels.sum)(pixels(&self.left), pixels(&self.right), pixels(&self.output), self.output.width)
             }
         }
     }
@@ -54,11 +44,7 @@ pub(crate) struct Upsample {
 
 impl Upsample {
     pub fn new(input: View, output: View) -> Upsample {
-        Upsample {
-            input,
-            output,
-            grid: Grid::over(&input),
-        }
+        Upsample { input, output, grid: Grid::over(&input) }
     }
 
     pub fn tasks(&self) -> usize {
@@ -77,16 +63,10 @@ impl Upsample {
                 let target = memory.arena.add(output.at(block, 2 * row, 0));
                 for column in 0..input.width {
                     let pixel = source.add(column * LANES);
-                    target
-                        .add(2 * column * LANES)
-                        .copy_from_nonoverlapping(pixel, LANES);
-                    target
-                        .add((2 * column + 1) * LANES)
-                        .copy_from_nonoverlapping(pixel, LANES);
+                    target.add(2 * column * LANES).copy_from_nonoverlapping(pixel, LANES);
+                    target.add((2 * column + 1) * LANES).copy_from_nonoverlapping(pixel, LANES);
                 }
-                target
-                    .add(output.row_stride)
-                    .copy_from_nonoverlapping(target, output.width * LANES);
+                target.add(output.row_stride).copy_from_nonoverlapping(target, output.width * LANES);
             }
         }
     }
@@ -101,11 +81,7 @@ pub(crate) struct MaxPool {
 
 impl MaxPool {
     pub fn new(input: View, output: View, kernel: usize) -> MaxPool {
-        MaxPool {
-            input,
-            output,
-            kernel,
-        }
+        MaxPool { input, output, kernel }
     }
 
     pub fn tasks(&self) -> usize {
@@ -121,11 +97,7 @@ impl MaxPool {
     /// # Safety
     /// As [`Step::run`](super::Step::run).
     pub unsafe fn run(&self, block: usize, memory: &Memory) {
-        let MaxPool {
-            input,
-            output,
-            kernel,
-        } = *self;
+        let MaxPool { input, output, kernel } = *self;
         let View { height, width, .. } = output;
         let (reach, row) = (kernel / 2, width * LANES);
         let window_max = memory.kernels.window_max;
@@ -135,19 +107,11 @@ impl MaxPool {
             let plane = padded.add((width + 2 * reach) * LANES);
             std::slice::from_raw_parts_mut(padded, self.scratch()).fill(f32::NEG_INFINITY);
             for y in 0..height {
-                padded
-                    .add(reach * LANES)
-                    .copy_from_nonoverlapping(memory.arena.add(input.at(block, y, 0)), row);
+                padded.add(reach * LANES).copy_from_nonoverlapping(memory.arena.add(input.at(block, y, 0)), row);
                 window_max(padded, LANES, kernel, plane.add((y + reach) * row), width);
             }
             for y in 0..height {
-                window_max(
-                    plane.add(y * row),
-                    row,
-                    kernel,
-                    memory.arena.add(output.at(block, y, 0)),
-                    width,
-                );
+                window_max(plane.add(y * row), row, kernel, memory.arena.add(output.at(block, y, 0)), width);
             }
         }
     }

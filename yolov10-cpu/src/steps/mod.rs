@@ -108,10 +108,7 @@ impl Epilogue {
     /// For the pixel (row, column) of `block`.
     fn at(&self, memory: &Memory, block: usize, row: usize, column: usize) -> Finish {
         match self.residual {
-            None => Finish {
-                silu: self.silu,
-                ..Finish::NOTHING
-            },
+            None => Finish { silu: self.silu, ..Finish::NOTHING },
             Some(view) => Finish {
                 silu: self.silu,
                 residual: memory.arena.wrapping_add(view.at(block, row, column)),
@@ -151,11 +148,7 @@ impl Grid {
 
     fn over(view: &View) -> Grid {
         let parts = (view.height * view.row_stride / Grid::TASK).clamp(1, view.height);
-        Grid {
-            blocks: view.blocks(),
-            rows: view.height,
-            parts,
-        }
+        Grid { blocks: view.blocks(), rows: view.height, parts }
     }
 
     fn tasks(&self) -> usize {
@@ -163,9 +156,6 @@ impl Grid {
     }
 
     fn task(&self, index: usize) -> (usize, Range<usize>) {
-        (
-            index % self.blocks,
-            split(self.rows, self.parts, index / self.blocks),
-        )
+        (index % self.blocks, split(self.rows, self.parts, index / self.blocks))
     }
 }

@@ -43,14 +43,7 @@ pub(crate) struct Winograd {
 
 impl Winograd {
     pub fn new(operands: Operands, factors: Factors, threads: Threads) -> Winograd {
-        let Operands {
-            input,
-            output,
-            epilogue,
-            packed,
-            stride,
-            ..
-        } = operands;
+        let Operands { input, output, epilogue, packed, stride, .. } = operands;
         let patch = patch(stride);
         let block = factors.block();
         let total = output.height.div_ceil(OUTPUT) * output.width.div_ceil(OUTPUT);
@@ -119,11 +112,7 @@ impl Winograd {
         let tiles_across = self.output.width.div_ceil(OUTPUT);
         let total = self.output.height.div_ceil(OUTPUT) * tiles_across;
         let tiles = split(total, self.tile_parts, task / self.group_parts);
-        let groups = split(
-            self.output.blocks().div_ceil(2),
-            self.group_parts,
-            task % self.group_parts,
-        );
+        let groups = split(self.output.blocks().div_ceil(2), self.group_parts, task % self.group_parts);
         let corner = |tile: usize| [tile / tiles_across * OUTPUT, tile % tiles_across * OUTPUT];
 
         let point_stride = self.point_stride();
@@ -133,9 +122,7 @@ impl Winograd {
         unsafe {
             for block in 0..self.input.blocks() {
                 for (index, tile) in tiles.clone().enumerate() {
-                    let points = memory
-                        .scratch
-                        .add((block * self.tiles + index) * self.block);
+                    let points = memory.scratch.add((block * self.tiles + index) * self.block);
                     self.transform_input(block, corner(tile), points, edge, memory);
                 }
             }
@@ -169,9 +156,7 @@ impl Winograd {
         let point_stride = self.point_stride();
         // SAFETY: a whole patch lies within the border; of one at the edge only what does is copied.
         unsafe {
-            let patch = memory
-                .arena
-                .add(view.at(block, row, column) - view.row_stride - view.block);
+            let patch = memory.arena.add(view.at(block, row, column) - view.row_stride - view.block);
             let (rows, columns) = (view.height + 2 - row, view.width + 2 - column);
             if rows >= self.patch && columns >= self.patch {
                 return transform(patch, view.row_stride, points, point_stride);
@@ -179,10 +164,8 @@ impl Winograd {
             edge.write_bytes(0, self.points() * LANES);
             let edge_row = self.patch * view.block;
             for row in 0..rows.min(self.patch) {
-                edge.add(row * edge_row).copy_from_nonoverlapping(
-                    patch.add(row * view.row_stride),
-                    columns.min(self.patch) * view.block,
-                );
+                edge.add(row * edge_row)
+                    .copy_from_nonoverlapping(patch.add(row * view.row_stride), columns.min(self.patch) * view.block);
             }
             transform(edge, edge_row, points, point_stride);
         }
@@ -192,14 +175,7 @@ impl Winograd {
     ///
     /// # Safety
     /// The scratch holds the points of `tiles` tiles; `sums` has room for theirs.
-    unsafe fn multiply(
-        &self,
-        group: usize,
-        blocks: usize,
-        tiles: usize,
-        sums: *mut f32,
-        memory: &Memory,
-    ) {
+    unsafe fn multiply(&self, group: usize, blocks: usize, tiles: usize, sums: *mut f32, memory: &Memory) {
         let kernels = memory.kernels.tiles(self.block, 1);
         let at_once = if kernels.double.is_empty() { 1 } else { blocks };
         let kernels = kernels.of(at_once);
@@ -209,17 +185,13 @@ impl Winograd {
             let weights = self.packed.weights
                 + group * self.packed.group_stride
                 + panel * (depth + PANEL_PADDING) * blocks * LANES;
-            for (point, block) in self.points_of(panel).flat_map(|point| {
-                (0..blocks)
-                    .step_by(at_once)
-                    .map(move |block| (point, block))
-            }) {
+            for (point, block) in
+                self.points_of(panel).flat_map(|point| (0..blocks).step_by(at_once).map(move |block| (point, block)))
+            {
                 for part in 0..parts {
                     let columns = split(tiles, parts, part);
                     let product = Tile {
-                        input: memory
-                            .scratch
-                            .wrapping_add(point * self.point_stride() + columns.start * self.block),
+                        input: memory.scratch.wrapping_add(point * self.point_stride() + columns.start * self.block),
                         taps: self.taps.as_ptr(),
                         tap_count: self.taps.len(),
                         fetch_ahead: false,
@@ -227,10 +199,8 @@ impl Winograd {
                         weights: memory.weights.wrapping_add(weights + block * LANES),
                         weight_stride: blocks * LANES,
                         start: Start::Bias(ZEROS.as_ptr()),
-                        output: sums.wrapping_add(
-                            point * self.sum_stride()
-                                + (block * self.tiles + columns.start) * LANES,
-                        ),
+                        output: sums
+                            .wrapping_add(point * self.sum_stride() + (block * self.tiles + columns.start) * LANES),
                         output_stride: self.tiles * LANES,
                         finish: Finish::NOTHING,
                     };
@@ -256,15 +226,10 @@ impl Winograd {
         let whole = Inverse {
             sums,
             point_stride: self.sum_stride(),
-            bias: memory
-                .weights
-                .wrapping_add(self.packed.bias + block * LANES),
+            bias: memory.weights.wrapping_add(self.packed.bias + block * LANES),
             output: memory.arena.wrapping_add(view.at(block, row, column)),
             output_row: view.row_stride,
-            finish: Finish {
-                residual_stride: self.epilogue.residual.map_or(0, |view| view.row_stride),
-                ..finish
-            },
+            finish: Finish { residual_stride: self.epilogue.residual.map_or(0, |view| view.row_stride), ..finish },
         };
         let (rows, columns) = (view.height - row, view.width - column);
         // SAFETY: a whole tile lies in the map; of one at the edge only what does is written.
@@ -273,10 +238,7 @@ impl Winograd {
                 return memory.kernels.output_transform(self.stride, view.block)(&whole);
             }
             let output_row = OUTPUT * LANES;
-            let without_residual = Finish {
-                silu: finish.silu,
-                ..Finish::NOTHING
-            };
+            let without_residual = Finish { silu: finish.silu, ..Finish::NOTHING };
             memory.kernels.output_transform(self.stride, LANES)(&Inverse {
                 output: edge,
                 output_row,
@@ -289,10 +251,7 @@ impl Winograd {
                 let pixels = columns.min(OUTPUT);
                 let residual = whole.finish.block(row).residual;
                 if view.block == PAIRS {
-                    let residual = Finish {
-                        residual,
-                        ..Finish::NOTHING
-                    };
+                    let residual = Finish { residual, ..Finish::NOTHING };
                     memory.kernels.to_pairs(source, &residual, target, pixels);
                 } else if residual.is_null() {
                     target.copy_from_nonoverlapping(source, pixels * LANES);

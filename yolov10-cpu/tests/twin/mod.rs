@@ -23,9 +23,7 @@ pub struct Map {
 /// Noise in -1..1 that depends on nothing but its arguments (the finaliser of SplitMix64). bf16 has each of
 /// its values: on images and weights alone both precisions agree.
 pub fn noise(seed: u64, index: usize) -> f32 {
-    let mut bits = seed
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .wrapping_add(index as u64);
+    let mut bits = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(index as u64);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     bf16(((bits ^ (bits >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0)
@@ -39,31 +37,15 @@ fn bf16(value: f32) -> f32 {
 /// Weights and biases of a key, scaled so that activations keep their size.
 pub fn weights(key: u64, weight: &mut [f32], bias: &mut [f32]) -> Result<(), Error> {
     let scale = (3.0 * bias.len() as f32 / weight.len() as f32).sqrt();
-    weight
-        .iter_mut()
-        .enumerate()
-        .for_each(|(index, value)| *value = bf16(scale * noise(key, index)));
-    bias.iter_mut()
-        .enumerate()
-        .for_each(|(index, value)| *value = 0.5 * noise(!key, index));
+    weight.iter_mut().enumerate().for_each(|(index, value)| *value = bf16(scale * noise(key, index)));
+    bias.iter_mut().enumerate().for_each(|(index, value)| *value = 0.5 * noise(!key, index));
     Ok(())
 }
 
 impl Map {
-    fn new(
-        channels: usize,
-        height: usize,
-        width: usize,
-        at: impl Fn(usize, usize, usize) -> f64,
-    ) -> Map {
-        let positions = (0..channels)
-            .flat_map(|c| (0..height).flat_map(move |y| (0..width).map(move |x| (c, y, x))));
-        Map {
-            channels,
-            height,
-            width,
-            data: positions.map(|(c, y, x)| at(c, y, x)).collect(),
-        }
+    fn new(channels: usize, height: usize, width: usize, at: impl Fn(usize, usize, usize) -> f64) -> Map {
+        let positions = (0..channels).flat_map(|c| (0..height).flat_map(move |y| (0..width).map(move |x| (c, y, x))));
+        Map { channels, height, width, data: positions.map(|(c, y, x)| at(c, y, x)).collect() }
     }
 
     pub fn at(&self, channel: usize, row: usize, column: usize) -> f64 {
@@ -80,13 +62,8 @@ impl Map {
 impl Twin {
     /// An image of noise.
     pub fn input(channels: usize, height: usize, width: usize) -> Twin {
-        let map = Map::new(channels, height, width, |c, y, x| {
-            f64::from(noise(7, (c * height + y) * width + x))
-        });
-        Twin {
-            value: Value::input(channels),
-            map,
-        }
+        let map = Map::new(channels, height, width, |c, y, x| f64::from(noise(7, (c * height + y) * width + x)));
+        Twin { value: Value::input(channels), map }
     }
 
     pub fn conv(&self, conv: Conv) -> Twin {
@@ -94,27 +71,17 @@ impl Twin {
         let mut bias = vec![0.0; conv.channels_out];
         weights(conv.key, &mut weight, &mut bias).unwrap();
         let Conv { kernel, stride, .. } = conv;
-        let (inputs, outputs) = (
-            conv.channels_in / conv.groups,
-            conv.channels_out / conv.groups,
-        );
+        let (inputs, outputs) = (conv.channels_in / conv.groups, conv.channels_out / conv.groups);
         let reach = (kernel / 2) as isize;
-        let (height, width) = (
-            self.map.height.div_ceil(stride),
-            self.map.width.div_ceil(stride),
-        );
+        let (height, width) = (self.map.height.div_ceil(stride), self.map.width.div_ceil(stride));
         let map = Map::new(conv.channels_out, height, width, |output, y, x| {
             let mut sum = f64::from(bias[output]);
             for input in 0..inputs {
                 for tap in 0..kernel * kernel {
                     let row = (y * stride) as isize + (tap / kernel) as isize - reach;
                     let column = (x * stride) as isize + (tap % kernel) as isize - reach;
-                    if let Some(value) =
-                        self.map
-                            .around(output / outputs * inputs + input, row, column)
-                    {
-                        sum += value
-                            * f64::from(weight[(output * inputs + input) * kernel * kernel + tap]);
+                    if let Some(value) = self.map.around(output / outputs * inputs + input, row, column) {
+                        sum += value * f64::from(weight[(output * inputs + input) * kernel * kernel + tap]);
                     }
                 }
             }
@@ -123,103 +90,51 @@ impl Twin {
                 Activation::Silu => sum / (1.0 + (-sum).exp()),
             }
         });
-        Twin {
-            value: self.value.conv(conv),
-            map,
-        }
+        Twin { value: self.value.conv(conv), map }
     }
 
     pub fn add(&self, other: &Twin) -> Twin {
-        let Map {
-            channels,
-            height,
-            width,
-            ..
-        } = self.map;
-        let map = Map::new(channels, height, width, |c, y, x| {
-            self.map.at(c, y, x) + other.map.at(c, y, x)
-        });
-        Twin {
-            value: self.value.add(&other.value),
-            map,
-        }
+        let Map { channels, height, width, .. } = self.map;
+        let map = Map::new(channels, height, width, |c, y, x| self.map.at(c, y, x) + other.map.at(c, y, x));
+        Twin { value: self.value.add(&other.value), map }
     }
 
     pub fn concat(parts: &[Twin]) -> Twin {
         let values: Vec<Value> = parts.iter().map(|part| part.value.clone()).collect();
-        let data: Vec<f64> = parts
-            .iter()
-            .flat_map(|part| part.map.data.clone())
-            .collect();
+        let data: Vec<f64> = parts.iter().flat_map(|part| part.map.data.clone()).collect();
         let channels = parts.iter().map(|part| part.map.channels).sum();
         let Map { height, width, .. } = parts[0].map;
-        Twin {
-            value: Value::concat(&values),
-            map: Map {
-                channels,
-                height,
-                width,
-                data,
-            },
-        }
+        Twin { value: Value::concat(&values), map: Map { channels, height, width, data } }
     }
 
     pub fn slice(&self, channels: Range<usize>) -> Twin {
         let plane = self.map.height * self.map.width;
         let data = self.map.data[channels.start * plane..channels.end * plane].to_vec();
-        let map = Map {
-            channels: channels.len(),
-            data,
-            ..self.map
-        };
-        Twin {
-            value: self.value.slice(channels),
-            map,
-        }
+        let map = Map { channels: channels.len(), data, ..self.map };
+        Twin { value: self.value.slice(channels), map }
     }
 
     pub fn max_pool(&self, kernel: usize) -> Twin {
         let reach = (kernel / 2) as isize;
-        let Map {
-            channels,
-            height,
-            width,
-            ..
-        } = self.map;
+        let Map { channels, height, width, .. } = self.map;
         let map = Map::new(channels, height, width, |c, y, x| {
             let window = (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dy, dx)));
-            let values =
-                window.filter_map(|(dy, dx)| self.map.around(c, y as isize + dy, x as isize + dx));
+            let values = window.filter_map(|(dy, dx)| self.map.around(c, y as isize + dy, x as isize + dx));
             values.fold(f64::NEG_INFINITY, f64::max)
         });
-        Twin {
-            value: self.value.max_pool(kernel),
-            map,
-        }
+        Twin { value: self.value.max_pool(kernel), map }
     }
 
     pub fn upsample(&self) -> Twin {
-        let Map {
-            channels,
-            height,
-            width,
-            ..
-        } = self.map;
-        let map = Map::new(channels, 2 * height, 2 * width, |c, y, x| {
-            self.map.at(c, y / 2, x / 2)
-        });
-        Twin {
-            value: self.value.upsample(),
-            map,
-        }
+        let Map { channels, height, width, .. } = self.map;
+        let map = Map::new(channels, 2 * height, 2 * width, |c, y, x| self.map.at(c, y / 2, x / 2));
+        Twin { value: self.value.upsample(), map }
     }
 
     pub fn attention(query: &Twin, key: &Twin, value: &Twin, heads: usize) -> Twin {
         let Map { height, width, .. } = value.map;
         let (depth, channels) = (query.map.channels / heads, value.map.channels / heads);
-        let at = |map: &Map, channel: usize, position: usize| {
-            map.at(channel, position / width, position % width)
-        };
+        let at = |map: &Map, channel: usize, position: usize| map.at(channel, position / width, position % width);
         let attended = |head: usize, position: usize| -> Vec<f64> {
             let scores = (0..height * width).map(|other| {
                 let dot: f64 = (head * depth..(head + 1) * depth)
@@ -231,19 +146,12 @@ impl Twin {
             let total: f64 = scores.iter().sum();
             (head * channels..(head + 1) * channels)
                 .map(|channel| {
-                    scores
-                        .iter()
-                        .enumerate()
-                        .map(|(other, score)| score * at(&value.map, channel, other))
-                        .sum()
+                    scores.iter().enumerate().map(|(other, score)| score * at(&value.map, channel, other)).sum()
                 })
                 .map(|sum: f64| sum / total)
                 .collect()
         };
-        let mut map = Map {
-            data: vec![0.0; value.map.data.len()],
-            ..value.map
-        };
+        let mut map = Map { data: vec![0.0; value.map.data.len()], ..value.map };
         for head in 0..heads {
             for position in 0..height * width {
                 for (channel, sum) in attended(head, position).into_iter().enumerate() {
@@ -251,19 +159,12 @@ impl Twin {
                 }
             }
         }
-        Twin {
-            value: Value::attention(&query.value, &key.value, &value.value, heads),
-            map,
-        }
+        Twin { value: Value::attention(&query.value, &key.value, &value.value, heads), map }
     }
 }
 
 /// Runs an engine on the image of [`Twin::input`].
-pub fn run<R>(
-    engine: &mut Engine,
-    [height, width]: [usize; 2],
-    read: impl FnOnce(&[MapView<'_>]) -> R,
-) -> R {
+pub fn run<R>(engine: &mut Engine, [height, width]: [usize; 2], read: impl FnOnce(&[MapView<'_>]) -> R) -> R {
     let fill = |mut planes: yolov10_cpu::InputPlanes<'_>| {
         for channel in 0..planes.channels() {
             for row in 0..height {
@@ -294,10 +195,7 @@ pub fn assert_agrees(outputs: &[Twin], size: [usize; 2], options: &Options, tole
     let values: Vec<Value> = outputs.iter().map(|output| output.value.clone()).collect();
     let mut engine = Engine::new(&values, options, weights).unwrap();
     let found = run(&mut engine, size, elements);
-    let expected: Vec<f64> = outputs
-        .iter()
-        .flat_map(|output| output.map.data.clone())
-        .collect();
+    let expected: Vec<f64> = outputs.iter().flat_map(|output| output.map.data.clone()).collect();
     assert_eq!(found.len(), expected.len());
     for (index, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
         let error = (f64::from(found) - expected).abs();

@@ -63,11 +63,7 @@ struct Area {
 impl Artist {
     /// An artist for detections of these classes.
     pub fn new(style: Style, class_names: &[String]) -> Self {
-        Self {
-            style,
-            class_names: class_names.to_vec(),
-            lettering: Lettering::new(),
-        }
+        Self { style, class_names: class_names.to_vec(), lettering: Lettering::new() }
     }
 
     /// Draws all of `detections`, the best last: it lies on top.
@@ -84,29 +80,12 @@ impl Artist {
         let color = class_color(detection.class);
         let line = i64::from(self.line_width(picture));
         let outline = outline(picture, &detection.rect, line);
-        let Area {
-            left,
-            top,
-            right,
-            bottom,
-        } = outline;
+        let Area { left, top, right, bottom } = outline;
         for side in [
-            Area {
-                bottom: top + line,
-                ..outline
-            },
-            Area {
-                top: bottom - line,
-                ..outline
-            },
-            Area {
-                right: left + line,
-                ..outline
-            },
-            Area {
-                left: right - line,
-                ..outline
-            },
+            Area { bottom: top + line, ..outline },
+            Area { top: bottom - line, ..outline },
+            Area { right: left + line, ..outline },
+            Area { left: right - line, ..outline },
         ] {
             fill(picture, side, color);
         }
@@ -115,12 +94,7 @@ impl Artist {
             Label::Nothing => (),
             Label::Name => self.draw_label(picture, outline, name, color),
             Label::NameAndScore => {
-                self.draw_label(
-                    picture,
-                    outline,
-                    &format!("{name} {:.2}", detection.score),
-                    color,
-                );
+                self.draw_label(picture, outline, &format!("{name} {:.2}", detection.score), color);
             }
         }
     }
@@ -140,27 +114,14 @@ impl Artist {
         let above = outline.top - label_height;
         let top = if above >= 0 { above } else { outline.top };
         let top = top.min(i64::from(height) - label_height).max(0);
-        let area = Area {
-            left,
-            top,
-            right: left + label_width,
-            bottom: top + label_height,
-        };
+        let area = Area { left, top, right: left + label_width, bottom: top + label_height };
         fill(picture, area, color);
-        self.lettering.write(
-            picture,
-            text,
-            letters,
-            [left + padding, top + padding / 2],
-            ink_on(color),
-        );
+        self.lettering.write(picture, text, letters, [left + padding, top + padding / 2], ink_on(color));
     }
 
     fn line_width(&self, picture: &RgbImage) -> u32 {
         let mean_side = (picture.width() + picture.height()) as f32 / 2.0;
-        self.style
-            .line_width
-            .unwrap_or(((mean_side * LINE_SHARE).round() as u32).max(THINNEST_LINE))
+        self.style.line_width.unwrap_or(((mean_side * LINE_SHARE).round() as u32).max(THINNEST_LINE))
     }
 }
 
@@ -169,12 +130,7 @@ fn outline(picture: &RgbImage, rect: &Rect, line: i64) -> Area {
     let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
     let low = |edge: f32| (edge.round() as i64 - line / 2).max(0);
     let high = |edge: f32, length: i64| (edge.round() as i64 + line - line / 2).min(length);
-    Area {
-        left: low(rect.x1),
-        top: low(rect.y1),
-        right: high(rect.x2, width),
-        bottom: high(rect.y2, height),
-    }
+    Area { left: low(rect.x1), top: low(rect.y1), right: high(rect.x2, width), bottom: high(rect.y2, height) }
 }
 
 /// Colours the part of `area` that is within the picture.
@@ -197,37 +153,20 @@ mod tests {
     fn drawn(size: [u32; 2], rect: Rect, label: Label) -> RgbImage {
         let names = ["traffic light".to_owned()];
         let mut picture = RgbImage::from_pixel(size[0], size[1], GREY);
-        let style = Style {
-            line_width: None,
-            label,
-        };
-        Artist::new(style, &names).draw(
-            &mut picture,
-            &[Detection {
-                class: 0,
-                score: 0.5,
-                rect,
-            }],
-        );
+        let style = Style { line_width: None, label };
+        Artist::new(style, &names).draw(&mut picture, &[Detection { class: 0, score: 0.5, rect }]);
         picture
     }
 
     #[test]
     fn the_line_runs_along_the_box() {
-        let rect = Rect {
-            x1: 20.0,
-            y1: 30.0,
-            x2: 60.0,
-            y2: 80.0,
-        };
+        let rect = Rect { x1: 20.0, y1: 30.0, x2: 60.0, y2: 80.0 };
         let picture = drawn([100, 100], rect, Label::Nothing);
         let color = class_color(0);
         for y in 0..100 {
             for x in 0..100 {
                 let within = |low, high, value| (low..high).contains(&value);
-                let is_line = within(19, 61, x)
-                    && within(29, 81, y)
-                    && !(within(21, 59, x) && within(31, 79, y));
+                let is_line = within(19, 61, x) && within(29, 81, y) && !(within(21, 59, x) && within(31, 79, y));
                 assert_eq!(*picture.get_pixel(x, y) == color, is_line, "at {x}, {y}");
             }
         }
@@ -235,54 +174,21 @@ mod tests {
 
     #[test]
     fn a_label_lies_within_the_picture_wherever_the_box_is() {
-        for (x, y) in [
-            (-9.0, -9.0),
-            (90.0, -9.0),
-            (-9.0, 90.0),
-            (90.0, 90.0),
-            (40.0, 40.0),
-        ] {
+        for (x, y) in [(-9.0, -9.0), (90.0, -9.0), (-9.0, 90.0), (90.0, 90.0), (40.0, 40.0)] {
             for size in [[64, 48], [640, 480], [100, 100]] {
-                let rect = Rect {
-                    x1: x,
-                    y1: y,
-                    x2: x + 20.0,
-                    y2: y + 20.0,
-                };
-                let [bare, labelled] =
-                    [Label::Nothing, Label::NameAndScore].map(|label| drawn(size, rect, label));
-                let inked = bare
-                    .pixels()
-                    .zip(labelled.pixels())
-                    .filter(|(bare, labelled)| bare != labelled)
-                    .count();
+                let rect = Rect { x1: x, y1: y, x2: x + 20.0, y2: y + 20.0 };
+                let [bare, labelled] = [Label::Nothing, Label::NameAndScore].map(|label| drawn(size, rect, label));
+                let inked = bare.pixels().zip(labelled.pixels()).filter(|(bare, labelled)| bare != labelled).count();
                 // The letters of "traffic light 0.50" alone cover more than half of 60 times 9 pixels at the least.
-                assert!(
-                    inked > 300,
-                    "{inked} pixels of a label at {x}, {y} in {size:?}"
-                );
+                assert!(inked > 300, "{inked} pixels of a label at {x}, {y} in {size:?}");
             }
         }
     }
 
     #[test]
     fn a_box_outside_and_a_picture_of_one_pixel_do_no_harm() {
-        let outside = Rect {
-            x1: -50.0,
-            y1: -50.0,
-            x2: -10.0,
-            y2: -10.0,
-        };
+        let outside = Rect { x1: -50.0, y1: -50.0, x2: -10.0, y2: -10.0 };
         drawn([1, 1], outside, Label::NameAndScore);
-        drawn(
-            [1, 5000],
-            Rect {
-                x1: 0.0,
-                y1: 0.0,
-                x2: 1.0,
-                y2: 5000.0,
-            },
-            Label::NameAndScore,
-        );
+        drawn([1, 5000], Rect { x1: 0.0, y1: 0.0, x2: 1.0, y2: 5000.0 }, Label::NameAndScore);
     }
 }

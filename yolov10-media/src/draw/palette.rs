@@ -29,17 +29,8 @@ pub fn class_color(class: usize) -> Rgb<u8> {
 /// Black or white, whichever is easier to read on `color`.
 pub fn ink_on(color: Rgb<u8>) -> Rgb<u8> {
     let linear = |level: u8| (f32::from(level) / 255.0).powf(2.2);
-    let luminance: f32 = color
-        .0
-        .iter()
-        .zip(LUMINANCE)
-        .map(|(level, share)| linear(*level) * share)
-        .sum();
-    Rgb(if luminance > MIDDLE_LUMINANCE {
-        [0; 3]
-    } else {
-        [255; 3]
-    })
+    let luminance: f32 = color.0.iter().zip(LUMINANCE).map(|(level, share)| linear(*level) * share).sum();
+    Rgb(if luminance > MIDDLE_LUMINANCE { [0; 3] } else { [255; 3] })
 }
 
 fn from_oklab(lightness: f32, a: f32, b: f32) -> [u8; 3] {
@@ -66,11 +57,7 @@ mod tests {
         for first in 0..80 {
             for second in first + 1..first + 8 {
                 let [one, other] = [first, second].map(|class| class_color(class).0);
-                let distance: i32 = one
-                    .iter()
-                    .zip(other)
-                    .map(|(a, b)| (i32::from(*a) - i32::from(b)).pow(2))
-                    .sum();
+                let distance: i32 = one.iter().zip(other).map(|(a, b)| (i32::from(*a) - i32::from(b)).pow(2)).sum();
                 assert!(distance > ALIKE, "{first}: {one:?}, {second}: {other:?}");
             }
         }

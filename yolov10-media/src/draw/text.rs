@@ -20,9 +20,7 @@ impl Lettering {
     /// How wide a line of text is, in pixels, in letters of this height.
     pub fn width(&self, text: &str, height: f32) -> f32 {
         let font = self.0.as_scaled(PxScale::from(height));
-        self.glyphs(text, height)
-            .last()
-            .map_or(0.0, |(glyph, x)| x + font.h_advance(glyph))
+        self.glyphs(text, height).last().map_or(0.0, |(glyph, x)| x + font.h_advance(glyph))
     }
 
     /// From the top of the highest letter to the bottom of the lowest, in pixels.
@@ -31,33 +29,21 @@ impl Lettering {
     }
 
     /// Writes a line whose left top corner is at `[x, y]`.
-    pub fn write(
-        &self,
-        picture: &mut RgbImage,
-        text: &str,
-        height: f32,
-        [x, y]: [i64; 2],
-        ink: Rgb<u8>,
-    ) {
+    pub fn write(&self, picture: &mut RgbImage, text: &str, height: f32, [x, y]: [i64; 2], ink: Rgb<u8>) {
         let scale = PxScale::from(height);
         let ascent = self.0.as_scaled(scale).ascent();
         for (glyph, offset) in self.glyphs(text, height) {
-            let glyph =
-                glyph.with_scale_and_position(scale, point(x as f32 + offset, y as f32 + ascent));
+            let glyph = glyph.with_scale_and_position(scale, point(x as f32 + offset, y as f32 + ascent));
             let Some(outline) = self.0.outline_glyph(glyph) else {
                 continue;
             };
             let corner = outline.px_bounds().min;
             outline.draw(|column, row, coverage| {
-                let (x, y) = (
-                    corner.x as i64 + i64::from(column),
-                    corner.y as i64 + i64::from(row),
-                );
+                let (x, y) = (corner.x as i64 + i64::from(column), corner.y as i64 + i64::from(row));
                 let inside = u32::try_from(x).ok().zip(u32::try_from(y).ok());
                 if let Some(pixel) = inside.and_then(|(x, y)| picture.get_pixel_mut_checked(x, y)) {
                     let mix = |ink: u8, paper: u8| {
-                        (f32::from(paper) + (f32::from(ink) - f32::from(paper)) * coverage.min(1.0))
-                            .round() as u8
+                        (f32::from(paper) + (f32::from(ink) - f32::from(paper)) * coverage.min(1.0)).round() as u8
                     };
                     *pixel = ink.map2(pixel, mix);
                 }

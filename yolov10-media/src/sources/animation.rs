@@ -38,8 +38,5 @@ pub fn open(path: &Path) -> Result<Option<Animation>, Error> {
         let shown = Duration::from(frame.delay());
         Ok((DynamicImage::from(frame.into_buffer()).into_rgb8(), shown))
     });
-    Ok(Some(Animation {
-        frames: Box::new(frames),
-        total: None,
-    }))
+    Ok(Some(Animation { frames: Box::new(frames), total: None }))
 }

@@ -29,10 +29,7 @@ const PATTERN: [char; 3] = ['*', '?', '['];
 
 /// The sources that `words` name, in their order; a folder's and a pattern's in the order of their names.
 pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Vec<Source> {
-    let mut expansion = Expansion {
-        depth,
-        sources: Vec::new(),
-    };
+    let mut expansion = Expansion { depth, sources: Vec::new() };
     for word in words {
         expansion.add(word.as_ref(), ListsAre::Read);
     }
@@ -60,10 +57,7 @@ impl Expansion {
     }
 
     fn add_broken(&mut self, path: &Path, error: Error) {
-        self.sources.push(Source::Broken {
-            name: path.display().to_string(),
-            error,
-        });
+        self.sources.push(Source::Broken { name: path.display().to_string(), error });
     }
 
     fn try_add(&mut self, word: &Path, lists: ListsAre) -> Result<(), Error> {
@@ -76,9 +70,7 @@ impl Expansion {
         if word.exists() {
             return match lists {
                 ListsAre::Read if has_extension(word, &LIST_EXTENSIONS) => self.add_list_file(word),
-                ListsAre::Refused if has_extension(word, &LIST_EXTENSIONS) => {
-                    Err(Error::NestedList)
-                }
+                ListsAre::Refused if has_extension(word, &LIST_EXTENSIONS) => Err(Error::NestedList),
                 _ => {
                     self.add_file(word.to_owned());
                     Ok(())
@@ -96,13 +88,8 @@ impl Expansion {
         let starts_with = |schemes: &[&str]| schemes.iter().any(|scheme| word.starts_with(scheme));
         if starts_with(&WEB_SCHEMES) {
             let address = Path::new(word.split(['?', '#']).next().unwrap_or(word));
-            let is_video = has_extension(address, &VIDEO_EXTENSIONS)
-                || has_extension(address, &[PLAYLIST_EXTENSION]);
-            self.sources.push(if is_video {
-                Source::Video(Video::stream(word))
-            } else {
-                Source::Url(word.to_owned())
-            });
+            let is_video = has_extension(address, &VIDEO_EXTENSIONS) || has_extension(address, &[PLAYLIST_EXTENSION]);
+            self.sources.push(if is_video { Source::Video(Video::stream(word)) } else { Source::Url(word.to_owned()) });
         } else if starts_with(&STREAM_SCHEMES) {
             self.sources.push(Source::Video(Video::stream(word)));
         } else if let Ok(number) = word.parse() {
@@ -116,14 +103,13 @@ impl Expansion {
     }
 
     fn add_file(&mut self, path: PathBuf) {
-        self.sources
-            .push(if has_extension(&path, &VIDEO_EXTENSIONS) {
-                Source::Video(Video::file(&path))
-            } else if has_extension(&path, &ANIMATION_EXTENSIONS) {
-                Source::Animation(path)
-            } else {
-                Source::Picture(path)
-            });
+        self.sources.push(if has_extension(&path, &VIDEO_EXTENSIONS) {
+            Source::Video(Video::file(&path))
+        } else if has_extension(&path, &ANIMATION_EXTENSIONS) {
+            Source::Animation(path)
+        } else {
+            Source::Picture(path)
+        });
     }
 
     fn add_folder(&mut self, folder: &Path) -> Result<(), Error> {
@@ -132,11 +118,7 @@ impl Expansion {
             Depth::Everything => usize::MAX,
         };
         let before = self.sources.len();
-        for entry in WalkDir::new(folder)
-            .max_depth(depth)
-            .follow_links(true)
-            .sort_by_file_name()
-        {
+        for entry in WalkDir::new(folder).max_depth(depth).follow_links(true).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && is_searched(entry.path()) => {
                     self.add_file(entry.into_path());
@@ -150,9 +132,7 @@ impl Expansion {
             }
         }
         if self.sources.len() == before {
-            return Err(Error::EmptyFolder {
-                expected: PICTURE_EXTENSIONS.join(", "),
-            });
+            return Err(Error::EmptyFolder { expected: PICTURE_EXTENSIONS.join(", ") });
         }
         Ok(())
     }
@@ -202,10 +182,7 @@ impl Expansion {
         }
         let bytes = read_all(io::stdin().lock())?;
         if image::guess_format(&bytes).is_ok() {
-            self.sources.push(Source::Bytes {
-                name: STDIN,
-                bytes: bytes.into(),
-            });
+            self.sources.push(Source::Bytes { name: STDIN, bytes: bytes.into() });
             return Ok(());
         }
         let text = String::from_utf8(bytes).map_err(|_| Error::NeitherPictureNorList)?;
@@ -217,11 +194,7 @@ impl Expansion {
 fn beside(folder: &Path, line: &str) -> PathBuf {
     let path = Path::new(line);
     let there = folder.join(path);
-    if !path.exists() && there.exists() {
-        there
-    } else {
-        path.to_owned()
-    }
+    if !path.exists() && there.exists() { there } else { path.to_owned() }
 }
 
 /// Whether a folder's file is meant, when the folder is named.
@@ -230,8 +203,6 @@ fn is_searched(path: &Path) -> bool {
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_ascii_lowercase());
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
     extension.is_some_and(|found| extensions.iter().any(|extension| found == *extension))
 }

@@ -11,36 +11,16 @@ use crate::error::Error;
 /// The pictures of `sources`, one after another; of animations every `stride`th frame.
 pub fn items(sources: Vec<Source>, stride: NonZeroUsize) -> impl Iterator<Item = Item<Content>> {
     let mut stems = Stems::default();
-    sources
-        .into_iter()
-        .zip(1..)
-        .flat_map(move |(source, index)| {
-            let name = source.name();
-            let (stem, extension) = stem_and_extension(&name);
-            let about = About {
-                index,
-                name,
-                stem: stems.claim(stem),
-                extension,
-                frame: None,
-            };
-            match opened(source) {
-                Ok(Opened::One(content)) => Items::One(Some(Item {
-                    about,
-                    value: Ok(content),
-                })),
-                Ok(Opened::Many(animation)) => Items::Many {
-                    about,
-                    animation,
-                    stride,
-                    read: 0,
-                },
-                Err(error) => Items::One(Some(Item {
-                    about,
-                    value: Err(error),
-                })),
-            }
-        })
+    sources.into_iter().zip(1..).flat_map(move |(source, index)| {
+        let name = source.name();
+        let (stem, extension) = stem_and_extension(&name);
+        let about = About { index, name, stem: stems.claim(stem), extension, frame: None };
+        match opened(source) {
+            Ok(Opened::One(content)) => Items::One(Some(Item { about, value: Ok(content) })),
+            Ok(Opened::Many(animation)) => Items::Many { about, animation, stride, read: 0 },
+            Err(error) => Items::One(Some(Item { about, value: Err(error) })),
+        }
+    })
 }
 
 enum Opened {
@@ -65,12 +45,7 @@ fn opened(source: Source) -> Result<Opened, Error> {
 /// What one source gives.
 enum Items {
     One(Option<Item<Content>>),
-    Many {
-        about: About,
-        animation: Animation,
-        stride: NonZeroUsize,
-        read: usize,
-    },
+    Many { about: About, animation: Animation, stride: NonZeroUsize, read: usize },
 }
 
 impl Iterator for Items {
@@ -79,12 +54,7 @@ impl Iterator for Items {
     fn next(&mut self) -> Option<Item<Content>> {
         match self {
             Self::One(item) => item.take(),
-            Self::Many {
-                about,
-                animation,
-                stride,
-                read,
-            } => loop {
+            Self::Many { about, animation, stride, read } => loop {
                 let frame = animation.frames.next()?;
                 *read += 1;
                 // The first one is wanted; what is broken is told, wanted or not.
@@ -92,24 +62,12 @@ impl Iterator for Items {
                     continue;
                 }
                 let (value, shown) = match frame {
-                    Ok((picture, shown)) => {
-                        (Ok(Content::Frame(picture)), shown * stride.get() as u32)
-                    }
+                    Ok((picture, shown)) => (Ok(Content::Frame(picture)), shown * stride.get() as u32),
                     Err(error) => (Err(error), Duration::ZERO),
                 };
                 let total = animation.total.map(|total| total.div_ceil(stride.get()));
-                let frame = Some(Frame {
-                    number: (*read).div_ceil(stride.get()),
-                    total,
-                    shown,
-                });
-                return Some(Item {
-                    about: About {
-                        frame,
-                        ..about.clone()
-                    },
-                    value,
-                });
+                let frame = Some(Frame { number: (*read).div_ceil(stride.get()), total, shown });
+                return Some(Item { about: About { frame, ..about.clone() }, value });
             },
         }
     }

@@ -59,10 +59,7 @@ enum Source {
     /// The address of a picture.
     Url(String),
     /// A picture file in memory.
-    Bytes {
-        name: &'static str,
-        bytes: Cow<'static, [u8]>,
-    },
+    Bytes { name: &'static str, bytes: Cow<'static, [u8]> },
     /// Something that was named and is not to be had.
     Broken { name: String, error: Error },
 }
@@ -132,10 +129,7 @@ impl Sources {
     }
 
     fn of(list: Vec<Source>) -> Self {
-        Self {
-            list,
-            stride: NonZeroUsize::MIN,
-        }
+        Self { list, stride: NonZeroUsize::MIN }
     }
 
     /// Of videos and animations every `stride`th frame, the first one included.
@@ -160,8 +154,7 @@ impl Sources {
 
     /// The pictures, decoded one after another: upright, 8-bit RGB.
     pub fn pictures(self) -> impl Iterator<Item = Item<RgbImage>> {
-        self.items()
-            .map(|item| item.then(|_, content| content.decode()))
+        self.items().map(|item| item.then(|_, content| content.decode()))
     }
 }
 
@@ -172,10 +165,7 @@ impl<T, E> Item<T, E> {
             Ok(value) => work(&self.about, value),
             Err(error) => Err(error.into()),
         };
-        Item {
-            about: self.about,
-            value,
-        }
+        Item { about: self.about, value }
     }
 }
 
@@ -233,10 +223,7 @@ fn read_all(reader: impl Read) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(Error::TooLarge {
-            limit: LARGEST_FILE,
-            found: None,
-        });
+        return Err(Error::TooLarge { limit: LARGEST_FILE, found: None });
     }
     Ok(bytes)
 }

@@ -83,23 +83,15 @@ mod tests {
             ("..", "picture", ""),
             ("a:b.png", "a_b", "png"),
         ] {
-            assert_eq!(
-                stem_and_extension(name),
-                (stem.to_owned(), extension.to_owned()),
-                "{name}"
-            );
+            assert_eq!(stem_and_extension(name), (stem.to_owned(), extension.to_owned()), "{name}");
         }
     }
 
     #[test]
     fn a_name_never_leaves_its_folder() {
-        for (name, expected) in [
-            ("traffic light", "traffic light"),
-            ("../../etc", "_.._etc"),
-            ("..", "_"),
-            ("a/b\\c", "a_b_c"),
-            ("", "_"),
-        ] {
+        for (name, expected) in
+            [("traffic light", "traffic light"), ("../../etc", "_.._etc"), ("..", "_"), ("a/b\\c", "a_b_c"), ("", "_")]
+        {
             assert_eq!(file_name(name), expected);
         }
     }

@@ -17,9 +17,8 @@ use crate::error::Error;
 use crate::ffmpeg;
 
 /// File names that end so are videos.
-pub const VIDEO_EXTENSIONS: [&str; 13] = [
-    "asf", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ts", "webm", "wmv", "y4m",
-];
+pub const VIDEO_EXTENSIONS: [&str; 13] =
+    ["asf", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ts", "webm", "wmv", "y4m"];
 /// Addresses that start so are streams.
 pub const STREAM_SCHEMES: [&str; 5] = ["rtsp://", "rtsps://", "rtmp://", "tcp://", "udp://"];
 /// Frames per second of what does not say it: that of most cameras.
@@ -50,29 +49,14 @@ impl Video {
         // The scheme keeps a name from being taken for an address, or for an option.
         let mut address = OsString::from("file:");
         address.push(path);
-        Self {
-            name: path.display().to_string(),
-            input: vec!["-i".into(), address],
-            is_file: true,
-        }
+        Self { name: path.display().to_string(), input: vec!["-i".into(), address], is_file: true }
     }
 
     /// A stream at an address.
     pub fn stream(url: &str) -> Self {
-        let over_tcp = url
-            .starts_with("rtsp")
-            .then_some(["-rtsp_transport", "tcp"]);
-        let input = over_tcp
-            .into_iter()
-            .flatten()
-            .chain(["-i", url])
-            .map(OsString::from)
-            .collect();
-        Self {
-            name: url.to_owned(),
-            input,
-            is_file: false,
-        }
+        let over_tcp = url.starts_with("rtsp").then_some(["-rtsp_transport", "tcp"]);
+        let input = over_tcp.into_iter().flatten().chain(["-i", url]).map(OsString::from).collect();
+        Self { name: url.to_owned(), input, is_file: false }
     }
 
     /// A camera by its number.
@@ -83,37 +67,16 @@ impl Video {
             ("v4l2", format!("/dev/video{number}"))
         };
         let input = ["-f", format, "-i", &device].map(OsString::from).to_vec();
-        Self {
-            name: number.to_string(),
-            input,
-            is_file: false,
-        }
+        Self { name: number.to_string(), input, is_file: false }
     }
 
     /// Starts decoding.
     pub fn open(&self) -> Result<Animation, Error> {
-        let Facts { rate, total } = if self.is_file {
-            self.probe()?
-        } else {
-            Facts {
-                rate: USUAL_RATE,
-                total: None,
-            }
-        };
+        let Facts { rate, total } = if self.is_file { self.probe()? } else { Facts { rate: USUAL_RATE, total: None } };
         let mut child = ffmpeg::command("ffmpeg")
             .args(["-v", "error", "-nostdin"])
             .args(&self.input)
-            .args([
-                "-map",
-                "0:v:0",
-                "-fps_mode",
-                "passthrough",
-                "-c:v",
-                "ppm",
-                "-f",
-                "image2pipe",
-                "-",
-            ])
+            .args(["-map", "0:v:0", "-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -128,36 +91,19 @@ impl Video {
             said
         });
         let shown = Duration::from_secs_f64(1.0 / rate);
-        let mut decoder = Decoder {
-            child,
-            frames,
-            said: Some(said),
-            shown,
-        };
+        let mut decoder = Decoder { child, frames, said: Some(said), shown };
         // What can't be opened is a source that failed, not a frame.
         let Some(first) = decoder.next_frame()? else {
-            return Err(decoder
-                .complaint(UNOPENED)
-                .unwrap_or(Error::video(UNOPENED, "it has no frames")));
+            return Err(decoder.complaint(UNOPENED).unwrap_or(Error::video(UNOPENED, "it has no frames")));
         };
         let frames = iter::once(Ok((first, shown))).chain(decoder);
-        Ok(Animation {
-            frames: Box::new(frames),
-            total,
-        })
+        Ok(Animation { frames: Box::new(frames), total })
     }
 
     /// Frames per second, and how many frames the container promises.
     fn probe(&self) -> Result<Facts, Error> {
         let output = ffmpeg::command("ffprobe")
-            .args([
-                "-v",
-                "error",
-                "-select_streams",
-                "v:0",
-                "-of",
-                "default=noprint_wrappers=1",
-            ])
+            .args(["-v", "error", "-select_streams", "v:0", "-of", "default=noprint_wrappers=1"])
             .args(["-show_entries", "stream=avg_frame_rate,nb_frames"])
             .args(&self.input)
             .output()
@@ -167,17 +113,11 @@ impl Video {
             return Err(Error::video(NOT_A_VIDEO, ffmpeg::last_line(&said)));
         }
         let text = String::from_utf8_lossy(&output.stdout);
-        let field = |name: &str| {
-            text.lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        };
-        let rate = field("avg_frame_rate")
-            .ok_or_else(|| Error::video(NOT_A_VIDEO, "expected a video stream, found none"))?;
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let rate =
+            field("avg_frame_rate").ok_or_else(|| Error::video(NOT_A_VIDEO, "expected a video stream, found none"))?;
         let total = field("nb_frames").and_then(|number| number.parse().ok());
-        Ok(Facts {
-            rate: parse_rate(rate).unwrap_or(USUAL_RATE),
-            total,
-        })
+        Ok(Facts { rate: parse_rate(rate).unwrap_or(USUAL_RATE), total })
     }
 }
 
@@ -213,16 +153,15 @@ impl Decoder {
             Ok::<_, std::io::Error>(line)
         };
         let (magic, size, levels) = (line()?, line()?, line()?);
-        let parsed = size.trim().split_once(' ').and_then(|(width, height)| {
-            Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
-        });
+        let parsed = size
+            .trim()
+            .split_once(' ')
+            .and_then(|(width, height)| Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?)));
         let parsed = parsed.filter(|_| magic.trim() == "P6" && levels.trim() == "255");
-        let (width, height) = parsed
-            .ok_or_else(|| Error::video(UNFINISHED, "ffmpeg sent something that is no frame"))?;
+        let (width, height) =
+            parsed.ok_or_else(|| Error::video(UNFINISHED, "ffmpeg sent something that is no frame"))?;
         let mut pixels = vec![0; 3 * width as usize * height as usize];
-        self.frames
-            .read_exact(&mut pixels)
-            .map_err(|_| Error::video(UNFINISHED, "the last frame is cut off"))?;
+        self.frames.read_exact(&mut pixels).map_err(|_| Error::video(UNFINISHED, "the last frame is cut off"))?;
         Ok(RgbImage::from_raw(width, height, pixels))
     }
 

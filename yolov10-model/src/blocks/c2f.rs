@@ -23,35 +23,17 @@ impl Bottleneck {
 
     /// Depthwise 3x3, 1x1, depthwise 3x3 (7x7 in the large-kernel form), 1x1, depthwise 3x3; always with a skip.
     fn compact_inverted(scope: &Scope, channels: usize) -> Result<Self, Error> {
-        let middle = if scope.at("convs.2").kernel()? == 7 {
-            7
-        } else {
-            3
-        };
-        let filters = [
-            Filter::depthwise(3),
-            Filter::dense(1),
-            Filter::depthwise(middle),
-            Filter::dense(1),
-            Filter::depthwise(3),
-        ];
+        let middle = if scope.at("convs.2").kernel()? == 7 { 7 } else { 3 };
+        let filters =
+            [Filter::depthwise(3), Filter::dense(1), Filter::depthwise(middle), Filter::dense(1), Filter::depthwise(3)];
         Self::chain(scope, channels, filters, true)
     }
 
-    fn chain<const N: usize>(
-        scope: &Scope,
-        channels: usize,
-        filters: [Filter; N],
-        skip: bool,
-    ) -> Result<Self, Error> {
+    fn chain<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N], skip: bool) -> Result<Self, Error> {
         let mut convs: Vec<Conv> = Vec::with_capacity(N);
         for (index, filter) in filters.into_iter().enumerate() {
             let channels_in = convs.last().map_or(channels, |conv| conv.channels_out);
-            convs.push(Conv::new(
-                &scope.at("convs").at(index),
-                channels_in,
-                filter,
-            )?);
+            convs.push(Conv::new(&scope.at("convs").at(index), channels_in, filter)?);
         }
         Ok(Self { convs, skip })
     }
@@ -91,22 +73,12 @@ impl C2f {
         let chains = scope.at("bottlenecks");
         let bottlenecks = (0..chains.children())
             .map(|index| match chains.at(index) {
-                chain if chain.at("convs").children() > 2 => {
-                    Bottleneck::compact_inverted(&chain, half)
-                }
+                chain if chain.at("convs").children() > 2 => Bottleneck::compact_inverted(&chain, half),
                 chain => Bottleneck::plain(&chain, half, skip == Skip::Always),
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let merge = Conv::new(
-            &scope.at("merge"),
-            (2 + bottlenecks.len()) * half,
-            Filter::dense(1),
-        )?;
-        Ok(Self {
-            expand,
-            bottlenecks,
-            merge,
-        })
+        let merge = Conv::new(&scope.at("merge"), (2 + bottlenecks.len()) * half, Filter::dense(1))?;
+        Ok(Self { expand, bottlenecks, merge })
     }
 
     /// Channels of the output.

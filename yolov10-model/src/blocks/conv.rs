@@ -30,20 +30,12 @@ pub struct Filter {
 impl Filter {
     /// A `kernel` x `kernel` filter over all channels, stride 1, SiLU.
     pub const fn dense(kernel: usize) -> Self {
-        Self {
-            kernel,
-            stride: 1,
-            depthwise: false,
-            activation: Activation::Silu,
-        }
+        Self { kernel, stride: 1, depthwise: false, activation: Activation::Silu }
     }
 
     /// A `kernel` x `kernel` filter for each channel by itself, stride 1, SiLU.
     pub const fn depthwise(kernel: usize) -> Self {
-        Self {
-            depthwise: true,
-            ..Self::dense(kernel)
-        }
+        Self { depthwise: true, ..Self::dense(kernel) }
     }
 
     /// The same with another stride.
@@ -86,13 +78,7 @@ impl Conv {
         let kernel = Some(filter.kernel);
         let weight = scope.param("weight", [outputs, Some(inputs), kernel, kernel])?;
         let [channels_out, _, _, _] = weight.lazy_shape().dims();
-        Ok(Self {
-            bias: scope.param("bias", [Some(channels_out)])?,
-            weight,
-            channels_in,
-            channels_out,
-            filter,
-        })
+        Ok(Self { bias: scope.param("bias", [Some(channels_out)])?, weight, channels_in, channels_out, filter })
     }
 
     /// `[B, I, H, W]` to `[B, O, H/stride, W/stride]`.

@@ -30,9 +30,7 @@ impl Attention {
             heads,
         };
         let keys = attention.key_channels(channels);
-        scope
-            .at("qkv")
-            .expect_outputs(&attention.qkv, channels + 2 * keys)?;
+        scope.at("qkv").expect_outputs(&attention.qkv, channels + 2 * keys)?;
         Ok(attention)
     }
 
@@ -47,8 +45,7 @@ impl Attention {
         let keys = self.key_channels(channels);
         let [query, key, value] = self.qkv.forward(input).split([keys, keys, channels]);
         let position = self.position.forward(value.clone());
-        self.project
-            .forward(M::attention(query, key, value, self.heads).add(position))
+        self.project.forward(M::attention(query, key, value, self.heads).add(position))
     }
 }
 
@@ -62,11 +59,7 @@ pub struct FeedForward {
 impl FeedForward {
     fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
         let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
-        let project = Conv::new(
-            &scope.at("project"),
-            expand.channels_out,
-            Filter::dense(1).linear(),
-        )?;
+        let project = Conv::new(&scope.at("project"), expand.channels_out, Filter::dense(1).linear())?;
         scope.at("project").expect_outputs(&project, channels)?;
         Ok(Self { expand, project })
     }

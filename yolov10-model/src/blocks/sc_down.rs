@@ -17,10 +17,7 @@ impl ScDown {
         let pointwise = Conv::new(&scope.at("pointwise"), channels, Filter::dense(1))?;
         let halve = Filter::depthwise(3).stride(2).linear();
         let depthwise = Conv::new(&scope.at("depthwise"), pointwise.channels_out, halve)?;
-        Ok(Self {
-            pointwise,
-            depthwise,
-        })
+        Ok(Self { pointwise, depthwise })
     }
 
     /// Channels of the output.

@@ -16,21 +16,9 @@ pub struct Sppf {
 
 impl Sppf {
     /// `activation` is that of `reduce`: some checkpoints were trained without one there.
-    pub(crate) fn new(
-        scope: &Scope,
-        channels: usize,
-        activation: Activation,
-    ) -> Result<Self, Error> {
-        let reduce = Conv::new(
-            &scope.at("reduce"),
-            channels,
-            Filter::dense(1).activation(activation),
-        )?;
-        let merge = Conv::new(
-            &scope.at("merge"),
-            4 * reduce.channels_out,
-            Filter::dense(1),
-        )?;
+    pub(crate) fn new(scope: &Scope, channels: usize, activation: Activation) -> Result<Self, Error> {
+        let reduce = Conv::new(&scope.at("reduce"), channels, Filter::dense(1).activation(activation))?;
+        let merge = Conv::new(&scope.at("merge"), 4 * reduce.channels_out, Filter::dense(1))?;
         Ok(Self { reduce, merge })
     }
 
@@ -45,7 +33,6 @@ impl Sppf {
         let wide = near.clone().max_pool(WINDOW);
         let wider = wide.clone().max_pool(WINDOW);
         let widest = wider.clone().max_pool(WINDOW);
-        self.merge
-            .forward(M::concat(vec![near, wide, wider, widest]))
+        self.merge.forward(M::concat(vec![near, wide, wider, widest]))
     }
 }

@@ -44,11 +44,7 @@ impl Inventory {
         let network = Network::new(weights, &Device::flex())?;
         let steps = Rc::new(RefCell::new(Vec::new()));
         let shape = [RGB, input.height, input.width];
-        network.forward(Outline {
-            shape,
-            steps: Rc::clone(&steps),
-            paths: Rc::new(ParameterPaths::of(&network)),
-        });
+        network.forward(Outline { shape, steps: Rc::clone(&steps), paths: Rc::new(ParameterPaths::of(&network)) });
         let steps = steps.take();
         Ok(Self { input, steps })
     }
@@ -86,16 +82,8 @@ impl FeatureMap for Outline {
     fn conv(self, conv: &Conv) -> Self {
         let [_, height, width] = self.shape;
         let (kernel, stride) = (conv.filter.kernel, conv.filter.stride);
-        let output = [
-            conv.channels_out,
-            height.div_ceil(stride),
-            width.div_ceil(stride),
-        ];
-        let inputs = if conv.filter.depthwise {
-            1
-        } else {
-            conv.channels_in
-        };
+        let output = [conv.channels_out, height.div_ceil(stride), width.div_ceil(stride)];
+        let inputs = if conv.filter.depthwise { 1 } else { conv.channels_in };
         let products = output.iter().product::<usize>() * inputs * kernel * kernel;
         let weight = self.paths.get(conv.weight.id.val());
         self.steps.borrow_mut().push(Step {

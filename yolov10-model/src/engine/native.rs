@@ -11,9 +11,7 @@ use crate::blocks::{Activation, Conv};
 use crate::scope::ParameterPaths;
 use crate::suppression::Assignment;
 use crate::weights::Weights;
-use crate::{
-    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
-};
+use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network};
 
 /// Tracing: the network's forward over these describes it to the engine.
 impl FeatureMap for Value {
@@ -22,11 +20,7 @@ impl FeatureMap for Value {
     }
 
     fn conv(self, conv: &Conv) -> Self {
-        let groups = if conv.filter.depthwise {
-            conv.channels_in
-        } else {
-            1
-        };
+        let groups = if conv.filter.depthwise { conv.channels_in } else { 1 };
         Value::conv(
             &self,
             yolov10_cpu::Conv {
@@ -78,11 +72,7 @@ pub struct NativeEngine(pub(crate) Engine);
 
 impl NativeEngine {
     /// Packs the weights; nothing of `weights` is kept.
-    pub fn new(
-        weights: &Arc<Weights>,
-        assignment: Assignment,
-        options: &Options,
-    ) -> Result<Self, Error> {
+    pub fn new(weights: &Arc<Weights>, assignment: Assignment, options: &Options) -> Result<Self, Error> {
         // The device is a formality: no parameter is ever made on it.
         let network = Network::new(weights, &Device::flex())?;
         let RawMaps { boxes, classes } = network.forward_as(assignment, Value::input(RGB))?;
@@ -106,15 +96,9 @@ impl NativeEngine {
     ) -> Result<R, Error> {
         let result = self.0.run(input.height, input.width, fill, |maps| {
             let [box3, box4, box5, class3, class4, class5] = *maps else {
-                unreachable!(
-                    "the network was traced with six outputs, found {}",
-                    maps.len()
-                )
+                unreachable!("the network was traced with six outputs, found {}", maps.len())
             };
-            read(&RawMaps {
-                boxes: [box3, box4, box5],
-                classes: [class3, class4, class5],
-            })
+            read(&RawMaps { boxes: [box3, box4, box5], classes: [class3, class4, class5] })
         })?;
         Ok(result)
     }
@@ -134,8 +118,6 @@ impl NativeEngine {
 
 /// The key of the bias beside a weight.
 fn bias_of(weight: &str) -> String {
-    let conv = weight
-        .strip_suffix("weight")
-        .expect("a convolution is known by its weight's key");
+    let conv = weight.strip_suffix("weight").expect("a convolution is known by its weight's key");
     format!("{conv}bias")
 }

@@ -18,8 +18,7 @@ use crate::memory::{Bytes, MemoryReport};
 use crate::scope::Form;
 use crate::suppression::Assignment;
 use crate::{
-    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network,
-    weights::Weights,
+    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network, weights::Weights,
 };
 
 impl FeatureMap for Tensor<4> {
@@ -30,11 +29,7 @@ impl FeatureMap for Tensor<4> {
 
     fn conv(self, conv: &Conv) -> Self {
         let filter = conv.filter;
-        let groups = if filter.depthwise {
-            conv.channels_in
-        } else {
-            1
-        };
+        let groups = if filter.depthwise { conv.channels_in } else { 1 };
         let padding = filter.kernel / 2;
         let options = ConvOptions::new([filter.stride; 2], [padding; 2], [1, 1], groups);
         let output = conv2d(self, conv.weight.val(), Some(conv.bias.val()), options);
@@ -58,16 +53,13 @@ impl FeatureMap for Tensor<4> {
     }
 
     fn max_pool(self, kernel: usize) -> Self {
-        let options = MaxPoolOptions::new([kernel; 2])
-            .with_stride([1, 1])
-            .with_padding([kernel / 2; 2]);
+        let options = MaxPoolOptions::new([kernel; 2]).with_stride([1, 1]).with_padding([kernel / 2; 2]);
         max_pool2d(self, options)
     }
 
     fn upsample(self) -> Self {
         let [_, _, height, width] = self.dims();
-        let options = InterpolateOptions::new(InterpolateMode::Nearest)
-            .with_output_size([2 * height, 2 * width]);
+        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([2 * height, 2 * width]);
         interpolate(self, options)
     }
 
@@ -122,11 +114,7 @@ impl TensorEngine {
     ///
     /// # Errors
     /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
-    pub fn new(
-        weights: &Arc<Weights>,
-        assignment: Assignment,
-        device: Device,
-    ) -> Result<Self, Error> {
+    pub fn new(weights: &Arc<Weights>, assignment: Assignment, device: Device) -> Result<Self, Error> {
         Self::with_form(weights, assignment, device, Form::default())
     }
 
@@ -141,11 +129,7 @@ impl TensorEngine {
         network.expect_head(assignment)?;
         let place = Place::new(device);
         // From here on the engine's drop cleans up, whatever happens.
-        let mut engine = Self {
-            network: None,
-            assignment,
-            place,
-        };
+        let mut engine = Self { network: None, assignment, place };
         engine.network = Some(engine.place.load(network, |network| {
             network.read_parameters();
             network
@@ -201,10 +185,7 @@ impl TensorEngine {
         }
         // burn-flex counts nothing; between runs it holds the parameters.
         let parameters = self.network.as_ref().map_or(0, Module::num_params);
-        MemoryReport {
-            weights: Bytes::used(parameters * size_of::<f32>()),
-            ..MemoryReport::default()
-        }
+        MemoryReport { weights: Bytes::used(parameters * size_of::<f32>()), ..MemoryReport::default() }
     }
 
     /// Who counts its bytes.
@@ -242,16 +223,8 @@ impl HostMap {
         let [_, channels, height, width] = map.dims();
         let data = map.try_into_data().map_err(Error::device)?.convert::<f32>();
         // Copied at once: what a device gives may be a view that keeps its memory alive.
-        let values = data
-            .as_slice::<f32>()
-            .expect("the map was converted to f32")
-            .to_vec();
-        Ok(Self {
-            values,
-            channels,
-            height,
-            width,
-        })
+        let values = data.as_slice::<f32>().expect("the map was converted to f32").to_vec();
+        Ok(Self { values, channels, height, width })
     }
 
     fn view(&self) -> MapView<'_> {

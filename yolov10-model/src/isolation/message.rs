@@ -39,10 +39,7 @@ pub enum Reply {
     /// It is ready; the geometry of its inputs.
     Loaded(Geometry),
     /// To [`Request::Detect`].
-    Found {
-        detections: Vec<Detection>,
-        speed: Speed,
-    },
+    Found { detections: Vec<Detection>, speed: Speed },
     /// To [`Request::Memory`].
     Memory(MemoryReport),
     /// An error of the detector, in words.
@@ -55,10 +52,7 @@ impl Greeting {
         let (requests, inbox) = channel().map_err(Error::worker)?;
         let (outbox, replies) = channel().map_err(Error::worker)?;
         let greeting = Self { requests, replies };
-        IpcSender::connect(name)
-            .map_err(Error::worker)?
-            .send(greeting)
-            .map_err(Error::worker)?;
+        IpcSender::connect(name).map_err(Error::worker)?.send(greeting).map_err(Error::worker)?;
         Ok((inbox, outbox))
     }
 

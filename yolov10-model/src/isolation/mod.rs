@@ -52,13 +52,7 @@ impl IsolatedDetector {
     /// It does not start, or says why it can't load.
     pub fn new(mut command: Command, patience: Duration) -> Result<Self, Error> {
         let (worker, geometry) = Worker::start(&mut command, patience)?;
-        Ok(Self {
-            command,
-            patience,
-            worker: Some(worker),
-            geometry,
-            speed: Speed::default(),
-        })
+        Ok(Self { command, patience, worker: Some(worker), geometry, speed: Speed::default() })
     }
 
     /// Where a picture of this size lies in the network's input.
@@ -76,10 +70,7 @@ impl IsolatedDetector {
     /// The detector's own, or [`Error::Worker`].
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
         let request = Request::Detect {
-            size: Size {
-                height: image.height() as usize,
-                width: image.width() as usize,
-            },
+            size: Size { height: image.height() as usize, width: image.width() as usize },
             pixels: IpcSharedMemory::from_bytes(image),
         };
         match self.ask(request)? {
@@ -114,10 +105,7 @@ impl IsolatedDetector {
     pub fn close(mut self) -> Result<FreeReport, Error> {
         let (started, before) = (Instant::now(), self.memory()?);
         drop(self);
-        let after = MemoryReport {
-            resident: resident(),
-            ..MemoryReport::default()
-        };
+        let after = MemoryReport { resident: resident(), ..MemoryReport::default() };
         FreeReport::new(before, after, after.total(), started.elapsed()).checked()
     }
 
@@ -170,17 +158,11 @@ struct Worker {
 impl Worker {
     fn start(command: &mut Command, patience: Duration) -> Result<(Self, Geometry), Error> {
         let (server, name) = IpcOneShotServer::new().map_err(Error::worker)?;
-        let child = command
-            .env(CHANNEL, &name)
-            .spawn()
-            .map_err(|error| Error::worker(format!("it did not start: {error}")))?;
+        let child =
+            command.env(CHANNEL, &name).spawn().map_err(|error| Error::worker(format!("it did not start: {error}")))?;
         let mut process = Process(child);
         let Greeting { requests, replies } = greeting(server, name, &mut process, patience)?;
-        let worker = Self {
-            process,
-            requests,
-            replies,
-        };
+        let worker = Self { process, requests, replies };
         match worker.answer(patience)? {
             Reply::Loaded(geometry) => Ok((worker, geometry)),
             Reply::Failed(reason) => Err(Error::worker(reason)),
@@ -195,12 +177,10 @@ impl Worker {
     }
 
     fn answer(&self, patience: Duration) -> Result<Reply, Error> {
-        self.replies
-            .try_recv_timeout(patience)
-            .map_err(|error| match error {
-                TryRecvError::Empty => Error::worker(format!("no answer within {patience:?}")),
-                TryRecvError::IpcError(error) => Error::worker(error),
-            })
+        self.replies.try_recv_timeout(patience).map_err(|error| match error {
+            TryRecvError::Empty => Error::worker(format!("no answer within {patience:?}")),
+            TryRecvError::IpcError(error) => Error::worker(error),
+        })
     }
 }
 

@@ -54,10 +54,7 @@ fn search(detector: &mut Detector, size: Size, pixels: IpcSharedMemory) -> Resul
     let side = |pixels: usize| u32::try_from(pixels).map_err(|_| lost());
     let image = RgbImage::from_raw(side(size.width)?, side(size.height)?, pixels.to_vec());
     let detections = detector.detect(&image.ok_or_else(lost)?)?;
-    Ok(Reply::Found {
-        detections,
-        speed: detector.speed(),
-    })
+    Ok(Reply::Found { detections, speed: detector.speed() })
 }
 
 fn say(replies: &IpcSender<Reply>, reply: Reply) -> Result<(), Error> {

@@ -31,31 +31,18 @@ pub struct Program {
 
 impl Program {
     pub fn new(shape: (Size, usize), image: Tensor<4>) -> Self {
-        Self {
-            shape,
-            image,
-            buffer: None,
-            graph: None,
-            runs: 0,
-        }
+        Self { shape, image, buffer: None, graph: None, runs: 0 }
     }
 
     /// Letterboxes a picture into the input.
-    pub fn upload(
-        &mut self,
-        image: &RgbImage,
-        letterbox: &Letterbox,
-        sample: usize,
-        device: &Device,
-    ) {
+    pub fn upload(&mut self, image: &RgbImage, letterbox: &Letterbox, sample: usize, device: &Device) {
         let packed = picture::pack(image, letterbox);
         let buffer = self
             .buffer
             .take_if(|buffer| buffer.shape().num_elements() >= packed.len())
             .unwrap_or_else(|| Tensor::zeros([packed.len()], (device, DType::U32)));
         self.buffer = Some(buffer.clone());
-        self.image
-            .inplace(|input| operations::letterbox(input, buffer, packed, sample));
+        self.image.inplace(|input| operations::letterbox(input, buffer, packed, sample));
     }
 
     /// Whether the shape came often enough for a graph.
@@ -64,11 +51,7 @@ impl Program {
     }
 
     /// Records the pass; `false` where the device can't. Nobody else may use the device meanwhile.
-    pub fn capture(
-        &mut self,
-        device: &Device,
-        pass: impl Fn(Tensor<4>) -> Tensor<3> + Send + 'static,
-    ) -> bool {
+    pub fn capture(&mut self, device: &Device, pass: impl Fn(Tensor<4>) -> Tensor<3> + Send + 'static) -> bool {
         let image = self.image.clone();
         let closure: Closure = Box::new(move || pass(image.clone()));
         let graph = capture(device, closure);
@@ -88,10 +71,7 @@ impl Program {
         };
         let data = table.try_into_data().map_err(Error::device)?;
         // Copied at once: what a device gives may be a view that keeps its memory alive.
-        let values = data
-            .as_slice::<f32>()
-            .expect("the table is of f32")
-            .to_vec();
+        let values = data.as_slice::<f32>().expect("the table is of f32").to_vec();
         Ok(values)
     }
 }

@@ -45,22 +45,8 @@ pub fn letterbox(packed: &[u32], input: &mut [f32], sample: usize, #[comptime] p
         let weight_below = packed[row + 2] >> 16;
         #[unroll]
         for channel in 0..CHANNELS {
-            let upper = across(
-                packed,
-                pixels,
-                above + first,
-                above + second,
-                channel,
-                column_weights,
-            );
-            let lower = across(
-                packed,
-                pixels,
-                below + first,
-                below + second,
-                channel,
-                column_weights,
-            );
+            let upper = across(packed, pixels, above + first, above + second, channel, column_weights);
+            let lower = across(packed, pixels, below + first, below + second, channel, column_weights);
             let sum = ((weight_above * (upper >> 4)) >> 16) + ((weight_below * (lower >> 4)) >> 16);
             input[output + channel] = to_unit((sum + 2) >> 2);
         }
@@ -80,14 +66,7 @@ fn to_unit(level: u32) -> f32 {
 
 /// One colour between two neighbouring pixels, in 1/2048 of a level.
 #[cube]
-fn across(
-    packed: &[u32],
-    pixels: usize,
-    first: usize,
-    second: usize,
-    #[comptime] channel: usize,
-    weights: u32,
-) -> u32 {
+fn across(packed: &[u32], pixels: usize, first: usize, second: usize, #[comptime] channel: usize, weights: u32) -> u32 {
     level(packed, pixels, first * CHANNELS + channel) * (weights & 0xffff)
         + level(packed, pixels, second * CHANNELS + channel) * (weights >> 16)
 }
@@ -103,13 +82,7 @@ fn level(packed: &[u32], pixels: usize, index: usize) -> u32 {
 /// `best` is `[B, anchors]`, `ranked` `[B, count]`. An anchor's rank is how many are better: every anchor counts by
 /// itself, so there is nothing to synchronise, to allocate or to sort.
 #[cube(launch)]
-pub fn rank<F: Float>(
-    best: &[F],
-    ranked: &mut [i32],
-    anchors: usize,
-    count: usize,
-    #[define(F)] _dtype: ElemType,
-) {
+pub fn rank<F: Float>(best: &[F], ranked: &mut [i32], anchors: usize, count: usize, #[define(F)] _dtype: ElemType) {
     let position = ABSOLUTE_POS;
     if position >= best.len() {
         terminate!();

@@ -27,11 +27,7 @@ impl ChannelsLast {
     /// The sums of products alone.
     fn convolve(self, conv: &Conv) -> Tensor<4> {
         let filter = conv.filter;
-        let groups = if filter.depthwise {
-            conv.channels_in
-        } else {
-            1
-        };
+        let groups = if filter.depthwise { conv.channels_in } else { 1 };
         let weight = conv.weight.val();
         let map = self.map.cast(weight.dtype());
         if self.precision == Precision::F32 {
@@ -59,9 +55,7 @@ fn exact_matmul(left: Tensor<4>, right: Tensor<4>) -> Tensor<4> {
 fn matrix_product(map: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
     let [batch, inputs, height, width] = map.dims();
     let [outputs, ..] = weight.dims();
-    let rows = map
-        .permute([0, 2, 3, 1])
-        .reshape([batch * height * width, inputs]);
+    let rows = map.permute([0, 2, 3, 1]).reshape([batch * height * width, inputs]);
     rows.matmul(weight.reshape([outputs, inputs]).transpose())
         .reshape([batch, height, width, outputs])
         .permute([0, 3, 1, 2])

@@ -80,8 +80,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// One table per picture.
     pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
-        self.values
-            .chunks_exact((self.values.len() / self.pictures).max(1))
+        self.values.chunks_exact((self.values.len() / self.pictures).max(1))
     }
 }
 
@@ -106,20 +105,12 @@ impl GpuEngine {
                 expected: expected.join(" or "),
             });
         }
-        let form = Form {
-            dtype: precision.dtype(),
-            channels_last: true,
-        };
+        let form = Form { dtype: precision.dtype(), channels_last: true };
         let assignment = selection.assignment;
         let engine = TensorEngine::with_form(weights, assignment, opened, form)?;
         Ok(Self {
             programs: Vec::with_capacity(PROGRAMS),
-            pass: Pass {
-                network: engine.network().clone(),
-                assignment,
-                precision,
-                ranked: selection.ranked().max(1),
-            },
+            pass: Pass { network: engine.network().clone(), assignment, precision, ranked: selection.ranked().max(1) },
             capture: Capture::NotRefused,
             engine,
         })
@@ -148,10 +139,7 @@ impl GpuEngine {
         if result.is_err() {
             self.drop_programs();
         }
-        Ok(Tables {
-            values: result?,
-            pictures: pictures.len(),
-        })
+        Ok(Tables { values: result?, pictures: pictures.len() })
     }
 
     /// The network and a picture, RGB in 0..1, `[B, H, W, 3]`, as what it runs on here: for those who look inside.
@@ -176,11 +164,7 @@ impl GpuEngine {
     }
 
     /// The pictures through the first program.
-    fn run_first(
-        &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
-        uploaded: impl FnOnce(),
-    ) -> Result<Vec<f32>, Error> {
+    fn run_first(&mut self, pictures: &[(&RgbImage, &Letterbox)], uploaded: impl FnOnce()) -> Result<Vec<f32>, Error> {
         let place = self.engine.place().clone();
         let program = &mut self.programs[0];
         place.enter(|| {
@@ -191,8 +175,7 @@ impl GpuEngine {
         uploaded();
         if program.worth_capturing() && self.capture == Capture::NotRefused {
             let pass = self.pass.clone();
-            let captured =
-                place.alone(|| program.capture(place.device(), move |image| pass.run(image)));
+            let captured = place.alone(|| program.capture(place.device(), move |image| pass.run(image)));
             if !captured {
                 self.capture = Capture::Refused;
             }
@@ -237,10 +220,7 @@ impl Drop for GpuEngine {
 impl Pass {
     /// Pictures `[B, H, W, 3]` as a feature map.
     fn map(&self, image: Tensor<4>) -> ChannelsLast {
-        ChannelsLast {
-            map: image.permute([0, 3, 1, 2]),
-            precision: self.precision,
-        }
+        ChannelsLast { map: image.permute([0, 3, 1, 2]), precision: self.precision }
     }
 
     /// Letterboxed pictures, `[B, H, W, 3]` in 0..1, to `[B, K, 1 + 4 * REG_MAX + classes]`: for each of the K best
@@ -256,9 +236,7 @@ impl Pass {
             let [batch, _, height, width] = boxes.map.dims();
             let logits = Tensor::cat(vec![boxes.map, classes.map], 1);
             let [_, columns, ..] = logits.dims();
-            logits
-                .permute([0, 2, 3, 1])
-                .reshape([batch, height * width, columns])
+            logits.permute([0, 2, 3, 1]).reshape([batch, height * width, columns])
         });
         best_anchors(Tensor::cat(scales.collect(), 1), count)
     }
@@ -272,21 +250,15 @@ fn best_anchors(logits: Tensor<3>, count: usize) -> Tensor<3> {
     let best = classes.max_dim(2).reshape([batch, anchors]);
     // A network that went wrong has NaNs, which have no rank and leave places empty: whatever is there, no anchor
     // beyond the last is looked up.
-    let ranked: Tensor<3, Int> = operations::rank(best, count)
-        .clamp(0, anchors as i64 - 1)
-        .reshape([batch, count, 1]);
+    let ranked: Tensor<3, Int> = operations::rank(best, count).clamp(0, anchors as i64 - 1).reshape([batch, count, 1]);
     let rows = logits.gather(1, ranked.clone().expand([batch, count, columns]));
-    Tensor::cat(
-        vec![ranked.float().cast(DType::F32), rows.cast(DType::F32)],
-        2,
-    )
+    Tensor::cat(vec![ranked.float().cast(DType::F32), rows.cast(DType::F32)], 2)
 }
 
 /// What a panic said.
 fn words_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it gave no reason")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason")
 }
 
 #[cfg(all(test, feature = "wgpu"))]

@@ -48,12 +48,7 @@ fn ranked_shape(best: &Shape, count: &usize) -> Shape {
 }
 
 fn convolved_shape(input: &Shape, weight: &Shape, stride: &usize) -> Shape {
-    Shape::new([
-        input[0],
-        weight[0],
-        input[2].div_ceil(*stride),
-        input[3].div_ceil(*stride),
-    ])
+    Shape::new([input[0], weight[0], input[2].div_ceil(*stride), input[3].div_ceil(*stride)])
 }
 
 impl DetectorOperations for CubeBackend {
@@ -64,9 +59,7 @@ impl DetectorOperations for CubeBackend {
         sample: usize,
     ) -> FloatTensor<Self> {
         let packed = Arc::unwrap_or_clone(packed);
-        buffer
-            .client
-            .write(&buffer.handle, Bytes::from_elems(packed));
+        buffer.client.write(&buffer.handle, Bytes::from_elems(packed));
         let [_, height, width, _] = input.meta.shape().dims();
         let units = CubeDim::new(&input.client, height * width);
         kernels::letterbox::launch(
@@ -84,12 +77,8 @@ impl DetectorOperations for CubeBackend {
     fn rank(best: FloatTensor<Self>, count: usize) -> IntTensor<Self> {
         let best = into_contiguous(best);
         let [samples, anchors] = best.meta.shape().dims();
-        let ranked = empty_device_dtype(
-            best.client.clone(),
-            best.device.clone(),
-            Shape::new([samples, count]),
-            DType::I32,
-        );
+        let ranked =
+            empty_device_dtype(best.client.clone(), best.device.clone(), Shape::new([samples, count]), DType::I32);
         let units = CubeDim::new(&best.client, samples * anchors);
         kernels::rank::launch(
             &best.client,
@@ -112,18 +101,12 @@ impl DetectorOperations for CubeBackend {
     ) -> FloatTensor<Self> {
         let kernel: usize = weight.meta.shape()[2];
         let options = ConvOptions::new([stride; 2], [kernel / 2; 2], [1, 1], groups);
-        conv_forward(input, weight, None, options, ConvStrategy::Direct)
-            .expect("a direct convolution takes any shape")
+        conv_forward(input, weight, None, options, ConvStrategy::Direct).expect("a direct convolution takes any shape")
     }
 }
 
 /// See [`DetectorOperations::letterbox`].
-pub fn letterbox(
-    input: Tensor<4>,
-    buffer: Tensor<1, Int>,
-    packed: Vec<u32>,
-    sample: usize,
-) -> Tensor<4> {
+pub fn letterbox(input: Tensor<4>, buffer: Tensor<1, Int>, packed: Vec<u32>, sample: usize) -> Tensor<4> {
     let (input, buffer) = (input.into_dispatch(), buffer.into_dispatch());
     Tensor::from_dispatch(Dispatch::letterbox(input, buffer, Arc::new(packed), sample))
 }

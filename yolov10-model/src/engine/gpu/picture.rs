@@ -10,9 +10,8 @@ use crate::resample::Tap;
 pub fn pack(image: &RgbImage, letterbox: &Letterbox) -> Vec<u32> {
     let (scaled, source) = (letterbox.scaled, letterbox.image);
     let bytes = image.as_raw();
-    let mut packed = Vec::with_capacity(
-        HEADER_WORDS + (scaled.width + scaled.height) * TAP_WORDS + bytes.len().div_ceil(4),
-    );
+    let mut packed =
+        Vec::with_capacity(HEADER_WORDS + (scaled.width + scaled.height) * TAP_WORDS + bytes.len().div_ceil(4));
     let header: [usize; HEADER_WORDS] = [
         scaled.height,
         scaled.width,
@@ -41,9 +40,5 @@ pub fn pack(image: &RgbImage, letterbox: &Letterbox) -> Vec<u32> {
 fn words(tap: Tap, positions: usize) -> [u32; TAP_WORDS] {
     let inside = |position: i64| position.clamp(0, positions as i64 - 1) as u32;
     let [first, second] = tap.weights.map(i32::cast_unsigned);
-    [
-        inside(tap.start),
-        inside(tap.start + 1),
-        first | second << 16,
-    ]
+    [inside(tap.start), inside(tap.start + 1), first | second << 16]
 }

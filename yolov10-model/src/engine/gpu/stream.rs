@@ -34,10 +34,7 @@ impl DeviceStream {
         let DispatchDevice::Cube(device) = device.as_dispatch() else {
             return None;
         };
-        Some(Self {
-            device: device.clone(),
-            stream: unused().pop().unwrap_or_else(Stream::new),
-        })
+        Some(Self { device: device.clone(), stream: unused().pop().unwrap_or_else(Stream::new) })
     }
 
     /// Does `work` in this stream, whichever thread this is.
@@ -76,10 +73,7 @@ pub fn shut_down(device: &cubecl::Device, name: &str) -> Result<(), Error> {
     let memory = device_memory(device);
     let in_use = (memory.weights + memory.workspace).in_use;
     if in_use > 0 {
-        return Err(Error::DeviceInUse {
-            device: name.to_owned(),
-            in_use,
-        });
+        return Err(Error::DeviceInUse { device: name.to_owned(), in_use });
     }
     // burn's queue is a server of its own, under the id that names the runtime too.
     let id = device.to_id();
@@ -118,10 +112,7 @@ fn unused() -> MutexGuard<'static, Vec<Stream>> {
 }
 
 fn bytes(usage: &cubecl::MemoryUsage) -> Bytes {
-    Bytes {
-        in_use: usage.bytes_in_use,
-        reserved: usage.bytes_reserved,
-    }
+    Bytes { in_use: usage.bytes_in_use, reserved: usage.bytes_reserved }
 }
 
 /// The driver's own figure, where it has one.

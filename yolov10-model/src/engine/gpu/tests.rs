@@ -20,8 +20,7 @@ fn device() -> Option<Device> {
         Ok(device) => Some(device),
         Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => {
-            writeln!(std::io::stderr(), "SKIPPED, nothing was tested: {error}")
-                .expect("stderr is there");
+            writeln!(std::io::stderr(), "SKIPPED, nothing was tested: {error}").expect("stderr is there");
             None
         }
     }
@@ -30,33 +29,21 @@ fn device() -> Option<Device> {
 fn picture(size: Size, seed: u64) -> RgbImage {
     let level = |index: u64| (((index + seed) * 2_654_435_761 % (1 << 32)) >> 13) as u8;
     let levels = (0..(size.height * size.width * RGB) as u64).map(level);
-    RgbImage::from_raw(size.width as u32, size.height as u32, levels.collect())
-        .expect("the levels fill the picture")
+    RgbImage::from_raw(size.width as u32, size.height as u32, levels.collect()).expect("the levels fill the picture")
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .try_to_vec()
-        .expect("the tensor is of f32")
+    tensor.into_data().try_to_vec().expect("the tensor is of f32")
 }
 
 #[test]
 fn the_devices_letterbox_equals_the_hosts_to_the_last_bit_of_a_level() {
     let Some(device) = device() else { return };
     let sides = [1, 2, 3, 31, 50, 64, 65, 97, 200_usize];
-    for (case, (height, width)) in sides
-        .iter()
-        .flat_map(|height| sides.map(|width| (*height, width)))
-        .enumerate()
-    {
+    for (case, (height, width)) in sides.iter().flat_map(|height| sides.map(|width| (*height, width))).enumerate() {
         let image = picture(Size { height, width }, case as u64);
-        let largest = Size {
-            height: 64,
-            width: 96,
-        };
-        let letterbox =
-            Letterbox::new(Size { height, width }, largest, Fit::Full).expect("the sizes are good");
+        let largest = Size { height: 64, width: 96 };
+        let letterbox = Letterbox::new(Size { height, width }, largest, Fit::Full).expect("the sizes are good");
         let mut expected = Vec::new();
         Resampler::default().rows(&image, &letterbox, 0..largest.height, |_, row| {
             expected.extend_from_slice(row);
@@ -66,10 +53,7 @@ fn the_devices_letterbox_equals_the_hosts_to_the_last_bit_of_a_level() {
         let packed = picture::pack(&image, &letterbox);
         let buffer = Tensor::<1, Int>::zeros([packed.len() + 1], (&device, DType::U32));
         let input = operations::letterbox(input, buffer, packed, 1);
-        let found: Vec<u8> = floats(input)
-            .iter()
-            .map(|value| (value * 255.0).round() as u8)
-            .collect();
+        let found: Vec<u8> = floats(input).iter().map(|value| (value * 255.0).round() as u8).collect();
         let (untouched, found) = found.split_at(expected.len());
         assert!(untouched.iter().all(|level| *level == 0));
         assert!(found == expected, "{height}x{width}");
@@ -85,18 +69,10 @@ fn the_device_ranks_as_the_host_does_equals_by_their_number() {
     let result = runner.run(&(scores, 1..50_usize), |(scores, count)| {
         let anchors = scores.iter().map(Vec::len).min().unwrap_or_default();
         let count = count.min(anchors);
-        let values: Vec<f32> = scores
-            .iter()
-            .flat_map(|scores| scores[..anchors].iter().map(|score| f32::from(*score)))
-            .collect();
-        let best = Tensor::from_data(
-            TensorData::new(values.clone(), [scores.len(), anchors]),
-            &device,
-        );
-        let found: Vec<i32> = operations::rank(best, count)
-            .into_data()
-            .try_to_vec()
-            .expect("the ranking is of i32");
+        let values: Vec<f32> =
+            scores.iter().flat_map(|scores| scores[..anchors].iter().map(|score| f32::from(*score))).collect();
+        let best = Tensor::from_data(TensorData::new(values.clone(), [scores.len(), anchors]), &device);
+        let found: Vec<i32> = operations::rank(best, count).into_data().try_to_vec().expect("the ranking is of i32");
         let expected: Vec<i32> = values
             .chunks(anchors)
             .flat_map(|values| {
@@ -116,16 +92,11 @@ fn a_table_holds_the_best_anchors_with_their_numbers_and_logits() {
     let Some(device) = device() else { return };
     let (anchors, classes) = (6, 2);
     let columns = BOX_LOGITS + classes;
-    let mut logits: Vec<f32> = (0..anchors * columns)
-        .map(|index| index as f32 / 1e4)
-        .collect();
+    let mut logits: Vec<f32> = (0..anchors * columns).map(|index| index as f32 / 1e4).collect();
     // Anchor 4 is the best by its second class, anchor 1 by its first.
     logits[4 * columns + BOX_LOGITS + 1] = 9.0;
     logits[columns + BOX_LOGITS] = 8.0;
-    let tensor = Tensor::from_data(
-        TensorData::new(logits.clone(), [1, anchors, columns]),
-        &device,
-    );
+    let tensor = Tensor::from_data(TensorData::new(logits.clone(), [1, anchors, columns]), &device);
     let table = floats(best_anchors(tensor, 2));
     let row = |anchor: usize| {
         let logits = &logits[anchor * columns..][..columns];
@@ -137,14 +108,11 @@ fn a_table_holds_the_best_anchors_with_their_numbers_and_logits() {
 #[test]
 fn exact_convolutions_and_products_equal_plain_loops() {
     let Some(device) = device() else { return };
-    for (inputs, outputs, kernel, stride, groups) in
-        [(3, 5, 3, 2, 1), (8, 8, 7, 1, 8), (17, 4, 1, 1, 1)]
-    {
+    for (inputs, outputs, kernel, stride, groups) in [(3, 5, 3, 2, 1), (8, 8, 7, 1, 8), (17, 4, 1, 1, 1)] {
         let (height, width) = (9, 6);
         let random = Distribution::Uniform(-1.0, 1.0);
         let map = Tensor::<4>::random([2, inputs, height, width], random, &device);
-        let weight =
-            Tensor::<4>::random([outputs, inputs / groups, kernel, kernel], random, &device);
+        let weight = Tensor::<4>::random([outputs, inputs / groups, kernel, kernel], random, &device);
         let (x, w) = (floats(map.clone()), floats(weight.clone()));
         let found = operations::exact_conv(map, weight, stride, groups);
         let [_, _, rows, columns] = found.dims();
@@ -152,11 +120,7 @@ fn exact_convolutions_and_products_equal_plain_loops() {
         let at = |sample: usize, channel: usize, y: i64, x_: i64| {
             let inside = (0..height as i64).contains(&y) && (0..width as i64).contains(&x_);
             let index = ((sample * inputs + channel) * height) as i64 + y;
-            if inside {
-                x[(index * width as i64 + x_) as usize]
-            } else {
-                0.0
-            }
+            if inside { x[(index * width as i64 + x_) as usize] } else { 0.0 }
         };
         let per_group = inputs / groups;
         let mut index = 0;
@@ -167,18 +131,12 @@ fn exact_convolutions_and_products_equal_plain_loops() {
                     let mut sum = 0.0;
                     for channel in 0..per_group {
                         for (ky, kx) in (0..kernel).flat_map(|y| (0..kernel).map(move |x| (y, x))) {
-                            let source = |out: usize, tap: usize| {
-                                (out * stride + tap) as i64 - (kernel / 2) as i64
-                            };
+                            let source = |out: usize, tap: usize| (out * stride + tap) as i64 - (kernel / 2) as i64;
                             sum += at(sample, first + channel, source(y, ky), source(x_, kx))
                                 * w[((output * per_group + channel) * kernel + ky) * kernel + kx];
                         }
                     }
-                    assert!(
-                        (found[index] - sum).abs() < SUM_TOLERANCE,
-                        "found {}, expected {sum}",
-                        found[index]
-                    );
+                    assert!((found[index] - sum).abs() < SUM_TOLERANCE, "found {}, expected {sum}", found[index]);
                     index += 1;
                 }
             }
