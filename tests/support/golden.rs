@@ -62,28 +62,38 @@ pub struct Golden {
 }
 
 impl Golden {
-    /// Reads the answers and converts the formula's weights, both heads. `GOLDEN_FOLDER` says where the files are for
-    /// a test that runs on another machine than the one it was built on.
+    /// Reads the answers and converts the formula's weights, both heads.
     pub fn load(variant: char) -> Self {
-        let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
-        let folder = std::env::var_os("GOLDEN_FOLDER").unwrap_or_else(|| committed.into());
-        let file = |name: String| {
-            let path = Path::new(&folder).join(name);
-            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        };
-        let recipe: Recipe = parse(&file(format!("yolov10{variant}.json")));
         let mut answers: BTreeMap<char, Answers> = parse(&file("exact.json".into()));
-        let statistics = file(format!("yolov10{variant}.safetensors"));
-        let statistics = SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
-        let state_dict = formula::state_dict(&recipe.state_dict, &statistics);
-        let options = Options { dtype: DType::F32, keep_one_to_many: true };
-        let converted = weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10");
+        let converted = Self::convert(variant, DType::F32);
         Self {
-            weights: Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted")),
+            weights: Arc::new(Weights::from_bytes(&converted).expect("it was just converted")),
             answers: answers.remove(&variant).expect("all six variants are there"),
-            recipe,
+            recipe: recipe(variant),
         }
     }
+
+    /// A weight file with the formula's weights, both heads.
+    pub fn convert(variant: char, dtype: DType) -> Vec<u8> {
+        let statistics = file(format!("yolov10{variant}.safetensors"));
+        let statistics = SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
+        let state_dict = formula::state_dict(&recipe(variant).state_dict, &statistics);
+        let options = Options { dtype, keep_one_to_many: true };
+        weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10").bytes
+    }
+}
+
+fn recipe(variant: char) -> Recipe {
+    parse(&file(format!("yolov10{variant}.json")))
+}
+
+/// A committed file. `GOLDEN_FOLDER` says where they are for a test that runs on another machine than the one it was
+/// built on.
+fn file(name: String) -> Vec<u8> {
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+    let folder = std::env::var_os("GOLDEN_FOLDER").unwrap_or_else(|| committed.into());
+    let path = Path::new(&folder).join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> T {

@@ -12,9 +12,6 @@ use yolov10_model::{Assignment, Device, Error, Fit, Precision, Size, cpu::Isa};
 use crate::message;
 use crate::model::Setup;
 
-/// A network input's sides in pixels: from one cell of the coarsest scale to what memory can hold.
-const SIDES: std::ops::RangeInclusive<usize> = 32..=8192;
-
 /// Which weights, and how they run.
 #[derive(Args, Debug)]
 pub struct EngineArgs {
@@ -138,9 +135,9 @@ impl FromStr for InputSize {
         let sides: Vec<usize> = text
             .trim_matches(['[', ']', '(', ')'])
             .split([',', 'x'])
-            .map(|side| side.trim().parse().ok().filter(|side| SIDES.contains(side)))
+            .map(|side| side.trim().parse().ok().filter(|side| Size::SIDES.contains(side)))
             .collect::<Option<_>>()
-            .ok_or_else(|| format!("expected sides of {} to {} pixels", SIDES.start(), SIDES.end()))?;
+            .ok_or_else(|| format!("expected sides of {} to {} pixels", Size::SIDES.start(), Size::SIDES.end()))?;
         match sides[..] {
             [side] => Ok(Self(Size::square(side))),
             [height, width] => Ok(Self(Size { height, width })),

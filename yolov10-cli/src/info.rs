@@ -14,8 +14,6 @@ use crate::outcome::Outcome;
 
 /// The reference counts these fixed weights of the box distribution; they are no tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
-/// Input side where neither the caller nor the weights say.
-const DEFAULT_SIDE: usize = 640;
 
 /// Show what weights hold: variant, classes, parameters, FLOPs, layers, origin.
 #[derive(clap::Args, Debug)]
@@ -52,9 +50,7 @@ pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref();
     let name = model::name_of(path);
     let weights = model::load(path, &weights_convert::Options::default())?;
-    let trained = weights.trained_size().map(|[height, width]| Size { height, width });
-    let asked = args.imgsz.map(|InputSize(size)| size);
-    let input = asked.or(trained).unwrap_or(Size::square(DEFAULT_SIDE)).to_stride();
+    let input = args.imgsz.map_or(weights.input_size(), |InputSize(size)| size.to_stride());
     let inventory = Inventory::new(&weights, input).with_context(|| name.clone())?;
     let metadata = weights.metadata();
     let info = Info {

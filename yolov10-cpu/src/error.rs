@@ -31,6 +31,16 @@ pub enum Error {
         /// The network's total stride.
         multiple: usize,
     },
+    /// No machine has memory for an image of this size.
+    #[error("input of {height}x{width}: expected sides of at most {limit}")]
+    TooLarge {
+        /// Rows of the input.
+        height: usize,
+        /// Columns of the input.
+        width: usize,
+        /// The longest side.
+        limit: usize,
+    },
     /// The limit of [`Options::memory_limit`](crate::Options::memory_limit) would be passed.
     #[error("memory: {requested} bytes needed, {limit} allowed")]
     MemoryLimit {

@@ -3,10 +3,17 @@
 use crate::Error;
 use crate::graph::{Graph, Op};
 
+/// Longest side of an image, in pixels: up to here no count of floats or bytes overflows.
+const LARGEST_SIDE: usize = 1 << 16;
+
 impl Graph {
     /// Height and width of every value for an image of `size`.
     pub fn sizes(&self, size: [usize; 2]) -> Result<Vec<[usize; 2]>, Error> {
         let refused = || Error::Size { height: size[0], width: size[1], multiple: self.total_stride() };
+        let [height, width] = size;
+        if size.iter().any(|side| *side > LARGEST_SIDE) {
+            return Err(Error::TooLarge { height, width, limit: LARGEST_SIDE });
+        }
         if size.contains(&0) {
             return Err(refused());
         }

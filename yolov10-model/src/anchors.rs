@@ -7,7 +7,7 @@ use yolov10_cpu::MapView;
 
 use crate::head::{REG_MAX, RawMaps, SIDES};
 #[cfg(any(feature = "gpu", test))]
-use crate::letterbox::Size;
+use crate::size::Size;
 
 /// Pixels of the input between neighbouring cells of P3, P4, P5.
 pub const STRIDES: [usize; 3] = [8, 16, 32];

@@ -3,6 +3,7 @@
 //!
 //! Anchors are ranked by their best class, the kept anchors' classes are ranked once more, and only the boxes that
 //! are left are decoded. Scores below the threshold can't push others out, so they are dropped before the ranking.
+//! Weights are finite, but their products may overflow: a score or a box that is not a number is none.
 
 use yolov10_cpu::MapView;
 
@@ -10,7 +11,7 @@ use crate::anchors::{Anchor, Anchors, BOX_LOGITS, STRIDES, keep_best};
 use crate::detection::{Detection, Rect};
 use crate::head::{REG_MAX, RawMaps};
 #[cfg(feature = "gpu")]
-use crate::letterbox::Size;
+use crate::size::Size;
 use crate::suppression::{Assignment, Suppression};
 
 /// Detections of one picture unless asked otherwise.
@@ -115,11 +116,12 @@ impl Decoder {
             .iter()
             .map(|(logit, candidate)| (sigmoid(*logit), candidate))
             .filter(|(score, candidate)| *score > selection.confidence && selection.wants(candidate.class))
-            .take(selection.max_detections)
-            .map(|(score, candidate)| {
+            .filter_map(|(score, candidate)| {
                 let (anchor, sides, _) = self.anchors.get(candidate.row);
-                Detection { class: candidate.class, score, rect: decode_box(anchor, sides) }
-            });
+                let rect = decode_box(anchor, sides)?;
+                Some(Detection { class: candidate.class, score, rect })
+            })
+            .take(selection.max_detections);
         // One allocation, whatever passes.
         let mut detections = Vec::with_capacity(self.candidates.len().min(selection.max_detections));
         detections.extend(found);
@@ -133,11 +135,12 @@ impl Decoder {
             let (class, logit) =
                 classes.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
             let score = sigmoid(*logit);
-            (score > selection.confidence && selection.wants(class)).then(|| Detection {
-                class,
-                score,
-                rect: decode_box(anchor, sides),
-            })
+            if score > selection.confidence && selection.wants(class) {
+                let rect = decode_box(anchor, sides)?;
+                Some(Detection { class, score, rect })
+            } else {
+                None
+            }
         });
         suppression.apply(found.collect(), selection.max_detections)
     }
@@ -148,13 +151,16 @@ impl Decoder {
     }
 }
 
-/// The expected distance of each side from the anchor's centre (DFL, arXiv:2006.04388), as a rectangle of the input.
-fn decode_box(anchor: Anchor, sides: &[f32; BOX_LOGITS]) -> Rect {
+/// The expected distance of each side from the anchor's centre (DFL, arXiv:2006.04388), as a rectangle of the input;
+/// `None` where they are not numbers.
+fn decode_box(anchor: Anchor, sides: &[f32; BOX_LOGITS]) -> Option<Rect> {
     let stride = STRIDES[usize::from(anchor.scale)] as f32;
     let (sides, _) = sides.as_chunks::<REG_MAX>();
     let [left, top, right, bottom] = std::array::from_fn(|side| expectation(sides[side]));
     let (x, y) = (f32::from(anchor.x) + 0.5, f32::from(anchor.y) + 0.5);
-    Rect { x1: (x - left) * stride, y1: (y - top) * stride, x2: (x + right) * stride, y2: (y + bottom) * stride }
+    let rect =
+        Rect { x1: (x - left) * stride, y1: (y - top) * stride, x2: (x + right) * stride, y2: (y + bottom) * stride };
+    rect.is_finite().then_some(rect)
 }
 
 /// The mean of 0, 1, .. under the softmax of `logits`.
@@ -318,5 +324,34 @@ mod tests {
         let maps = Maps::new(7, 40);
         let selection = Selection { confidence: 0.0, max_detections: 1000, classes: None, ..Selection::default() };
         assert_eq!(Decoder::default().decode(&maps.view(), &selection).len(), 1000);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_no_detection_and_takes_no_place_of_one() {
+        let everything =
+            |assignment| Selection { confidence: 0.0, max_detections: 1000, assignment, ..Selection::default() };
+        for assignment in [Assignment::OneToOne, Assignment::OneToMany(Suppression { iou: 1.0, class_agnostic: false })]
+        {
+            let mut maps = Maps::new(3, 2);
+            let sound = Decoder::default().decode(&maps.view(), &everything(assignment)).len();
+            // Of P3, one anchor's box, one's first class and both of another's; infinity is a sure score, but no distance.
+            let (height, width) = GRIDS[0];
+            let cells = height * width;
+            maps.boxes[0][0] = f32::NAN;
+            maps.boxes[0][1] = f32::INFINITY;
+            maps.classes[0][2] = f32::NAN;
+            maps.classes[0][3] = f32::NAN;
+            maps.classes[0][cells + 3] = f32::NAN;
+            let found = Decoder::default().decode(&maps.view(), &everything(assignment));
+            assert!(found.iter().all(|found| found.score.is_finite() && found.rect.is_finite()));
+            let lost = match assignment {
+                Assignment::OneToOne => 2 + 2 + 1 + 2,
+                // Of the anchor with one class left, that one is the best.
+                Assignment::OneToMany(_) => 1 + 1 + 1 + 1,
+            };
+            assert_eq!(found.len(), sound - lost, "{assignment:?}");
+            let few = Selection { max_detections: 5, ..everything(assignment) };
+            assert_eq!(Decoder::default().decode(&maps.view(), &few).len(), 5, "{assignment:?}");
+        }
     }
 }

@@ -29,6 +29,11 @@ impl Rect {
         self.width().max(0.0) * self.height().max(0.0)
     }
 
+    /// All edges are numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        [self.x1, self.y1, self.x2, self.y2].into_iter().all(f32::is_finite)
+    }
+
     /// Area of the intersection over area of the union, 0..1.
     pub fn iou(&self, other: &Self) -> f32 {
         let shared = Self {

@@ -17,14 +17,13 @@ use crate::engine::gpu::GpuEngine;
 use crate::engine::{NativeEngine, TensorEngine};
 use crate::error::Error;
 use crate::isolation::Geometry;
-use crate::letterbox::{Fit, Letterbox, Size};
+use crate::letterbox::{Fit, Letterbox, input_of};
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 use crate::precision::Precision;
 use crate::resample::Resampler;
+use crate::size::Size;
 use crate::weights::Weights;
 
-/// Side of the input where neither the caller nor the checkpoint says, in pixels.
-const DEFAULT_SIDE: usize = 640;
 /// White, in the pictures' levels.
 const WHITE: f32 = 255.0;
 
@@ -33,7 +32,8 @@ const WHITE: f32 = 255.0;
 pub struct Options {
     /// Where to compute.
     pub device: Device,
-    /// The largest input, in pixels, raised to multiples of 32; the size the checkpoint was trained at if `None`.
+    /// The largest input, in pixels, its sides within [`Size::SIDES`] and raised to multiples of 32;
+    /// [`Weights::input_size`] if `None`.
     pub input: Option<Size>,
     /// Whether a picture gets all of it or the smallest part it fits into.
     pub fit: Fit,
@@ -108,9 +108,9 @@ impl Engine {
     /// The weights are not a YOLOv10's, the device is not to be had or can't do what is asked of it.
     fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
         let Options { device, precision, .. } = *options;
-        let unsupported = |found, expected: &str| Error::PrecisionUnsupported {
+        let unsupported = |found: Precision, expected: &str| Error::PrecisionUnsupported {
             device: device.to_string(),
-            found,
+            found: found.to_string(),
             expected: expected.to_owned(),
         };
         if device != Device::Cpu && options.cpu.memory_limit.is_some() {
@@ -155,13 +155,9 @@ impl Detector {
     /// Makes a detector; the weights are copied to its device and not kept.
     ///
     /// # Errors
-    /// The weights are not a YOLOv10's, the device is not to be had, the input size is 0.
+    /// The weights are not a YOLOv10's, the device is not to be had, the input size is out of bounds.
     pub fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
-        let trained = weights.trained_size().map(|[height, width]| Size { height, width });
-        let largest = options.input.or(trained).unwrap_or(Size::square(DEFAULT_SIDE)).to_stride();
-        if largest.height == 0 || largest.width == 0 {
-            return Err(Error::InputSize { found: largest, stride: crate::letterbox::STRIDE });
-        }
+        let largest = options.input.map_or(Ok(weights.input_size()), input_of)?;
         let engine = Engine::new(weights, options)?;
         Ok(Self {
             engine,
@@ -213,7 +209,7 @@ impl Detector {
     /// # Errors
     /// The picture has no pixels, or the device fails.
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
-        let letterbox = self.letterbox(size_of(image))?;
+        let letterbox = self.letterbox(Size::of(image))?;
         let found = self.detect_in_input(image, &letterbox)?;
         Ok(in_image(found, &letterbox))
     }
@@ -224,7 +220,7 @@ impl Detector {
     /// # Errors
     /// A picture has no pixels, or the device fails.
     pub fn detect_batch(&mut self, images: &[RgbImage]) -> Result<Vec<Vec<Detection>>, Error> {
-        let letterboxes = images.iter().map(|image| self.letterbox(size_of(image))).collect::<Result<Vec<_>, _>>()?;
+        let letterboxes = images.iter().map(|image| self.letterbox(Size::of(image))).collect::<Result<Vec<_>, _>>()?;
         let pictures: Vec<_> = images.iter().zip(&letterboxes).collect();
         let found = self.detect_batch_in_input(&pictures)?;
         let pairs = found.into_iter().zip(&letterboxes);
@@ -235,10 +231,8 @@ impl Detector {
     /// For a geometry other than [`Detector::letterbox`], as validation has it.
     ///
     /// # Errors
-    /// The input is not a multiple of 32, or the device fails.
-    ///
-    /// # Panics
-    /// The letterbox is one of another picture size.
+    /// The letterbox is one of another picture's size, its input is none that the network can take or does not hold
+    /// its picture, or the device fails.
     pub fn detect_in_input(&mut self, image: &RgbImage, letterbox: &Letterbox) -> Result<Vec<Detection>, Error> {
         let mut found = Vec::new();
         self.speed = self.run(&[(image, letterbox)], slice::from_mut(&mut found))?;
@@ -248,9 +242,6 @@ impl Detector {
     /// The same for several pictures, as [`Detector::detect_batch`] takes them.
     ///
     /// # Errors
-    /// As [`Detector::detect_in_input`].
-    ///
-    /// # Panics
     /// As [`Detector::detect_in_input`].
     pub fn detect_batch_in_input(
         &mut self,
@@ -291,7 +282,7 @@ impl Detector {
     /// Puts the objects in pictures that go together into `found`, and says how long that took in all.
     fn run(&mut self, pictures: &[(&RgbImage, &Letterbox)], found: &mut [Vec<Detection>]) -> Result<Speed, Error> {
         for (image, letterbox) in pictures {
-            assert_eq!(letterbox.image, size_of(image), "a letterbox is for pictures of one size");
+            letterbox.check(Size::of(image))?;
         }
         let (image, letterbox) = pictures.first().expect("there is a picture to look at");
         let started = Instant::now();
@@ -392,10 +383,6 @@ impl Detector {
 /// Detections of an input, in pixels of the picture.
 fn in_image(found: Vec<Detection>, letterbox: &Letterbox) -> Vec<Detection> {
     found.into_iter().map(|found| Detection { rect: letterbox.to_image(found.rect), ..found }).collect()
-}
-
-fn size_of(image: &RgbImage) -> Size {
-    Size { height: image.height() as usize, width: image.width() as usize }
 }
 
 /// Letterboxes `image` into the engine's own input planes, RGB in 0..1.

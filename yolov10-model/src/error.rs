@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::letterbox::Size;
-use crate::precision::Precision;
+use crate::size::Size;
 
 /// Why a detector could not be made or a picture not be searched.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +40,26 @@ pub enum Error {
         /// The shape in the file.
         found: Vec<usize>,
     },
+    /// A tensor of the weight file holds NaN or infinity.
+    #[error("tensor {tensor}: expected finite numbers, found {found} at element {element}")]
+    NotFinite {
+        /// Its key.
+        tensor: String,
+        /// The first that is not finite.
+        found: f32,
+        /// Where it is, counted from 0.
+        element: usize,
+    },
+    /// A value in the weight file's metadata is not one that there can be.
+    #[error("metadata {key}: expected {expected}, found {found}")]
+    Metadata {
+        /// Its key.
+        key: &'static str,
+        /// What there can be.
+        expected: String,
+        /// What there is, cut off where it is long.
+        found: String,
+    },
     /// A tensor is stored in a type that weights do not come in.
     #[error("tensor {tensor}: expected F32, F16 or BF16, found {found}")]
     UnsupportedDtype {
@@ -72,6 +91,32 @@ pub enum Error {
         /// The largest stride.
         stride: usize,
     },
+    /// A network input whose sides are out of bounds.
+    #[error("input size {found}: expected sides of {} to {} pixels", Size::SIDES.start(), Size::SIDES.end())]
+    InputSides {
+        /// The size asked for.
+        found: Size,
+    },
+    /// A letterbox and a picture that it is not for.
+    #[error("a letterbox for a picture of {expected}, found one of {found}")]
+    OtherPicture {
+        /// The size that the letterbox is for.
+        expected: Size,
+        /// The picture's.
+        found: Size,
+    },
+    /// A letterbox whose picture does not lie within its input.
+    #[error("a letterbox puts {scaled} at row {top}, column {left} of an input of {input}")]
+    OutsideInput {
+        /// The picture inside the input.
+        scaled: Size,
+        /// The input.
+        input: Size,
+        /// Rows above the picture.
+        top: usize,
+        /// Columns left of the picture.
+        left: usize,
+    },
     /// A device's name is not one of those known.
     #[error("device {0}: expected cpu, flex, cuda, cuda:N or wgpu")]
     UnknownDevice(String),
@@ -84,7 +129,7 @@ pub enum Error {
         /// The device.
         device: String,
         /// What was asked for.
-        found: Precision,
+        found: String,
         /// What there is.
         expected: String,
     },
@@ -158,10 +203,42 @@ impl Error {
         Self::DeviceFailed { reason: reason.join(" ") }
     }
 
+    pub(crate) fn metadata(key: &'static str, expected: &str, found: Option<&str>) -> Self {
+        Self::Metadata { key, expected: expected.to_owned(), found: printable(found.unwrap_or("none")) }
+    }
+
     pub(crate) fn misshaped(tensor: String, expected: &[Option<usize>], found: &[usize]) -> Self {
         let expected: Vec<String> =
             expected.iter().map(|size| size.map_or("_".to_owned(), |size| size.to_string())).collect();
         let expected = format!("[{}]", expected.join(", "));
         Self::MisshapedTensor { tensor, expected, found: found.to_vec() }
+    }
+
+    /// Where a tensor does not fit another one, which of the two is at fault can't be told: both are named.
+    pub(crate) fn beside(self, other: &str, shape: &[usize]) -> Self {
+        match self {
+            Self::MisshapedTensor { tensor, expected, found } => {
+                Self::MisshapedTensor { tensor, expected: format!("{expected} beside {other} {shape:?}"), found }
+            }
+            error => error,
+        }
+    }
+}
+
+/// What a file says as part of one line: control characters by their codes, and no more than a line's worth.
+pub(crate) fn printable(text: &str) -> String {
+    const LETTERS: usize = 120;
+    let mut letters = text.chars();
+    let start: String = letters
+        .by_ref()
+        .take(LETTERS)
+        .flat_map(|letter| match letter.is_control() {
+            true => letter.escape_default().collect::<Vec<_>>(),
+            false => vec![letter],
+        })
+        .collect();
+    match letters.next() {
+        Some(_) => start + "..",
+        None => start,
     }
 }

@@ -2,42 +2,14 @@
 //!
 //! The resize equals OpenCV's 8-bit bilinear to the last bit, the geometry equals the reference's.
 
-use std::fmt;
-
 use crate::detection::Rect;
 use crate::error::Error;
+use crate::size::{STRIDE, Size};
 
-/// The largest stride of the network: an input's height and width are multiples of it, in pixels.
-pub const STRIDE: usize = 32;
 /// Grey level of the border around the picture, 0..255.
 pub const PAD: u8 = 114;
-
-/// Height and width in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Size {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl Size {
-    /// Both sides alike.
-    pub const fn square(side: usize) -> Self {
-        Self { height: side, width: side }
-    }
-
-    /// Each side raised to the next multiple of the largest stride.
-    pub const fn to_stride(self) -> Self {
-        Self { height: self.height.next_multiple_of(STRIDE), width: self.width.next_multiple_of(STRIDE) }
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.height, self.width)
-    }
-}
+/// What validation adds at most to the side that was asked for: the reference has its batches keep half a stride.
+const BATCH_BORDER: usize = STRIDE;
 
 /// How much of the largest input a picture gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -65,14 +37,15 @@ pub struct Letterbox {
 }
 
 impl Letterbox {
-    /// Fits a picture of size `image` into `largest`, scaling it up or down; sides of `largest` are multiples of 32.
+    /// Fits a picture of size `image` into `largest`, scaling it up or down.
+    ///
+    /// # Errors
+    /// The picture has no pixels; the sides of `largest` are no multiples of 32 or not within [`Size::SIDES`].
     pub fn new(image: Size, largest: Size, fit: Fit) -> Result<Self, Error> {
         if image.height == 0 || image.width == 0 {
             return Err(Error::EmptyPicture(image));
         }
-        if largest.height == 0 || largest.width == 0 || largest != largest.to_stride() {
-            return Err(Error::InputSize { found: largest, stride: STRIDE });
-        }
+        check_input(largest, *Size::SIDES.end())?;
         let ratio = |largest: usize, image: usize| largest as f64 / image as f64;
         let gain = ratio(largest.height, image.height).min(ratio(largest.width, image.width));
         let scale = |side: usize| ((side as f64 * gain).round_ties_even() as usize).max(1);
@@ -90,6 +63,26 @@ impl Letterbox {
             top: rows / 2,
             left: columns / 2,
         })
+    }
+
+    /// It is one for a picture of size `image`, whoever made it.
+    pub(crate) fn check(&self, image: Size) -> Result<(), Error> {
+        if self.image != image {
+            return Err(Error::OtherPicture { expected: self.image, found: image });
+        }
+        if image.height == 0 || image.width == 0 {
+            return Err(Error::EmptyPicture(image));
+        }
+        check_input(self.input, Size::SIDES.end() + BATCH_BORDER)?;
+        let fits = |start: usize, scaled: usize, input: usize| {
+            scaled > 0 && start.checked_add(scaled).is_some_and(|end| end <= input)
+        };
+        if fits(self.top, self.scaled.height, self.input.height) && fits(self.left, self.scaled.width, self.input.width)
+        {
+            return Ok(());
+        }
+        let Self { scaled, input, top, left, .. } = *self;
+        Err(Error::OutsideInput { scaled, input, top, left })
     }
 
     /// Pixels of the input per pixel of the picture, vertically and horizontally.
@@ -112,6 +105,29 @@ impl Letterbox {
         let y = |y: f32| y * gain_y + self.top as f32;
         Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
     }
+}
+
+/// The input that was asked for: its sides raised to multiples of the stride.
+///
+/// # Errors
+/// A side is not within [`Size::SIDES`].
+pub fn input_of(asked: Size) -> Result<Size, Error> {
+    match asked.is_within_bounds() {
+        true => Ok(asked.to_stride()),
+        false => Err(Error::InputSides { found: asked }),
+    }
+}
+
+/// The network can take an input of this size, whose sides are `longest` pixels at most.
+pub fn check_input(input: Size, longest: usize) -> Result<(), Error> {
+    let Size { height, width } = input;
+    if height == 0 || width == 0 || input != input.to_stride() {
+        return Err(Error::InputSize { found: input, stride: STRIDE });
+    }
+    if height > longest || width > longest {
+        return Err(Error::InputSides { found: input });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -163,5 +179,32 @@ mod tests {
         let error = Letterbox::new(Size { height: 0, width: 5 }, Size::square(64), Fit::Full)
             .expect_err("there is nothing in it");
         assert_eq!(error.to_string(), "a picture of 0x5 has no pixels");
+        for side in [8224, usize::MAX - 31] {
+            let error = Letterbox::new(Size::square(10), Size { height: side, width: 64 }, Fit::Full)
+                .expect_err("it is more than memory can hold");
+            assert_eq!(error.to_string(), format!("input size {side}x64: expected sides of 32 to 8192 pixels"));
+        }
+    }
+
+    #[test]
+    fn a_letterbox_that_somebody_made_has_to_fit_picture_and_input() {
+        let good =
+            Letterbox::new(Size { height: 100, width: 200 }, Size::square(64), Fit::Full).expect("the sizes are good");
+        assert!(good.check(good.image).is_ok());
+        let said = |letterbox: Letterbox| {
+            letterbox.check(Size { height: 100, width: 200 }).expect_err("it is bad").to_string()
+        };
+        assert_eq!(
+            said(Letterbox { image: Size::square(100), ..good }),
+            "a letterbox for a picture of 100x100, found one of 100x200"
+        );
+        let outside = "a letterbox puts 32x64 at row 48, column 0 of an input of 64x64";
+        assert_eq!(said(Letterbox { top: 48, ..good }), outside);
+        assert!(
+            said(Letterbox { left: usize::MAX, ..good }).starts_with("a letterbox puts 32x64 at row 16, column 1844")
+        );
+        assert!(said(Letterbox { scaled: Size::square(0), ..good }).starts_with("a letterbox puts 0x0"));
+        assert!(said(Letterbox { input: Size::square(100), ..good }).starts_with("input size 100x100: "));
+        assert!(said(Letterbox { input: Size::square(1 << 40), ..good }).starts_with("input size 1099511627776x"));
     }
 }

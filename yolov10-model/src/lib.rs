@@ -22,11 +22,13 @@ mod feature_map;
 mod head;
 mod isolation;
 mod letterbox;
+mod metadata;
 mod neck;
 mod picture;
 mod precision;
 mod resample;
 mod scope;
+mod size;
 mod suppression;
 mod weights;
 
@@ -41,10 +43,11 @@ pub use device::Device;
 pub use engine::{Inventory, Step};
 pub use error::Error;
 pub use isolation::{IsolatedDetector, is_worker, serve};
-pub use letterbox::{Fit, Letterbox, Size};
+pub use letterbox::{Fit, Letterbox};
 pub use memory::{Bytes, FreeReport, MemoryReport};
 pub use picture::{decode_picture, open_picture};
 pub use precision::Precision;
+pub use size::Size;
 pub use suppression::{Assignment, Suppression};
 pub use weights::Weights;
 /// The native CPU engine, for its options.

@@ -41,7 +41,7 @@ impl Network {
     /// The same with parameters in the form that an engine wants.
     pub(crate) fn with_form(weights: &Arc<Weights>, device: &Device, form: Form) -> Result<Self, Error> {
         let root = Scope::root(weights, device, form);
-        let backbone = Backbone::new(&root.at("backbone"), weights.sppf_activation()?)?;
+        let backbone = Backbone::new(&root.at("backbone"), weights.facts().sppf_activation)?;
         let neck = Neck::new(&root.at("neck"), backbone.channels_out())?;
         let head = Head::new(&root.at("head"), neck.channels_out(), weights.class_names().len())?;
         let network = Self { backbone, neck, head };

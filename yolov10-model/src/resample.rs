@@ -138,7 +138,8 @@ fn horizontal_pass(row: &[u8], columns: &[Tap], passed: &mut Vec<i32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::letterbox::{Fit, Size};
+    use crate::letterbox::Fit;
+    use crate::size::Size;
 
     /// Written by tests/opencv.py.
     #[derive(serde::Deserialize)]

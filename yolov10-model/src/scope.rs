@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use safetensors::Dtype;
 
 use crate::backbone::RGB;
 use crate::blocks::Conv;
@@ -83,9 +82,19 @@ impl<'a> Scope<'a> {
         Self { path: format!("{}{separator}{name}", self.path), ..*self }
     }
 
+    /// The place as a key of the weight file.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Whether the file has nothing here.
     pub(crate) fn is_empty(&self) -> bool {
         !self.weights.has(&format!("{}.", self.path))
+    }
+
+    /// Whether the network's compact inverted blocks have large kernels; `None` where either will do.
+    pub(crate) fn large_kernels(&self) -> Option<bool> {
+        self.weights.facts().large_kernels
     }
 
     /// How many elements 0, 1, .. the list here has.
@@ -116,9 +125,6 @@ impl<'a> Scope<'a> {
         if !fits {
             return Err(Error::misshaped(path, &expected, &entry.shape));
         }
-        if !matches!(entry.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(Error::UnsupportedDtype { tensor: path, found: entry.dtype.to_string() });
-        }
         let mut shape = [0; D];
         shape.copy_from_slice(&entry.shape);
         let weights = Arc::clone(self.weights);
@@ -140,10 +146,16 @@ impl<'a> Scope<'a> {
 
     /// The convolution here gives `expected` channels.
     pub(crate) fn expect_outputs(&self, conv: &Conv, expected: usize) -> Result<(), Error> {
-        if conv.channels_out == expected {
+        self.expect(conv, |found| found == expected, &expected.to_string())
+    }
+
+    /// How many channels the convolution here gives is as `is_good` says; `expected` says it in words.
+    pub(crate) fn expect(&self, conv: &Conv, is_good: impl Fn(usize) -> bool, expected: &str) -> Result<(), Error> {
+        if is_good(conv.channels_out) {
             return Ok(());
         }
-        Err(Error::misshaped(self.at("bias").path, &[Some(expected)], &[conv.channels_out]))
+        let (tensor, found) = (self.at("bias").path, vec![conv.channels_out]);
+        Err(Error::MisshapedTensor { tensor, expected: format!("[{expected}]"), found })
     }
 
     fn entry(&self, name: &str) -> Result<&'a Entry, Error> {

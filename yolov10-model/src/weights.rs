@@ -1,7 +1,7 @@
 //! A weight file in memory: safetensors whose keys are the field paths of the network.
 //!
 //! `weights-convert` writes them. Reading is strict: every tensor of the network must be there in its shape, and
-//! every tensor of the file must be used. Nothing is copied to a device before an engine asks for it.
+//! every tensor of the file must be used; all numbers are finite. Nothing is copied to a device before an engine asks for it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,14 +13,14 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use yolov10_cpu::Pages;
 
-use crate::blocks::Activation;
-use crate::error::Error;
+use crate::error::{Error, printable};
+use crate::metadata::Metadata;
 use crate::network::Network;
 use crate::scope::ParameterPaths;
+use crate::size::Size;
 
-/// What `format` and `format_version` in the metadata must say.
-const FORMAT: &str = "yolo10-burn";
-const FORMAT_VERSION: &str = "1";
+/// Side of the input where the checkpoint does not say, in pixels.
+const DEFAULT_SIDE: usize = 640;
 /// How many names an error lists before it counts the rest.
 const NAMES_LISTED: usize = 10;
 
@@ -31,8 +31,7 @@ const NAMES_LISTED: usize = 10;
 pub struct Weights {
     bytes: Bytes,
     tensors: BTreeMap<String, Entry>,
-    metadata: BTreeMap<String, String>,
-    class_names: Vec<String>,
+    metadata: Metadata,
 }
 
 #[derive(Debug)]
@@ -86,16 +85,8 @@ impl Weights {
         let (header_length, header) =
             SafeTensors::read_metadata(bytes.get()).map_err(|error| Error::not_weights(error.to_string()))?;
         let data_start = header_length + size_of::<u64>();
-        let metadata: BTreeMap<String, String> =
-            header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let found = |key: &str| metadata.get(key).map_or("none", String::as_str);
-        for (key, expected) in [("format", FORMAT), ("format_version", FORMAT_VERSION)] {
-            if found(key) != expected {
-                return Err(Error::not_weights(format!("{key} is {}, expected {expected}", found(key))));
-            }
-        }
-        let class_names: Vec<String> = serde_json::from_str(found("names"))
-            .map_err(|error| Error::not_weights(format!("names in its metadata: {error}")))?;
+        let entries = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone()));
+        let metadata = Metadata::new(entries.collect())?;
         let tensors = header
             .tensors()
             .into_iter()
@@ -106,27 +97,27 @@ impl Weights {
                 (name, entry)
             })
             .collect();
-        Ok(Self { bytes, tensors, metadata, class_names })
+        let weights = Self { bytes, tensors, metadata };
+        for (name, entry) in &weights.tensors {
+            weights.check(name, entry)?;
+        }
+        Ok(weights)
     }
 
     /// What detections' class numbers mean.
     pub fn class_names(&self) -> &[String] {
-        &self.class_names
+        &self.metadata.class_names
     }
 
     /// What the converter wrote beside the tensors: `variant`, `source_sha256`, `source_lineage` and so on.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
-        &self.metadata
+        &self.metadata.entries
     }
 
-    /// Height and width in pixels that the checkpoint was trained at, where it says so.
-    pub fn trained_size(&self) -> Option<[usize; 2]> {
-        let size: serde_json::Value = serde_json::from_str(self.metadata.get("imgsz")?).ok()?;
-        let pixels = |value: &serde_json::Value| value.as_u64().and_then(|pixels| usize::try_from(pixels).ok());
-        match &size {
-            serde_json::Value::Array(sides) => Some([pixels(sides.first()?)?, pixels(sides.get(1)?)?]),
-            side => pixels(side).map(|side| [side, side]),
-        }
+    /// The network's largest input: what the checkpoint was trained at, 640x640 where it does not say; its sides are
+    /// multiples of 32 pixels.
+    pub fn input_size(&self) -> Size {
+        self.metadata.trained.unwrap_or(Size::square(DEFAULT_SIDE)).to_stride()
     }
 
     /// The type that the tensors are stored in, as safetensors names it.
@@ -148,15 +139,29 @@ impl Weights {
         from.next().is_some_and(|(key, _)| key.starts_with(prefix))
     }
 
-    pub(crate) fn sppf_activation(&self) -> Result<Activation, Error> {
-        match self.metadata.get("sppf_activation").map(String::as_str) {
-            Some("silu") => Ok(Activation::Silu),
-            Some("identity") => Ok(Activation::Identity),
-            other => Err(Error::not_weights(format!(
-                "sppf_activation is {}, expected silu or identity",
-                other.unwrap_or("none")
-            ))),
+    /// What shapes the network beside its tensors.
+    pub(crate) fn facts(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// A tensor's numbers are of a type that weights come in, and finite: NaN would go through the whole network, and
+    /// come out as boxes that are nowhere.
+    fn check(&self, name: &str, entry: &Entry) -> Result<(), Error> {
+        let bytes = &self.bytes.get()[entry.range.clone()];
+        let is_finite = match entry.dtype {
+            Dtype::F32 => are_finite(bytes, u32::from_le_bytes, 0x7f80_0000),
+            Dtype::F16 => are_finite(bytes, u16::from_le_bytes, 0x7c00),
+            Dtype::BF16 => are_finite(bytes, u16::from_le_bytes, 0x7f80),
+            other => return Err(Error::UnsupportedDtype { tensor: printable(name), found: other.to_string() }),
+        };
+        if is_finite {
+            return Ok(());
         }
+        let mut values = vec![0.0; entry.shape.iter().product()];
+        self.read(name, &mut values);
+        let first = values.iter().copied().enumerate().find(|(_, value)| !value.is_finite());
+        let (element, found) = first.expect("there was one a moment ago");
+        Err(Error::NotFinite { tensor: printable(name), found, element })
     }
 
     /// Writes the tensor `name` into `values`, which has its length.
@@ -178,10 +183,11 @@ impl Weights {
         used.sort_unstable();
         let unused: Vec<&str> =
             self.tensors.keys().map(String::as_str).filter(|name| used.binary_search(name).is_err()).collect();
+        let listed = |names: &[&str]| names.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
         match unused.len() {
             0 => Ok(()),
             count => {
-                let mut names = unused[..count.min(NAMES_LISTED)].join(", ");
+                let mut names = listed(&unused[..count.min(NAMES_LISTED)]);
                 if count > NAMES_LISTED {
                     names += &format!(" and {} more", count - NAMES_LISTED);
                 }
@@ -205,4 +211,13 @@ fn fill<const N: usize>(values: &mut [f32], bytes: &[u8], decode: impl Fn([u8; N
     for (value, element) in values.iter_mut().zip(elements) {
         *value = decode(*element);
     }
+}
+
+/// No element has all bits of its exponent set. Without an early end, so that it is as fast as memory.
+fn are_finite<const N: usize, T>(bytes: &[u8], decode: impl Fn([u8; N]) -> T, exponent: T) -> bool
+where
+    T: Copy + PartialEq + std::ops::BitAnd<Output = T>,
+{
+    let (elements, _) = bytes.as_chunks::<N>();
+    !elements.iter().fold(false, |found, element| found | (decode(*element) & exponent == exponent))
 }

@@ -33,9 +33,6 @@ use crate::output::measurable;
 use crate::run::{Progress, batches, lanes, stage};
 use crate::{demo, message};
 
-/// Input side where neither the caller nor the weights say, in pixels.
-const DEFAULT_SIDE: usize = 640;
-
 /// Measures the detector that `args` names.
 pub fn val(args: &Args) -> Result<Outcome> {
     let setup = Setup { assignment: args.head.assignment(), ..args.engine.setup()? };
@@ -206,8 +203,7 @@ impl<'a> Measurement<'a> {
 fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     let path = &data.samples[place.index].image;
     let picture = open_picture(path).with_context(|| path.display().to_string())?;
-    let [found, expected] =
-        [Size { height: picture.height() as usize, width: picture.width() as usize }, letterbox(place).image];
+    let [found, expected] = [Size::of(&picture), letterbox(place).image];
     ensure!(found == expected, "{}: expected {expected} as its head says, found {found}", path.display());
     Ok(picture)
 }
@@ -228,9 +224,8 @@ fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
     if let Some(Size { height, width }) = setup.input {
         ensure!(height == width, "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own");
     }
-    let trained = weights.trained_size().map(|[height, width]| height.max(width));
-    let side = setup.input.map(|size| size.height).or(trained).unwrap_or(DEFAULT_SIDE);
-    Ok(Size::square(side).to_stride().height)
+    let input = setup.input.map_or(weights.input_size(), Size::to_stride);
+    Ok(input.height.max(input.width))
 }
 
 fn note_what_has_no_effect(args: &Args, setup: &Setup) {

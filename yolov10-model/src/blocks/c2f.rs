@@ -8,6 +8,9 @@ use burn::module::Module;
 use super::{Conv, Filter};
 use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 
+/// Side of the kernel that a small network has in the middle of its compact inverted blocks (arXiv:2405.14458 §3.3).
+const LARGE_KERNEL: usize = 7;
+
 /// A chain of convolutions, its input added to its output where there is a skip.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
@@ -23,17 +26,32 @@ impl Bottleneck {
 
     /// Depthwise 3x3, 1x1, depthwise 3x3 (7x7 in the large-kernel form), 1x1, depthwise 3x3; always with a skip.
     fn compact_inverted(scope: &Scope, channels: usize) -> Result<Self, Error> {
-        let middle = if scope.at("convs.2").kernel()? == 7 { 7 } else { 3 };
+        let is_large = match scope.large_kernels() {
+            Some(is_large) => is_large,
+            None => scope.at("convs.2").kernel()? == LARGE_KERNEL,
+        };
+        let middle = if is_large { LARGE_KERNEL } else { 3 };
         let filters =
             [Filter::depthwise(3), Filter::dense(1), Filter::depthwise(middle), Filter::dense(1), Filter::depthwise(3)];
         Self::chain(scope, channels, filters, true)
     }
 
+    /// Its tensors are those of a compact inverted block: more than two convolutions. One alone that is missing or too
+    /// many does not make it another block, so that it is named for what it is.
+    fn is_compact_inverted(scope: &Scope) -> bool {
+        let beyond_plain = (2..5).filter(|index| !scope.at("convs").at(index).is_empty());
+        beyond_plain.count() > 1
+    }
+
+    /// Gives as many channels as it takes: the next link and the skip want them.
     fn chain<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N], skip: bool) -> Result<Self, Error> {
         let mut convs: Vec<Conv> = Vec::with_capacity(N);
         for (index, filter) in filters.into_iter().enumerate() {
             let channels_in = convs.last().map_or(channels, |conv| conv.channels_out);
             convs.push(Conv::new(&scope.at("convs").at(index), channels_in, filter)?);
+        }
+        if let Some(last) = convs.last() {
+            scope.at("convs").at(N - 1).expect_outputs(last, channels)?;
         }
         Ok(Self { convs, skip })
     }
@@ -69,11 +87,12 @@ pub struct C2f {
 impl C2f {
     pub(crate) fn new(scope: &Scope, channels: usize, skip: Skip) -> Result<Self, Error> {
         let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
+        scope.at("expand").expect(&expand, |channels| channels.is_multiple_of(2), "an even number")?;
         let half = expand.channels_out / 2;
         let chains = scope.at("bottlenecks");
         let bottlenecks = (0..chains.children())
             .map(|index| match chains.at(index) {
-                chain if chain.at("convs").children() > 2 => Bottleneck::compact_inverted(&chain, half),
+                chain if Bottleneck::is_compact_inverted(&chain) => Bottleneck::compact_inverted(&chain, half),
                 chain => Bottleneck::plain(&chain, half, skip == Skip::Always),
             })
             .collect::<Result<Vec<_>, _>>()?;

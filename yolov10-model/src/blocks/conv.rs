@@ -77,8 +77,12 @@ impl Conv {
         let outputs = filter.depthwise.then_some(channels_in);
         let kernel = Some(filter.kernel);
         let weight = scope.param("weight", [outputs, Some(inputs), kernel, kernel])?;
-        let [channels_out, _, _, _] = weight.lazy_shape().dims();
-        Ok(Self { bias: scope.param("bias", [Some(channels_out)])?, weight, channels_in, channels_out, filter })
+        let shape: [usize; 4] = weight.lazy_shape().dims();
+        let [channels_out, ..] = shape;
+        let bias = scope
+            .param("bias", [Some(channels_out)])
+            .map_err(|error| error.beside(scope.at("weight").path(), &shape))?;
+        Ok(Self { weight, bias, channels_in, channels_out, filter })
     }
 
     /// `[B, I, H, W]` to `[B, O, H/stride, W/stride]`.

@@ -8,6 +8,11 @@ use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
 /// Channels of one attention head, as the reference sizes them; fewer channels than that make one head.
 const HEAD_CHANNELS: usize = 64;
 
+/// Each has two channels or more: one for its value, and half as many for its key, which must not be none.
+fn heads_of(channels: usize) -> usize {
+    (channels / HEAD_CHANNELS).max(1)
+}
+
 /// Multi-head attention over positions, with a depthwise convolution of the values as positional encoding.
 ///
 /// The converter lays the rows of `qkv` out as all heads' queries, then keys, then values.
@@ -21,7 +26,7 @@ pub struct Attention {
 
 impl Attention {
     fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
-        let heads = (channels / HEAD_CHANNELS).max(1);
+        let heads = heads_of(channels);
         let position = Filter::depthwise(3).linear();
         let attention = Self {
             qkv: Conv::new(&scope.at("qkv"), channels, Filter::dense(1).linear())?,
@@ -31,6 +36,7 @@ impl Attention {
         };
         let keys = attention.key_channels(channels);
         scope.at("qkv").expect_outputs(&attention.qkv, channels + 2 * keys)?;
+        scope.at("project").expect_outputs(&attention.project, channels)?;
         Ok(attention)
     }
 
@@ -83,6 +89,10 @@ impl Psa {
     pub(crate) fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
         let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
         let half = expand.channels_out / 2;
+        let multiple = 2 * heads_of(half);
+        let share_out = |channels: usize| channels.is_multiple_of(multiple) && channels > multiple;
+        let expected = format!("a multiple of {multiple}, and more than that");
+        scope.at("expand").expect(&expand, share_out, &expected)?;
         Ok(Self {
             attention: Attention::new(&scope.at("attention"), half)?,
             feed_forward: FeedForward::new(&scope.at("feed_forward"), half)?,

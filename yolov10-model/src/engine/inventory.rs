@@ -8,9 +8,10 @@ use burn::tensor::Device;
 
 use crate::backbone::RGB;
 use crate::blocks::Conv;
+use crate::letterbox::check_input;
 use crate::scope::ParameterPaths;
 use crate::weights::Weights;
-use crate::{error::Error, feature_map::FeatureMap, letterbox::Size, network::Network};
+use crate::{error::Error, feature_map::FeatureMap, network::Network, size::Size};
 
 /// One convolution, or one attention, of the one-to-one network.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -38,8 +39,9 @@ impl Inventory {
     /// Takes stock of the network in `weights` for one input size; sides are multiples of 32.
     ///
     /// # Errors
-    /// The weights are not those of a YOLOv10.
+    /// The weights are not those of a YOLOv10; the sides are no multiples of 32 or not within [`Size::SIDES`].
     pub fn new(weights: &Arc<Weights>, input: Size) -> Result<Self, Error> {
+        check_input(input, *Size::SIDES.end())?;
         // The device is a formality: no parameter is ever made on it.
         let network = Network::new(weights, &Device::flex())?;
         let steps = Rc::new(RefCell::new(Vec::new()));

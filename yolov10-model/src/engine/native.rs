@@ -11,7 +11,7 @@ use crate::blocks::{Activation, Conv};
 use crate::scope::ParameterPaths;
 use crate::suppression::Assignment;
 use crate::weights::Weights;
-use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network};
+use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, network::Network, size::Size};
 
 /// Tracing: the network's forward over these describes it to the engine.
 impl FeatureMap for Value {

@@ -17,9 +17,7 @@ use crate::blocks::{Activation, Conv};
 use crate::memory::{Bytes, MemoryReport};
 use crate::scope::Form;
 use crate::suppression::Assignment;
-use crate::{
-    error::Error, feature_map::FeatureMap, head::RawMaps, letterbox::Size, network::Network, weights::Weights,
-};
+use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, network::Network, size::Size, weights::Weights};
 
 impl FeatureMap for Tensor<4> {
     fn channels(&self) -> usize {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::detection::Detection;
 use crate::detector::Speed;
 use crate::error::Error;
-use crate::letterbox::{Fit, Size};
+use crate::letterbox::Fit;
 use crate::memory::MemoryReport;
+use crate::size::Size;
 
 /// The worker's first word: where to send requests, and where its replies come.
 #[derive(Serialize, Deserialize)]

@@ -19,8 +19,9 @@ use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory
 use crate::detection::Detection;
 use crate::detector::Speed;
 use crate::error::Error;
-use crate::letterbox::{Letterbox, Size};
+use crate::letterbox::Letterbox;
 use crate::memory::{FreeReport, MemoryReport, resident};
+use crate::size::Size;
 use message::{Greeting, Reply, Request};
 
 pub(crate) use message::Geometry;
@@ -69,10 +70,10 @@ impl IsolatedDetector {
     /// # Errors
     /// The detector's own, or [`Error::Worker`].
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
-        let request = Request::Detect {
-            size: Size { height: image.height() as usize, width: image.width() as usize },
-            pixels: IpcSharedMemory::from_bytes(image),
-        };
+        let size = Size::of(image);
+        // A picture without pixels is refused here: memory without a byte can't be shared.
+        self.letterbox(size)?;
+        let request = Request::Detect { size, pixels: IpcSharedMemory::from_bytes(image) };
         match self.ask(request)? {
             Reply::Found { detections, speed } => {
                 self.speed = speed;

@@ -10,7 +10,7 @@ use super::CHANNEL;
 use super::message::{Greeting, Reply, Request, is_end};
 use crate::detector::Detector;
 use crate::error::Error;
-use crate::letterbox::Size;
+use crate::size::Size;
 
 /// Whether this process was started as a worker, and is to call [`serve`].
 pub fn is_worker() -> bool {

@@ -9,7 +9,8 @@ use image::RgbImage;
 
 use super::{operations, picture};
 use crate::error::Error;
-use crate::letterbox::{Letterbox, Size};
+use crate::letterbox::Letterbox;
+use crate::size::Size;
 
 /// Runs of a shape before its graph pays: pictures of many sizes may each be the only one.
 const RUNS_BEFORE_CAPTURE: usize = 1;

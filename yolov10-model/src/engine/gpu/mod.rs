@@ -33,11 +33,12 @@ use crate::decode::Selection;
 use crate::device::Device;
 use crate::error::Error;
 use crate::head::RawMaps;
-use crate::letterbox::{Letterbox, Size};
+use crate::letterbox::Letterbox;
 use crate::memory::MemoryReport;
 use crate::network::Network;
 use crate::precision::Precision;
 use crate::scope::Form;
+use crate::size::Size;
 use crate::suppression::Assignment;
 use crate::weights::Weights;
 
@@ -101,7 +102,7 @@ impl GpuEngine {
             let expected: Vec<_> = Precision::of(&opened).map(|one| one.to_string()).collect();
             return Err(Error::PrecisionUnsupported {
                 device: device.to_string(),
-                found: precision,
+                found: precision.to_string(),
                 expected: expected.join(" or "),
             });
         }
