@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use yolov10_model::{Detector, Fit, Options, Size, Speed, Weights, decode_picture};
+use yolov10_model::letterbox::Fit;
+use yolov10_model::picture::decode_picture;
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detector, Options, Size, Weights};
 
 /// Trained to draw on, not to be good at: speed is the same.
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");

@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use yolov10_model::{Assignment, Detection, Detector, Options, Rect, Selection, Suppression, Weights, open_picture};
+use yolov10_model::selection::{Assignment, Suppression};
+use yolov10_model::{Detection, Detector, Options, Rect, Selection, Weights, open_picture};
 
 const IOU: f32 = 0.99;
 const SCORE_TOLERANCE: f32 = 0.002;

@@ -14,10 +14,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use yolov10_model::cpu::{InputPlanes, Options, Precision};
+use yolov10_model::inside::{InputPlanes, MapView, NativeEngine, RawMaps};
+use yolov10_model::inventory::Inventory;
+use yolov10_model::letterbox::Fit;
 use yolov10_model::memory::{peak_resident, resident};
-use yolov10_model::network::{MapView, NativeEngine, RawMaps};
-use yolov10_model::{Assignment, Detector, Fit, Inventory, Size, Weights, decode_picture};
+use yolov10_model::options::CpuOptions;
+use yolov10_model::picture::decode_picture;
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Detector, Options, Precision, Size, Weights};
 
 /// The input's sides, in pixels.
 const INPUT: Size = Size::square(640);
@@ -28,9 +32,14 @@ fn main() -> Result<()> {
         bail!("usage: serve_timing WEIGHTS.safetensors THREADS [exact | bf16]");
     };
     let options = Options {
-        threads: Some(threads.parse().context("THREADS is not a number")?),
-        exact: flavour.iter().any(|word| word == "exact"),
-        precision: if flavour.iter().any(|word| word == "bf16") { Precision::Bf16 } else { Precision::F32 },
+        input: Some(INPUT),
+        fit: Fit::Full,
+        precision: flavour.iter().any(|word| word == "bf16").then_some(Precision::Bf16),
+        cpu: CpuOptions {
+            threads: Some(threads.parse().context("THREADS is not a number")?),
+            exact: flavour.iter().any(|word| word == "exact"),
+            ..CpuOptions::default()
+        },
         ..Options::default()
     };
     let mut server =
@@ -66,7 +75,12 @@ impl Server {
             ["heads", input, output] => {
                 let weights = self.load()?;
                 let mut network = Network {
-                    engine: NativeEngine::new(&weights, Assignment::OneToOne, &self.options)?,
+                    engine: NativeEngine::new(
+                        &weights,
+                        Assignment::OneToOne,
+                        &self.options.cpu,
+                        self.options.precision.unwrap_or(Precision::F32),
+                    )?,
                     input: read_floats(input)?,
                 };
                 let maps =
@@ -112,13 +126,7 @@ impl Server {
     }
 
     fn load_detector(&self) -> Result<Detector> {
-        let options = yolov10_model::Options {
-            input: Some(INPUT),
-            fit: Fit::Full,
-            cpu: self.options.clone(),
-            ..Default::default()
-        };
-        Ok(Detector::new(&self.load()?, &options)?)
+        Ok(Detector::new(&self.load()?, &self.options)?)
     }
 }
 
@@ -131,7 +139,7 @@ impl Network {
                 planes.row_mut(channel, y).copy_from_slice(row);
             }
         };
-        Ok(self.engine.run(INPUT, fill, read)?)
+        Ok(self.engine.look(INPUT, fill, read)?)
     }
 }
 

@@ -12,8 +12,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use support::formula;
 use support::golden::Golden;
 use support::reference::{Closeness, assert_one_to_one, check_tensors};
-use yolov10_model::network::{NativeEngine, Network};
-use yolov10_model::{Assignment, Size};
+use yolov10_model::inside::{NativeEngine, Network};
+use yolov10_model::options::CpuOptions;
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Precision, Size};
 
 /// Sums in another order are another draw of the same rounding errors: the worst of one draw is exceeded by the next.
 const DIRECT: f64 = 2.0;
@@ -38,11 +40,11 @@ fn check_native(variant: char) {
     let [_, _, height, width] = golden.recipe.input;
     let image = formula::input(height, width);
     for (exact, rounding) in [(true, DIRECT), (false, WINOGRAD)] {
-        let options = yolov10_cpu::Options { exact, ..yolov10_cpu::Options::default() };
-        let mut engine =
-            NativeEngine::new(&golden.weights, Assignment::OneToOne, &options).expect("the goldens are a YOLOv10");
+        let options = CpuOptions { exact, ..CpuOptions::default() };
+        let mut engine = NativeEngine::new(&golden.weights, Assignment::OneToOne, &options, Precision::F32)
+            .expect("the goldens are a YOLOv10");
         engine
-            .run(
+            .look(
                 Size { height, width },
                 |mut planes| {
                     for (row, values) in image.chunks(width).enumerate() {

@@ -20,7 +20,7 @@ use burn::tensor::TensorData;
 use support::formula;
 use support::golden::Golden;
 use support::reference::{Closeness, check_tensors};
-use yolov10_model::network::GpuEngine;
+use yolov10_model::inside::GpuEngine;
 use yolov10_model::{Device, Precision, Selection};
 
 /// As for direct sums on the processor.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
-use yolov10_model::{Detection, Detector, Device, Options, Precision, Selection, Size, Weights, decode_picture};
+use yolov10_model::picture::decode_picture;
+use yolov10_model::{Detection, Detector, Device, Options, Precision, Selection, Size, Weights};
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");

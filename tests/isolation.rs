@@ -12,9 +12,9 @@ use std::{env, fs, thread};
 
 use image::RgbImage;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
-use yolov10_model::{
-    Detector, Error, IsolatedDetector, Options, Selection, Size, Weights, decode_picture, is_worker, serve,
-};
+use yolov10_model::isolation::{is_worker, work};
+use yolov10_model::picture::decode_picture;
+use yolov10_model::{Detector, Error, IsolatedDetector, Options, Selection, Size, Weights};
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");
@@ -38,7 +38,7 @@ fn worker() {
     let is_first = env::var_os(ONCE).is_some_and(|path| fs::remove_file(path).is_ok());
     match env::var(BEHAVIOUR).as_deref() {
         Ok(behaviour) if is_first => misbehave(behaviour),
-        _ => serve(load).unwrap(),
+        _ => work(load).unwrap(),
     }
 }
 
@@ -55,9 +55,9 @@ fn load() -> Result<Detector, Error> {
 
 fn misbehave(behaviour: &str) {
     match behaviour {
-        "refuse" => serve(|| Err("no such weights")).unwrap(),
+        "refuse" => work(|| Err("no such weights")).unwrap(),
         "end" => {}
-        "hang while loading" => serve(|| -> Result<Detector, Error> { hang() }).unwrap(),
+        "hang while loading" => work(|| -> Result<Detector, Error> { hang() }).unwrap(),
         "hang" => {
             greet(&[LOADED]);
             hang()
@@ -67,7 +67,7 @@ fn misbehave(behaviour: &str) {
             greet(&[LOADED, [0xFF; 6]]);
             hang()
         }
-        "run out of memory" => serve(|| {
+        "run out of memory" => work(|| {
             let much = vec![1_u8; 1 << 60];
             Err(format!("{} bytes are too few", much.len()))
         })

@@ -14,7 +14,8 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use support::golden::Golden;
 use weights_convert::DType;
-use yolov10_model::{Detector, Device, Inventory, Options, Size, Weights};
+use yolov10_model::inventory::Inventory;
+use yolov10_model::{Detector, Device, Options, Size, Weights};
 
 const DEMO: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 /// Parameters of the fused one-to-one network of n (facts of the reference), less the 16 constants of its DFL.
@@ -184,8 +185,8 @@ fn a_value_of_the_metadata_that_can_not_be_is_named_with_what_can() {
         ("names", "[]", names),
         ("names", "[1,2]", names),
         ("names", "cat", names),
-        ("sppf_activation", "relu", "silu or identity"),
-        ("strides", "[8,16]", "[8, 16, 32]"),
+        ("sppf_activation", "relu", "silu, identity"),
+        ("strides", "[8,16]", "[8,16,32]"),
         ("reg_max", "17", "16"),
         ("variant", "z", "n, s, m, b, l, x, custom"),
     ];

@@ -12,9 +12,10 @@ use std::thread;
 
 use counting::{allocations, live_bytes};
 use image::{Rgb, RgbImage};
-use yolov10_model::{
-    Detection, Detector, Device, Error, Fit, MemoryReport, Options, Selection, Size, Weights, decode_picture,
-};
+use yolov10_model::letterbox::Fit;
+use yolov10_model::memory::MemoryReport;
+use yolov10_model::picture::decode_picture;
+use yolov10_model::{Detection, Detector, Device, Error, Options, Selection, Size, Weights};
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");
@@ -328,7 +329,7 @@ fn a_limit_that_is_exceeded_is_named_and_the_detector_stays_usable() {
 
     let error = limited.detect(&grey(640, 640)).unwrap_err();
     assert!(error.to_string().ends_with(&format!("bytes needed, {limit} allowed")), "{error}");
-    let small = unlimited.letterbox(size_of(&street())).unwrap();
+    let small = unlimited.letterbox(Size::of(&street())).unwrap();
     let found = limited.detect_in_input(&street(), &small).unwrap();
     assert_eq!(found.len(), expected.len(), "the limit's detector still finds");
 
@@ -337,10 +338,6 @@ fn a_limit_that_is_exceeded_is_named_and_the_detector_stays_usable() {
     assert!(refused.to_string().ends_with("1048576 allowed"));
     options.device = Device::Flex;
     assert!(matches!(Detector::new(&weights(), &options), Err(Error::LimitUnsupported { .. })));
-}
-
-fn size_of(picture: &RgbImage) -> Size {
-    Size { height: picture.height() as usize, width: picture.width() as usize }
 }
 
 #[test]

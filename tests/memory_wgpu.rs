@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::thread;
 
 use image::RgbImage;
-use yolov10_model::{
-    Bytes, Detection, Detector, Device, Error, Fit, MemoryReport, Options, Size, Weights, decode_picture,
-};
+use yolov10_model::letterbox::Fit;
+use yolov10_model::memory::{Bytes, MemoryReport};
+use yolov10_model::picture::decode_picture;
+use yolov10_model::{Detection, Detector, Device, Error, Options, Size, Weights};
 
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");

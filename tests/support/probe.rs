@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use yolov10_model::network::{Conv, FeatureMap, Network};
+use yolov10_model::inside::{Conv, FeatureMap, Network};
 
 /// Where each of the reference's layers 0 to 22 can be seen here.
 pub const LAYERS: [Tap; 23] = [

@@ -1,7 +1,7 @@
 //! How close an engine comes to the reference, and the check of one that runs burn tensors.
 
 use burn::tensor::Tensor;
-use yolov10_model::network::{Decoder, FeatureMap, MapView, Network, RawMaps};
+use yolov10_model::inside::{Anchors, Decoder, FeatureMap, MapView, Network, RawMaps};
 use yolov10_model::{Detection, Precision, Rect, Selection};
 
 use super::golden::{Answers, Exact, Golden, Sample};
@@ -73,7 +73,9 @@ pub fn assert_one_to_one(maps: &RawMaps<MapView<'_>>, golden: &Golden, close: Cl
     assert_raw_maps(maps, samples, answers, close);
     if let Closeness::Elements(rounding) = close {
         let everything = Selection { confidence: 0.0, ..Selection::default() };
-        let found = Decoder::default().decode(maps, &everything);
+        let mut anchors = Anchors::default();
+        anchors.rank(maps, &everything);
+        let found = Decoder::default().decode(&anchors, &everything);
         assert_top(&found, answers, rounding);
     }
 }

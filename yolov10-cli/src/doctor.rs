@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use yolov10_media::ffmpeg;
-use yolov10_model::{Detector, Device, Options, Weights, decode_picture};
+use yolov10_model::picture::decode_picture;
+use yolov10_model::{Detector, Device, Options, Weights};
 
 use crate::outcome::Outcome;
 use crate::{demo, message, model, release, version};

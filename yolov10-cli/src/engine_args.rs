@@ -7,7 +7,10 @@ use std::str::FromStr;
 use anyhow::{Result, ensure};
 use clap::Args;
 use serde::{Serialize, Serializer};
-use yolov10_model::{Assignment, Device, Error, Fit, Precision, Size, cpu::Isa};
+use yolov10_model::letterbox::Fit;
+use yolov10_model::options::Isa;
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Device, Error, Precision, Size};
 
 use crate::message;
 use crate::model::Setup;

@@ -1,7 +1,7 @@
 //! Which of the dual heads finds the objects: the options that `run` and `val` share.
 
 use clap::ValueEnum;
-use yolov10_model::{Assignment, Suppression};
+use yolov10_model::selection::{Assignment, Suppression};
 
 use crate::message;
 use crate::run::parse_confidence;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use yolov10_model::{Inventory, Size, Step};
+use yolov10_model::Size;
+use yolov10_model::inventory::{Inventory, Step};
 
 use crate::engine_args::InputSize;
 use crate::message;

@@ -1,13 +1,14 @@
 //! Weights in memory, whatever form they have on disk, and detectors made of them.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use yolov10_model::{Assignment, Detector, Device, Error, Fit, Options, Selection, Size, Weights};
+use yolov10_model::letterbox::Fit;
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Detector, Device, Error, Options, Selection, Size, Weights};
 
 use crate::engine_args::KernelArgs;
 use crate::{demo, message, release};
@@ -124,18 +125,9 @@ fn open(path: &Path, options: &weights_convert::Options) -> Result<Weights> {
 
 /// A converted file is read straight into its place; every other form is converted in memory first.
 fn read(path: &Path, options: &weights_convert::Options) -> Result<Weights> {
-    if is_converted(path)? {
+    if Weights::is_converted(path)? {
         return Ok(Weights::open(path)?);
     }
     let converted = weights_convert::convert(path, options)?;
     Ok(Weights::from_bytes(&converted.bytes)?)
-}
-
-/// Whether a file begins as the converter writes it. A wrong no costs memory and time, nothing else.
-fn is_converted(path: &Path) -> Result<bool> {
-    const LOOKED_AT: u64 = 4096;
-    const FORMAT: &[u8] = br#""format":"yolo10-burn""#;
-    let mut start = Vec::new();
-    File::open(path)?.take(LOOKED_AT).read_to_end(&mut start)?;
-    Ok(start.windows(FORMAT.len()).any(|window| window == FORMAT))
 }

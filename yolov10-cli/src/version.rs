@@ -1,6 +1,6 @@
 //! What this program is: version, commit, features, and the instruction sets it can use here.
 
-use yolov10_model::cpu::Isa;
+use yolov10_model::options::Isa;
 
 /// All of it, over several lines.
 pub fn long() -> String {

@@ -6,6 +6,7 @@ use crate::Isa;
 
 /// What the engine can refuse.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The network asks for something that no kernel computes.
     #[error("convolution {key}: {reason}")]

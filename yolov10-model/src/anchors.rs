@@ -5,12 +5,13 @@
 
 use yolov10_cpu::MapView;
 
-use crate::head::{REG_MAX, RawMaps, SIDES};
+#[cfg(any(feature = "gpu", test))]
+use crate::network::STRIDES;
+use crate::network::{REG_MAX, RawMaps, SIDES};
+use crate::selection::Selection;
 #[cfg(any(feature = "gpu", test))]
 use crate::size::Size;
 
-/// Pixels of the input between neighbouring cells of P3, P4, P5.
-pub const STRIDES: [usize; 3] = [8, 16, 32];
 /// Logits of an anchor before those of its classes: the distributions over its four distances.
 pub const BOX_LOGITS: usize = SIDES * REG_MAX;
 
@@ -53,8 +54,9 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    /// The `count` best anchors of the raw maps whose best class reaches `threshold`, a logit.
-    pub fn rank(&mut self, maps: &RawMaps<MapView<'_>>, count: usize, threshold: f32) {
+    /// The best anchors of one picture's raw maps, as many as `selection` has a look at.
+    pub fn rank(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) {
+        let threshold = selection.threshold();
         self.clear();
         for (scale, logits) in maps.classes.iter().enumerate() {
             for y in 0..logits.height {
@@ -67,7 +69,7 @@ impl Anchors {
                 }
             }
         }
-        keep_best(&mut self.ranking, count);
+        keep_best(&mut self.ranking, selection.ranked());
         for &(_, anchor) in &self.ranking {
             let (y, x) = (usize::from(anchor.y), usize::from(anchor.x));
             let scale = usize::from(anchor.scale);
@@ -81,7 +83,8 @@ impl Anchors {
 
     /// The same from anchors that the device ranked: rows of an anchor's number and its logits, best first.
     #[cfg(feature = "gpu")]
-    pub fn take(&mut self, rows: &[f32], classes: usize, input: Size, threshold: f32) {
+    pub fn take(&mut self, rows: &[f32], classes: usize, input: Size, selection: &Selection) {
+        let threshold = selection.threshold();
         self.clear();
         for row in rows.chunks_exact(1 + BOX_LOGITS + classes) {
             let (number, logits) = (row[0] as usize, &row[1..]);

@@ -5,63 +5,16 @@
 //! are left are decoded. Scores below the threshold can't push others out, so they are dropped before the ranking.
 //! Weights are finite, but their products may overflow: a score or a box that is not a number is none.
 
-use yolov10_cpu::MapView;
-
-use crate::anchors::{Anchor, Anchors, BOX_LOGITS, STRIDES, keep_best};
+use crate::anchors::{Anchor, Anchors, BOX_LOGITS, keep_best};
 use crate::detection::{Detection, Rect};
-use crate::head::{REG_MAX, RawMaps};
-#[cfg(feature = "gpu")]
-use crate::size::Size;
+use crate::network::{REG_MAX, STRIDES};
+use crate::score::sigmoid;
+use crate::selection::Selection;
 use crate::suppression::{Assignment, Suppression};
-
-/// Detections of one picture unless asked otherwise.
-pub const MAX_DETECTIONS: usize = 300;
-
-/// Which detections to keep.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Selection {
-    /// A detection's score is above this, 0..1.
-    pub confidence: f32,
-    /// The best so many are kept.
-    pub max_detections: usize,
-    /// Only these classes; all where it is `None`.
-    pub classes: Option<Vec<usize>>,
-    /// The head that finds them.
-    pub assignment: Assignment,
-}
-
-impl Default for Selection {
-    fn default() -> Self {
-        Self { confidence: 0.25, max_detections: MAX_DETECTIONS, classes: None, assignment: Assignment::OneToOne }
-    }
-}
-
-impl Selection {
-    /// How many anchors are worth a look, the best ones.
-    pub(crate) fn ranked(&self) -> usize {
-        match (self.assignment, &self.classes) {
-            (Assignment::OneToMany(_), _) => usize::MAX,
-            (Assignment::OneToOne, None) => self.max_detections,
-            // With a class filter the reference ranks its usual 300 and cuts after the filter.
-            (Assignment::OneToOne, Some(_)) => self.max_detections.max(MAX_DETECTIONS),
-        }
-    }
-
-    /// What an anchor's best logit has to reach.
-    fn threshold(&self) -> f32 {
-        logit(self.confidence)
-    }
-
-    fn wants(&self, class: usize) -> bool {
-        let wanted = |classes: &Vec<usize>| classes.contains(&class);
-        self.classes.as_ref().is_none_or(wanted)
-    }
-}
 
 /// Turns anchors into detections; keeps its scratch between pictures.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    anchors: Anchors,
     candidates: Vec<(f32, Candidate)>,
 }
 
@@ -74,39 +27,21 @@ struct Candidate {
 }
 
 impl Decoder {
-    /// The detections of one picture from the raw maps of the head that `selection` names, best first, in pixels
-    /// of the network's input.
-    pub fn decode(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) -> Vec<Detection> {
-        self.anchors.rank(maps, selection.ranked(), selection.threshold());
-        self.decode_anchors(selection)
-    }
-
-    /// The same from the anchors that the device ranked: see [`Anchors::take`].
-    #[cfg(feature = "gpu")]
-    pub(crate) fn decode_rows(
-        &mut self,
-        rows: &[f32],
-        classes: usize,
-        input: Size,
-        selection: &Selection,
-    ) -> Vec<Detection> {
-        self.anchors.take(rows, classes, input, selection.threshold());
-        self.decode_anchors(selection)
-    }
-
-    fn decode_anchors(&mut self, selection: &Selection) -> Vec<Detection> {
+    /// The detections among the anchors that `selection` ranked best in one picture, best first, in pixels of the
+    /// network's input.
+    pub fn decode(&mut self, anchors: &Anchors, selection: &Selection) -> Vec<Detection> {
         match selection.assignment {
-            Assignment::OneToOne => self.decode_one(selection),
-            Assignment::OneToMany(suppression) => self.decode_many(selection, suppression),
+            Assignment::OneToOne => self.decode_one(anchors, selection),
+            Assignment::OneToMany(suppression) => decode_many(anchors, selection, suppression),
         }
     }
 
     /// The one-to-one head's detections: the best of the best anchors' classes.
-    fn decode_one(&mut self, selection: &Selection) -> Vec<Detection> {
+    fn decode_one(&mut self, anchors: &Anchors, selection: &Selection) -> Vec<Detection> {
         let threshold = selection.threshold();
         self.candidates.clear();
-        for row in 0..self.anchors.len() {
-            let (anchor, _, classes) = self.anchors.get(row);
+        for row in 0..anchors.len() {
+            let (anchor, _, classes) = anchors.get(row);
             let passing = classes.iter().enumerate().filter(|(_, logit)| **logit >= threshold);
             self.candidates.extend(passing.map(|(class, logit)| (*logit, Candidate { anchor, class, row })));
         }
@@ -117,7 +52,7 @@ impl Decoder {
             .map(|(logit, candidate)| (sigmoid(*logit), candidate))
             .filter(|(score, candidate)| *score > selection.confidence && selection.wants(candidate.class))
             .filter_map(|(score, candidate)| {
-                let (anchor, sides, _) = self.anchors.get(candidate.row);
+                let (anchor, sides, _) = anchors.get(candidate.row);
                 let rect = decode_box(anchor, sides)?;
                 Some(Detection { class: candidate.class, score, rect })
             })
@@ -128,27 +63,27 @@ impl Decoder {
         detections
     }
 
-    /// The one-to-many head's detections: the best class of each anchor, the first of equals, thinned out.
-    fn decode_many(&self, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
-        let found = (0..self.anchors.len()).filter_map(|row| {
-            let (anchor, sides, classes) = self.anchors.get(row);
-            let (class, logit) =
-                classes.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-            let score = sigmoid(*logit);
-            if score > selection.confidence && selection.wants(class) {
-                let rect = decode_box(anchor, sides)?;
-                Some(Detection { class, score, rect })
-            } else {
-                None
-            }
-        });
-        suppression.apply(found.collect(), selection.max_detections)
-    }
-
     /// Bytes of its scratch.
     pub(crate) fn bytes(&self) -> usize {
-        self.anchors.bytes() + self.candidates.capacity() * size_of::<(f32, Candidate)>()
+        self.candidates.capacity() * size_of::<(f32, Candidate)>()
     }
+}
+
+/// The one-to-many head's detections: the best class of each anchor, the first of equals, thinned out.
+fn decode_many(anchors: &Anchors, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
+    let found = (0..anchors.len()).filter_map(|row| {
+        let (anchor, sides, classes) = anchors.get(row);
+        let (class, logit) =
+            classes.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        let score = sigmoid(*logit);
+        if score > selection.confidence && selection.wants(class) {
+            let rect = decode_box(anchor, sides)?;
+            Some(Detection { class, score, rect })
+        } else {
+            None
+        }
+    });
+    suppression.apply(found.collect(), selection.max_detections)
 }
 
 /// The expected distance of each side from the anchor's centre (DFL, arXiv:2006.04388), as a rectangle of the input;
@@ -175,28 +110,14 @@ fn expectation(logits: [f32; REG_MAX]) -> f32 {
     weighted / total
 }
 
-fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
-/// A bound below the inverse of [`sigmoid`]: what is under it can't have a score above `score`.
-fn logit(score: f32) -> f32 {
-    // Near 1 neighbouring logits round to one score: there the bound must keep its distance.
-    const STEEPEST: f32 = 0.999;
-    const MARGIN: f32 = 1e-3;
-    if score <= 0.0 {
-        return f32::NEG_INFINITY;
-    }
-    let score = score.min(STEEPEST);
-    (score / (1.0 - score)).ln() - MARGIN
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use yolov10_cpu::MapView;
+
     use super::*;
-    use crate::head::SIDES;
+    use crate::network::{RawMaps, SIDES};
 
     const GRIDS: [(usize, usize); 3] = [(4, 6), (2, 3), (1, 2)];
 
@@ -234,6 +155,12 @@ mod tests {
             }
             RawMaps { boxes: views(&self.boxes, SIDES * REG_MAX), classes: views(&self.classes, self.count) }
         }
+    }
+
+    fn decode(maps: &Maps, selection: &Selection) -> Vec<Detection> {
+        let mut anchors = Anchors::default();
+        anchors.rank(&maps.view(), selection);
+        Decoder::default().decode(&anchors, selection)
     }
 
     /// Scores in order, and the classes of all but the lowest: where scores are equal the reference's order, and
@@ -290,7 +217,7 @@ mod tests {
             let maps = Maps::new(seed, count);
             let classes = one_class.then(|| vec![count / 2]);
             let selection = Selection { confidence, max_detections, classes, ..Selection::default() };
-            let found = Decoder::default().decode(&maps.view(), &selection);
+            let found = decode(&maps, &selection);
             let found = found.iter().map(|detection| (detection.class, detection.score)).collect();
             let expected = naive(&maps.view(), &selection).iter().map(|(class, score, _)| (*class, *score)).collect();
             let (found, expected) = (Ranking::new(found), Ranking::new(expected));
@@ -313,7 +240,7 @@ mod tests {
         for (side, bin) in [(0, 1), (1, 3), (2, 5)] {
             maps.boxes[1][(side * REG_MAX + bin) * height * width + cell] = CERTAIN;
         }
-        let found = Decoder::default().decode(&maps.view(), &Selection::default());
+        let found = decode(&maps, &Selection::default());
         let rect =
             Rect { x1: (2.5 - 1.0) * 16.0, y1: (1.5 - 3.0) * 16.0, x2: (2.5 + 5.0) * 16.0, y2: (1.5 + 7.5) * 16.0 };
         assert_eq!(found, [Detection { class: 0, score: sigmoid(3.0), rect }]);
@@ -323,7 +250,7 @@ mod tests {
     fn more_than_the_usual_300_are_kept_on_request() {
         let maps = Maps::new(7, 40);
         let selection = Selection { confidence: 0.0, max_detections: 1000, classes: None, ..Selection::default() };
-        assert_eq!(Decoder::default().decode(&maps.view(), &selection).len(), 1000);
+        assert_eq!(decode(&maps, &selection).len(), 1000);
     }
 
     #[test]
@@ -333,7 +260,7 @@ mod tests {
         for assignment in [Assignment::OneToOne, Assignment::OneToMany(Suppression { iou: 1.0, class_agnostic: false })]
         {
             let mut maps = Maps::new(3, 2);
-            let sound = Decoder::default().decode(&maps.view(), &everything(assignment)).len();
+            let sound = decode(&maps, &everything(assignment)).len();
             // Of P3, one anchor's box, one's first class and both of another's; infinity is a sure score, but no distance.
             let (height, width) = GRIDS[0];
             let cells = height * width;
@@ -342,7 +269,7 @@ mod tests {
             maps.classes[0][2] = f32::NAN;
             maps.classes[0][3] = f32::NAN;
             maps.classes[0][cells + 3] = f32::NAN;
-            let found = Decoder::default().decode(&maps.view(), &everything(assignment));
+            let found = decode(&maps, &everything(assignment));
             assert!(found.iter().all(|found| found.score.is_finite() && found.rect.is_finite()));
             let lost = match assignment {
                 Assignment::OneToOne => 2 + 2 + 1 + 2,
@@ -351,7 +278,7 @@ mod tests {
             };
             assert_eq!(found.len(), sound - lost, "{assignment:?}");
             let few = Selection { max_detections: 5, ..everything(assignment) };
-            assert_eq!(Decoder::default().decode(&maps.view(), &few).len(), 5, "{assignment:?}");
+            assert_eq!(decode(&maps, &few).len(), 5, "{assignment:?}");
         }
     }
 }

@@ -6,14 +6,15 @@ use crate::size::Size;
 
 /// Why a detector could not be made or a picture not be searched.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The operating system did not let a file be read.
-    #[error("{}: {error}", path.display())]
+    #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        error: std::io::Error,
+        source: std::io::Error,
     },
     /// The bytes are not a weight file of this program.
     #[error("not a converted weight file: {reason}")]

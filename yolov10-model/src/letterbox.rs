@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::size::{STRIDE, Size};
 
 /// Grey level of the border around the picture, 0..255.
-pub const PAD: u8 = 114;
+pub(crate) const PAD: u8 = 114;
 /// What validation adds at most to the side that was asked for: the reference has its batches keep half a stride.
 const BATCH_BORDER: usize = STRIDE;
 
@@ -19,6 +19,31 @@ pub enum Fit {
     Minimal,
     /// All of it.
     Full,
+}
+
+/// How a detector lays pictures into its input.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Geometry {
+    largest: Size,
+    fit: Fit,
+}
+
+impl Geometry {
+    /// The largest input's sides are raised to multiples of the stride.
+    ///
+    /// # Errors
+    /// One is not within [`Size::SIDES`].
+    pub(crate) fn new(largest: Size, fit: Fit) -> Result<Self, Error> {
+        match largest.is_within_bounds() {
+            true => Ok(Self { largest: largest.to_stride(), fit }),
+            false => Err(Error::InputSides { found: largest }),
+        }
+    }
+
+    /// Where a picture of this size lies.
+    pub(crate) fn letterbox(&self, image: Size) -> Result<Letterbox, Error> {
+        Letterbox::new(image, self.largest, self.fit)
+    }
 }
 
 /// Where a picture lies in the network's input: the one place that knows both coordinate systems.
@@ -107,19 +132,8 @@ impl Letterbox {
     }
 }
 
-/// The input that was asked for: its sides raised to multiples of the stride.
-///
-/// # Errors
-/// A side is not within [`Size::SIDES`].
-pub fn input_of(asked: Size) -> Result<Size, Error> {
-    match asked.is_within_bounds() {
-        true => Ok(asked.to_stride()),
-        false => Err(Error::InputSides { found: asked }),
-    }
-}
-
 /// The network can take an input of this size, whose sides are `longest` pixels at most.
-pub fn check_input(input: Size, longest: usize) -> Result<(), Error> {
+pub(crate) fn check_input(input: Size, longest: usize) -> Result<(), Error> {
     let Size { height, width } = input;
     if height == 0 || width == 0 || input != input.to_stride() {
         return Err(Error::InputSize { found: input, stride: STRIDE });

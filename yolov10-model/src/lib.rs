@@ -1,54 +1,65 @@
-//! YOLOv10 object detection in Rust: weights and pictures in, boxes out, and every byte back on drop.
+//! YOLOv10 object detection: weights and pictures in, boxes out, and every byte back on drop.
+//!
+//! ```no_run
+//! use std::{path::Path, sync::Arc};
+//! use yolov10_model::{Detector, Options, Weights, open_picture};
+//!
+//! fn main() -> Result<(), yolov10_model::Error> {
+//!     let weights = Arc::new(Weights::open(Path::new("yolov10n.safetensors"))?);
+//!     let mut detector = Detector::new(&weights, &Options::default())?;
+//!     for found in detector.detect(&open_picture(Path::new("street.jpg"))?)? {
+//!         println!("{} {:.2} at {:?}", detector.class_names()[found.class], found.score, found.rect);
+//!     }
+//!     Ok(()) // the detector is dropped: weights, workspace and threads are gone
+//! }
+//! ```
+//!
+//! What happens in between:
 //!
 //! ```text
 //! picture -> letterbox -> backbone -> neck -> head -> decode -> detections
 //! ```
 //!
-//! The network ([`network::Network`]) is written once, as burn modules whose `forward` is generic over what a
-//! feature map is ([`network::FeatureMap`]). It runs on the native CPU engine of `yolov10-cpu`, or as burn tensors.
+//! The network is written once, as burn modules whose `forward` is generic over what a feature map is. It runs on the
+//! native CPU engine of `yolov10-cpu`, or as burn tensors on burn-flex and, with the features `cuda` and `wgpu`, on
+//! GPUs. Weights are converted from PyTorch's by `weights-convert`.
 
 mod anchors;
-mod backbone;
-mod blocks;
-#[cfg(feature = "cuda")]
-mod cuda;
 mod decode;
 mod detection;
 mod detector;
 mod device;
 mod engine;
 mod error;
-mod feature_map;
-mod head;
-mod isolation;
-mod letterbox;
-mod metadata;
-mod neck;
-mod picture;
+mod network;
+mod planes;
 mod precision;
 mod resample;
-mod scope;
+mod score;
 mod size;
 mod suppression;
 mod weights;
 
+pub mod inventory;
+pub mod isolation;
+pub mod letterbox;
 pub mod memory;
-/// The network itself, for those who look inside or run it on an engine of their own.
-pub mod network;
+pub mod options;
+pub mod picture;
+pub mod selection;
+pub mod speed;
 
-pub use decode::{MAX_DETECTIONS, Selection};
+#[doc(hidden)]
+pub mod inside;
+
 pub use detection::{Detection, Rect};
-pub use detector::{Detector, Options, Speed};
+pub use detector::Detector;
 pub use device::Device;
-pub use engine::{Inventory, Step};
 pub use error::Error;
-pub use isolation::{IsolatedDetector, is_worker, serve};
-pub use letterbox::{Fit, Letterbox};
-pub use memory::{Bytes, FreeReport, MemoryReport};
-pub use picture::{decode_picture, open_picture};
+pub use isolation::IsolatedDetector;
+pub use options::Options;
+pub use picture::open_picture;
 pub use precision::Precision;
+pub use selection::Selection;
 pub use size::Size;
-pub use suppression::{Assignment, Suppression};
 pub use weights::Weights;
-/// The native CPU engine, for its options.
-pub use yolov10_cpu as cpu;

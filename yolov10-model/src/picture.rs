@@ -17,7 +17,7 @@ const LARGEST_PICTURE: u64 = 2 << 30;
 /// # Errors
 /// The file can't be read, or is not a whole picture in a known format.
 pub fn open_picture(path: &Path) -> Result<RgbImage, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
+    let bytes = std::fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
     decode_picture(&bytes)
 }
 

@@ -6,7 +6,10 @@ use std::ops::RangeInclusive;
 use image::RgbImage;
 
 /// The largest stride of the network: an input's height and width are multiples of it, in pixels.
-pub const STRIDE: usize = 32;
+pub(crate) const STRIDE: usize = 32;
+
+/// Colours of a pixel.
+pub(crate) const RGB: usize = 3;
 
 /// Height and width in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-use yolov10_model::decode_picture;
+use yolov10_model::picture::decode_picture;
 
 fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
     let mut bytes = Vec::new();

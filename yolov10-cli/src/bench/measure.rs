@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use image::RgbImage;
 use serde::Serialize;
+use yolov10_model::inventory::Inventory;
 use yolov10_model::memory::{peak_resident, resident};
-use yolov10_model::{Detector, Inventory, Selection, Size, Speed, decode_picture};
+use yolov10_model::picture::decode_picture;
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detector, Selection, Size};
 
 use super::sample::{Summary, milliseconds, summarize};
 use crate::engine_args::KernelArgs;
@@ -93,11 +96,9 @@ pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) 
     let started = Instant::now();
     let weights = setup.load_weights()?;
     let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
-    let (width, height) = pixels.dimensions();
-    let size = Size { height: height as usize, width: width as usize };
     let mut detector = setup.detector(&weights, Selection::default())?;
     let load_ms = milliseconds(started.elapsed());
-    let input = detector.letterbox(size)?.input;
+    let input = detector.letterbox(Size::of(pixels))?.input;
     let flops = Inventory::new(&weights, input)?.flops();
     drop(weights);
 
@@ -121,7 +122,7 @@ pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) 
         preprocess: stage(|speed| speed.preprocess),
         inference: stage(|speed| speed.inference),
         postprocess: stage(|speed| speed.postprocess),
-        detect: stage(|speed| speed.preprocess + speed.inference + speed.postprocess),
+        detect: stage(Speed::total),
         end_to_end: summarize(end_to_end),
     };
     Ok(Row {

@@ -10,7 +10,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use yolov10_model::{Assignment, Device, Fit};
+use yolov10_model::Device;
+use yolov10_model::letterbox::Fit;
+use yolov10_model::selection::Assignment;
 
 use crate::engine_args::{InputSize, KernelArgs};
 use crate::model::Setup;

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use image::RgbImage;
 use serde::Serialize;
-use yolov10_model::{Detector, FreeReport, MemoryReport, Selection, Weights, decode_picture};
+use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::picture::decode_picture;
+use yolov10_model::{Detector, Selection, Weights};
 
 use crate::engine_args::EngineArgs;
 use crate::model::Setup;

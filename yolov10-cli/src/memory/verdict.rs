@@ -1,7 +1,7 @@
 //! Whether a promise was kept, and the numbers that say so.
 
 use serde::Serialize;
-use yolov10_model::{FreeReport, MemoryReport};
+use yolov10_model::memory::{FreeReport, MemoryReport};
 
 /// Growth of the resident set over all cycles that is no leak: thread stacks, the allocator's own pages, and what a
 /// device's driver sets up on first use.
@@ -65,7 +65,7 @@ fn most(lives: &[FreeReport], bytes: impl Fn(&FreeReport) -> u64) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use yolov10_model::Bytes;
+    use yolov10_model::memory::Bytes;
 
     use super::*;
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use image::RgbImage;
-use yolov10_model::{Detection, Detector, FreeReport, IsolatedDetector, Letterbox, MemoryReport, Size, Speed, serve};
+use yolov10_model::letterbox::Letterbox;
+use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detection, Detector, IsolatedDetector, Size, isolation};
 
 use crate::interrupt::Interrupt;
 
@@ -83,5 +86,5 @@ impl Finder {
 pub fn work(load: impl FnOnce() -> Result<Detector>) -> Result<()> {
     // Ctrl-C reaches the whole group; the parent still wants the picture in flight.
     let _caught = Interrupt::catch()?;
-    Ok(serve(load)?)
+    Ok(isolation::work(load)?)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 use yolov10_media::About;
-use yolov10_model::{Detection, Speed};
+use yolov10_model::Detection;
+use yolov10_model::speed::Speed;
 
 use super::report::Searched;
 

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use yolov10_media::{Depth, Sources};
-use yolov10_model::{Selection, Weights, is_worker};
+use yolov10_model::isolation::is_worker;
+use yolov10_model::{Selection, Weights};
 
 use args::SelectionArgs;
 pub use args::{Args, parse_confidence};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::Result;
 use yolov10_media::About;
-use yolov10_model::{Detection, Size, Speed};
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detection, Size};
 
 use super::Item;
 use super::json::{self, milliseconds};
@@ -100,13 +100,12 @@ impl<'a> Reporter<'a> {
     pub fn finish(self) -> Result<Tally> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
-            let mean = |total: Duration| milliseconds(total / self.tally.pictures);
-            let Speed { preprocess, inference, postprocess } = self.tally.speed;
+            let Speed { preprocess, inference, postprocess } = self.tally.speed / self.tally.pictures;
             message::result(format_args!(
                 "Speed: {:.1}ms preprocess, {:.1}ms inference, {:.1}ms postprocess per image at shape (1, 3, {}, {})",
-                mean(preprocess),
-                mean(inference),
-                mean(postprocess),
+                milliseconds(preprocess),
+                milliseconds(inference),
+                milliseconds(postprocess),
                 input.height,
                 input.width,
             ))?;
@@ -149,8 +148,6 @@ impl Tally {
         self.pictures += 1;
         self.objects += searched.detections.len();
         self.input = Some(searched.input);
-        self.speed.preprocess += searched.speed.preprocess;
-        self.speed.inference += searched.speed.inference;
-        self.speed.postprocess += searched.speed.postprocess;
+        self.speed = self.speed + searched.speed;
     }
 }

@@ -84,7 +84,7 @@ fn search(finder: &mut Finder, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage
         place.then(|_, ()| {
             let (picture, found) = results.next().expect("every picture has a result");
             let (detections, speed) = found?;
-            let size = Size { height: picture.height() as usize, width: picture.width() as usize };
+            let size = Size::of(&picture);
             let input = finder.letterbox(size)?.input;
             let searched = Searched { size, input, detections, speed };
             Ok((picture, searched))

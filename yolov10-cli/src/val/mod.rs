@@ -19,7 +19,9 @@ use anyhow::{Context, Result, ensure};
 use detection_metrics::coco::{self, Prediction, Summary};
 use detection_metrics::{Detection, Evaluation, Evaluator, Label, Layout, Placement, placements};
 use image::RgbImage;
-use yolov10_model::{Detector, Fit, Letterbox, Selection, Size, Speed, Weights, open_picture};
+use yolov10_model::letterbox::{Fit, Letterbox};
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detector, Selection, Size, Weights, open_picture};
 
 pub use args::Args;
 use data::Data;
@@ -156,10 +158,8 @@ impl<'a> Measurement<'a> {
             let found: Vec<Detection> = found.iter().map(measurable).collect();
             self.compare(place, &found)?;
         }
-        let (speed, pictures) = (detector.speed(), sound.len() as u32);
-        self.speed.preprocess += speed.preprocess * pictures;
-        self.speed.inference += speed.inference * pictures;
-        self.speed.postprocess += speed.postprocess * pictures;
+        let pictures = sound.len() as u32;
+        self.speed = self.speed + detector.speed() * pictures;
         self.pictures += pictures;
         Ok(())
     }
@@ -184,17 +184,12 @@ impl<'a> Measurement<'a> {
         let predictions = self.predictions.unwrap_or_default();
         let against = |annotations| coco::evaluate(annotations, &predictions);
         let coco = self.data.annotations.as_ref().map(against).transpose()?;
-        let pictures = self.pictures.max(1);
         Ok(Results {
             evaluation: self.evaluator.finish(),
             coco,
             predictions,
             broken: self.data.broken + self.broken,
-            speed: Speed {
-                preprocess: self.speed.preprocess / pictures,
-                inference: self.speed.inference / pictures,
-                postprocess: self.speed.postprocess / pictures,
-            },
+            speed: self.speed.per(self.pictures as usize),
         })
     }
 }

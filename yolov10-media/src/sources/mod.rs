@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use image::RgbImage;
-use yolov10_model::decode_picture;
+use yolov10_model::picture::decode_picture;
 
 use crate::error::Error;
 

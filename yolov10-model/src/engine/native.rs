@@ -1,17 +1,27 @@
 //! The network on the native CPU engine: traced once into a plan, its weights packed straight from the file.
 
+use std::slice;
 use std::sync::Arc;
 
-use burn::tensor::Device;
-use yolov10_cpu::{Engine, InputPlanes, MapView, Options, Value};
+use image::RgbImage;
+use yolov10_cpu::{InputPlanes, MapView, Value};
 
-use super::Witness;
-use crate::backbone::RGB;
-use crate::blocks::{Activation, Conv};
-use crate::scope::ParameterPaths;
-use crate::suppression::Assignment;
+use super::byte_counts::ByteCounts;
+use super::{Engine, unsupported};
+use crate::anchors::Anchors;
+use crate::device::Device;
+use crate::error::Error;
+use crate::letterbox::Letterbox;
+use crate::memory::{Bytes, MemoryReport};
+use crate::network::{Activation, Conv, FeatureMap, Network, ParameterPaths, RawMaps};
+use crate::options::CpuOptions;
+use crate::planes::fill_planes;
+use crate::precision::Precision;
+use crate::resample::Resampler;
+use crate::selection::{Assignment, Selection};
+use crate::size::{RGB, Size};
+use crate::speed::Stopwatch;
 use crate::weights::Weights;
-use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, network::Network, size::Size};
 
 /// Tracing: the network's forward over these describes it to the engine.
 impl FeatureMap for Value {
@@ -67,53 +77,109 @@ impl FeatureMap for Value {
     }
 }
 
-/// A plan, its packed weights, its arena and its threads.
-pub struct NativeEngine(pub(crate) Engine);
+/// A plan, its packed weights, its arena and its threads, and the host's work around them.
+pub struct NativeEngine {
+    engine: yolov10_cpu::Engine,
+    resampler: Resampler,
+    anchors: Anchors,
+}
 
 impl NativeEngine {
     /// Packs the weights; nothing of `weights` is kept.
-    pub fn new(weights: &Arc<Weights>, assignment: Assignment, options: &Options) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// They are not a YOLOv10's, or this machine can't do what is asked of it.
+    pub fn new(
+        weights: &Arc<Weights>,
+        assignment: Assignment,
+        options: &CpuOptions,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        let options = &in_its_words(options, precision)?;
         // The device is a formality: no parameter is ever made on it.
-        let network = Network::new(weights, &Device::flex())?;
+        let network = Network::new(weights, &burn::tensor::Device::flex())?;
         let RawMaps { boxes, classes } = network.forward_as(assignment, Value::input(RGB))?;
         let outputs: Vec<Value> = boxes.into_iter().chain(classes).collect();
         let paths = ParameterPaths::of(&network);
-        let engine = Engine::new(&outputs, options, |key, weight, bias| {
+        let engine = yolov10_cpu::Engine::new(&outputs, options, |key, weight, bias| {
             let path = paths.get(key);
             weights.read(path, weight);
             weights.read(&bias_of(path), bias);
             Ok::<_, Error>(())
         })?;
-        Ok(Self(engine))
+        Ok(Self { engine, resampler: Resampler::default(), anchors: Anchors::default() })
     }
 
-    /// One picture: `fill` writes the input, `read` sees the raw maps.
-    pub fn run<R>(
+    /// One picture's raw maps, for those who look inside: `fill` writes the input, `read` sees the maps.
+    ///
+    /// # Errors
+    /// The sides are no multiples of 32, or there is no memory for them.
+    pub fn look<R>(
         &mut self,
         input: Size,
         fill: impl FnOnce(InputPlanes<'_>),
         read: impl FnOnce(&RawMaps<MapView<'_>>) -> R,
     ) -> Result<R, Error> {
-        let result = self.0.run(input.height, input.width, fill, |maps| {
-            let [box3, box4, box5, class3, class4, class5] = *maps else {
-                unreachable!("the network was traced with six outputs, found {}", maps.len())
-            };
-            read(&RawMaps { boxes: [box3, box4, box5], classes: [class3, class4, class5] })
-        })?;
-        Ok(result)
+        Ok(self.engine.run(input.height, input.width, fill, |maps| read(&raw_maps(maps)))?)
     }
 }
 
-impl NativeEngine {
-    /// Who counts its bytes.
-    pub(crate) fn witness(&self) -> Witness {
-        Witness::Pages(self.0.ledgers())
+impl Engine for NativeEngine {
+    fn run(
+        &mut self,
+        pictures: &[(&RgbImage, &Letterbox)],
+        selection: &Selection,
+        stopwatch: &Stopwatch,
+    ) -> Result<&[Anchors], Error> {
+        let Some(&(image, letterbox)) = pictures.first() else {
+            return Ok(&[]);
+        };
+        let Self { engine, resampler, anchors } = self;
+        let fill = |planes: InputPlanes<'_>| {
+            fill_planes(resampler, image, letterbox, planes);
+            stopwatch.preprocessed();
+        };
+        engine.run(letterbox.input.height, letterbox.input.width, fill, |maps| {
+            stopwatch.inferred();
+            anchors.rank(&raw_maps(maps), selection);
+        })?;
+        Ok(slice::from_ref(anchors))
     }
 
-    /// Gives plans and workspace back.
-    pub(crate) fn trim(&mut self) {
-        self.0.trim();
+    fn memory(&self) -> MemoryReport {
+        let staging = Bytes::used(self.resampler.bytes() + self.anchors.bytes());
+        MemoryReport { staging, ..self.byte_counts().memory() }
     }
+
+    fn byte_counts(&self) -> ByteCounts {
+        ByteCounts::Pages(self.engine.ledgers())
+    }
+
+    fn trim(&mut self) -> Result<(), Error> {
+        self.resampler = Resampler::default();
+        self.anchors = Anchors::default();
+        self.engine.trim();
+        Ok(())
+    }
+}
+
+/// What the engine is told.
+fn in_its_words(options: &CpuOptions, precision: Precision) -> Result<yolov10_cpu::Options, Error> {
+    let precision = match precision {
+        Precision::F32 => yolov10_cpu::Precision::F32,
+        Precision::Bf16 => yolov10_cpu::Precision::Bf16,
+        found => return Err(unsupported(Device::Cpu, found, "f32 or bf16")),
+    };
+    let CpuOptions { threads, isa, exact, memory_limit } = *options;
+    Ok(yolov10_cpu::Options { threads, isa, exact, precision, memory_limit })
+}
+
+/// The outputs in the order that the network was traced in.
+fn raw_maps<'a>(maps: &[MapView<'a>]) -> RawMaps<MapView<'a>> {
+    let [box3, box4, box5, class3, class4, class5] = *maps else {
+        unreachable!("the network was traced with six outputs, found {}", maps.len())
+    };
+    RawMaps { boxes: [box3, box4, box5], classes: [class3, class4, class5] }
 }
 
 /// The key of the bias beside a weight.

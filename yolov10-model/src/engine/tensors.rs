@@ -1,6 +1,6 @@
 //! The network as burn tensors on a device: the reference on the CPU (burn-flex), and the way to a GPU.
 //!
-//! Everything that touches the device happens in the network's own [`Place`]: see there for why.
+//! Everything that touches the device happens in the network's own [`Home`]: see there for why.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoo
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use yolov10_cpu::MapView;
 
-use super::{Witness, place::Place};
-use crate::backbone::RGB;
-use crate::blocks::{Activation, Conv};
+use super::{byte_counts::ByteCounts, home::Home};
+use crate::error::Error;
 use crate::memory::{Bytes, MemoryReport};
-use crate::scope::Form;
-use crate::suppression::Assignment;
-use crate::{error::Error, feature_map::FeatureMap, head::RawMaps, network::Network, size::Size, weights::Weights};
+use crate::network::{Activation, Conv, FeatureMap, Network, RawMaps};
+use crate::selection::Assignment;
+use crate::size::{RGB, Size};
+use crate::weights::{ParameterForm, Weights};
 
 impl FeatureMap for Tensor<4> {
     fn channels(&self) -> usize {
@@ -104,7 +104,7 @@ pub struct TensorEngine {
     /// `None` once it is dropped.
     network: Option<Network>,
     assignment: Assignment,
-    place: Place,
+    home: Home,
 }
 
 impl TensorEngine {
@@ -113,7 +113,7 @@ impl TensorEngine {
     /// # Errors
     /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
     pub fn new(weights: &Arc<Weights>, assignment: Assignment, device: Device) -> Result<Self, Error> {
-        Self::with_form(weights, assignment, device, Form::default())
+        Self::with_form(weights, assignment, device, ParameterForm::default())
     }
 
     /// The same with parameters in the form that is wanted.
@@ -121,14 +121,14 @@ impl TensorEngine {
         weights: &Arc<Weights>,
         assignment: Assignment,
         device: Device,
-        form: Form,
+        form: ParameterForm,
     ) -> Result<Self, Error> {
         let network = Network::with_form(weights, &device, form)?;
         network.expect_head(assignment)?;
-        let place = Place::new(device);
+        let home = Home::new(device);
         // From here on the engine's drop cleans up, whatever happens.
-        let mut engine = Self { network: None, assignment, place };
-        engine.network = Some(engine.place.load(network, |network| {
+        let mut engine = Self { network: None, assignment, home };
+        engine.network = Some(engine.home.load(network, |network| {
             network.read_parameters();
             network
         }));
@@ -148,8 +148,8 @@ impl TensorEngine {
     ) -> Result<R, Error> {
         let shape = [1, RGB, input.height, input.width];
         let network = self.network.as_ref().expect("only drop takes the network");
-        let (boxes, classes) = self.place.enter(|| {
-            let image = Tensor::<4>::from_data(TensorData::new(planes, shape), self.place.device());
+        let (boxes, classes) = self.home.enter(|| {
+            let image = Tensor::<4>::from_data(TensorData::new(planes, shape), self.home.device());
             let RawMaps { boxes, classes } = network.forward_as(self.assignment, image)?;
             Ok::<_, Error>((HostMap::copy(boxes)?, HostMap::copy(classes)?))
         })?;
@@ -167,19 +167,19 @@ impl TensorEngine {
 
     /// Where it is.
     #[cfg(feature = "gpu")]
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Gives everything but the weights back.
     pub(crate) fn trim(&mut self) -> Result<(), Error> {
-        self.place.give_back()
+        self.home.give_back()
     }
 
     /// What it holds now.
     pub(crate) fn memory(&self) -> MemoryReport {
-        if self.place.counts() {
-            return self.place.memory();
+        if self.home.counts() {
+            return self.home.memory();
         }
         // burn-flex counts nothing; between runs it holds the parameters.
         let parameters = self.network.as_ref().map_or(0, Module::num_params);
@@ -187,8 +187,8 @@ impl TensorEngine {
     }
 
     /// Who counts its bytes.
-    pub(crate) fn witness(&self) -> Witness {
-        Witness::Pools(self.place.clone())
+    pub(crate) fn byte_counts(&self) -> ByteCounts {
+        ByteCounts::Pools(self.home.clone())
     }
 }
 
@@ -196,10 +196,10 @@ impl Drop for TensorEngine {
     fn drop(&mut self) {
         // What is queued may still read the weights, and their frees are queued themselves: once before, once after.
         // Nobody can be told of a failure here; `Detector::close` is the drop that checks.
-        self.place.give_back().ok();
+        self.home.give_back().ok();
         let network = self.network.take();
-        self.place.alone(|| drop(network));
-        self.place.give_back().ok();
+        self.home.alone(|| drop(network));
+        self.home.give_back().ok();
     }
 }
 

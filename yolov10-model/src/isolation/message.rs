@@ -5,11 +5,11 @@ use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory, channel};
 use serde::{Deserialize, Serialize};
 
 use crate::detection::Detection;
-use crate::detector::Speed;
 use crate::error::Error;
-use crate::letterbox::Fit;
+use crate::letterbox::Geometry;
 use crate::memory::MemoryReport;
 use crate::size::Size;
+use crate::speed::Speed;
 
 /// The worker's first word: where to send requests, and where its replies come.
 #[derive(Serialize, Deserialize)]
@@ -25,13 +25,6 @@ pub enum Request {
     Detect { size: Size, pixels: IpcSharedMemory },
     /// Say what is held.
     Memory,
-}
-
-/// How a detector lays pictures into its input.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Geometry {
-    pub largest: Size,
-    pub fit: Fit,
 }
 
 /// What a worker answers.

@@ -17,15 +17,14 @@ use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory};
 
 use crate::detection::Detection;
-use crate::detector::Speed;
 use crate::error::Error;
-use crate::letterbox::Letterbox;
+use crate::letterbox::{Geometry, Letterbox};
 use crate::memory::{FreeReport, MemoryReport, resident};
 use crate::size::Size;
+use crate::speed::Speed;
 use message::{Greeting, Reply, Request};
 
-pub(crate) use message::Geometry;
-pub use worker::{is_worker, serve};
+pub use worker::{is_worker, work};
 
 /// Where a worker finds the channel to greet on: the environment, so that its words may be its parent's own.
 const CHANNEL: &str = "YOLO10_BURN_WORKER";
@@ -46,7 +45,7 @@ pub struct IsolatedDetector {
 }
 
 impl IsolatedDetector {
-    /// Starts `command` as a worker; it is to call [`serve`]. Mostly it is the program itself with the same words,
+    /// Starts `command` as a worker; it is to call [`work`]. Mostly it is the program itself with the same words,
     /// and [`is_worker`] tells it apart. `patience` bounds every wait: for it to load, and for each picture.
     ///
     /// # Errors
@@ -61,8 +60,7 @@ impl IsolatedDetector {
     /// # Errors
     /// The picture has no pixels.
     pub fn letterbox(&self, image: Size) -> Result<Letterbox, Error> {
-        let Geometry { largest, fit } = self.geometry;
-        Letterbox::new(image, largest, fit)
+        self.geometry.letterbox(image)
     }
 
     /// The objects in a picture, best first, in pixels of the picture.

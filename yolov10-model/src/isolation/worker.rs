@@ -1,7 +1,7 @@
 //! The worker's side: a detector that does as its parent asks until the parent is gone.
 
-use std::env;
-use std::fmt::Display;
+use std::error::Error as Cause;
+use std::{env, iter};
 
 use image::RgbImage;
 use ipc_channel::ipc::{IpcSender, IpcSharedMemory};
@@ -12,21 +12,24 @@ use crate::detector::Detector;
 use crate::error::Error;
 use crate::size::Size;
 
-/// Whether this process was started as a worker, and is to call [`serve`].
+/// Whether this process was started as a worker, and is to call [`work`].
 pub fn is_worker() -> bool {
     env::var_os(CHANNEL).is_some()
 }
 
-/// Serves the parent with the detector that `load` makes, until the parent ends or wants no more.
+/// Does as the parent asks with the detector that `load` makes, until the parent ends or wants no more.
 ///
 /// # Errors
 /// This process is no worker, or talk with the parent fails. That `load` fails is told to the parent.
-pub fn serve<E: Display>(load: impl FnOnce() -> Result<Detector, E>) -> Result<(), Error> {
+pub fn work<E>(load: impl FnOnce() -> Result<Detector, E>) -> Result<(), Error>
+where
+    E: Into<Box<dyn Cause + Send + Sync>>,
+{
     let name = env::var(CHANNEL).map_err(|_| Error::worker(format!("{CHANNEL} is not set")))?;
     let (requests, replies) = Greeting::send(name)?;
     let mut detector = match load() {
         Ok(detector) => detector,
-        Err(error) => return say(&replies, Reply::Failed(format!("{error:#}"))),
+        Err(error) => return say(&replies, Reply::Failed(words_of(&*error.into()))),
     };
     say(&replies, Reply::Loaded(detector.geometry()))?;
     loop {
@@ -44,7 +47,7 @@ fn answer(detector: &mut Detector, request: Request) -> Reply {
         Request::Memory => Reply::Memory(detector.memory()),
         Request::Detect { size, pixels } => match search(detector, size, pixels) {
             Ok(reply) => reply,
-            Err(error) => Reply::Failed(error.to_string()),
+            Err(error) => Reply::Failed(words_of(&error)),
         },
     }
 }
@@ -59,4 +62,10 @@ fn search(detector: &mut Detector, size: Size, pixels: IpcSharedMemory) -> Resul
 
 fn say(replies: &IpcSender<Reply>, reply: Reply) -> Result<(), Error> {
     replies.send(reply).map_err(Error::worker)
+}
+
+/// An error and its causes in one line.
+fn words_of(error: &(dyn Cause + 'static)) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,6 +1,6 @@
 //! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
 //!
-//! Weights lie `[O, kh, kw, I]` in memory ([`Form`](crate::scope::Form) has them read so), or every call would lay them
+//! Weights lie `[O, kh, kw, I]` in memory ([`ParameterForm`](crate::weights::ParameterForm) has them read so), or every call would lay them
 //! out anew. A 1x1 convolution is a matrix product, which burn joins with what follows. Bias and activation follow every
 //! convolution in f32, and are stored in the network's precision: burn has fast depthwise kernels only without a bias,
 //! and 16 bits are too few for SiLU.
@@ -10,9 +10,8 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor};
 
 use super::operations::exact_conv;
-use crate::blocks::Conv;
 use crate::engine::tensors::{activate, attend};
-use crate::feature_map::FeatureMap;
+use crate::network::{Conv, FeatureMap};
 use crate::precision::Precision;
 
 /// A feature map `[B, C, H, W]` whose memory is `[B, H, W, C]`.

@@ -8,13 +8,12 @@
 //! YOLOv10 needs no NMS, so everything after the letterbox has one shape per input size and batch: a [`Program`],
 //! captured as a graph when the shape comes a second time. The host decodes the table as it does its own.
 
-pub(crate) mod cache;
 mod graph;
 mod kernels;
 mod map;
 mod operations;
 mod picture;
-pub(crate) mod stream;
+mod run;
 
 pub use self::map::ChannelsLast;
 
@@ -26,21 +25,16 @@ use burn::tensor::{DType, Int, Tensor, TensorData};
 use image::RgbImage;
 
 use self::graph::Program;
-use super::{TensorEngine, Witness};
-use crate::anchors::{Anchor, BOX_LOGITS};
-use crate::backbone::RGB;
-use crate::decode::Selection;
+use super::TensorEngine;
+use crate::anchors::{Anchor, Anchors, BOX_LOGITS};
 use crate::device::Device;
 use crate::error::Error;
-use crate::head::RawMaps;
 use crate::letterbox::Letterbox;
-use crate::memory::MemoryReport;
-use crate::network::Network;
+use crate::network::{Network, RawMaps};
 use crate::precision::Precision;
-use crate::scope::Form;
-use crate::size::Size;
-use crate::suppression::Assignment;
-use crate::weights::Weights;
+use crate::selection::{Assignment, Selection};
+use crate::size::{RGB, Size};
+use crate::weights::{ParameterForm, Weights};
 
 /// Programs kept, the most recently used ones: a graph holds on to the workspace of its shape.
 const PROGRAMS: usize = 4;
@@ -52,6 +46,9 @@ pub struct GpuEngine {
     /// Shares the parameters of `engine`, which outlives it and frees them in their stream.
     pass: Pass,
     capture: Capture,
+    /// Of the pictures that were run last.
+    anchors: Vec<Anchors>,
+    classes: usize,
     engine: TensorEngine,
 }
 
@@ -106,13 +103,15 @@ impl GpuEngine {
                 expected: expected.join(" or "),
             });
         }
-        let form = Form { dtype: precision.dtype(), channels_last: true };
+        let form = ParameterForm { dtype: precision.dtype(), channels_last: true };
         let assignment = selection.assignment;
         let engine = TensorEngine::with_form(weights, assignment, opened, form)?;
         Ok(Self {
             programs: Vec::with_capacity(PROGRAMS),
             pass: Pass { network: engine.network().clone(), assignment, precision, ranked: selection.ranked().max(1) },
             capture: Capture::NotRefused,
+            anchors: Vec::new(),
+            classes: weights.class_names().len(),
             engine,
         })
     }
@@ -145,7 +144,7 @@ impl GpuEngine {
 
     /// The network and a picture, RGB in 0..1, `[B, H, W, 3]`, as what it runs on here: for those who look inside.
     pub fn look<R>(&self, image: TensorData, work: impl FnOnce(&Network, ChannelsLast) -> R) -> R {
-        let place = self.engine.place();
+        let place = self.engine.home();
         place.enter(|| {
             let image = Tensor::from_data(image, (place.device(), DType::F32));
             work(&self.pass.network, self.pass.map(image))
@@ -154,7 +153,7 @@ impl GpuEngine {
 
     /// Makes room for a program and the program.
     fn prepare(&mut self, shape: (Size, usize)) {
-        let place = self.engine.place().clone();
+        let place = self.engine.home().clone();
         place.alone(|| {
             self.programs.truncate(PROGRAMS - 1);
             let (Size { height, width }, batch) = shape;
@@ -166,7 +165,7 @@ impl GpuEngine {
 
     /// The pictures through the first program.
     fn run_first(&mut self, pictures: &[(&RgbImage, &Letterbox)], uploaded: impl FnOnce()) -> Result<Vec<f32>, Error> {
-        let place = self.engine.place().clone();
+        let place = self.engine.home().clone();
         let program = &mut self.programs[0];
         place.enter(|| {
             for (sample, (image, letterbox)) in pictures.iter().enumerate() {
@@ -184,29 +183,8 @@ impl GpuEngine {
         place.enter(|| program.run(|image| self.pass.run(image)))
     }
 
-    /// See [`Detector::graphs_refused`](crate::Detector::graphs_refused).
-    pub(crate) fn graphs_refused(&self) -> bool {
-        self.capture == Capture::Refused
-    }
-
-    /// Gives everything but the weights back.
-    pub(crate) fn trim(&mut self) -> Result<(), Error> {
-        self.drop_programs();
-        self.engine.trim()
-    }
-
-    /// What it holds now.
-    pub(crate) fn memory(&self) -> MemoryReport {
-        self.engine.memory()
-    }
-
-    /// Who counts its bytes.
-    pub(crate) fn witness(&self) -> Witness {
-        self.engine.witness()
-    }
-
     fn drop_programs(&mut self) {
-        let place = self.engine.place().clone();
+        let place = self.engine.home().clone();
         place.alone(|| self.programs.clear());
     }
 }

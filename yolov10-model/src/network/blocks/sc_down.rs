@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 
-use super::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use crate::network::conv::{Conv, Filter};
+use crate::network::feature_map::FeatureMap;
+use crate::{error::Error, weights::Scope};
 
 /// A 1x1 convolution that changes the channels, then a depthwise one that halves height and width.
 #[derive(Module, Debug)]

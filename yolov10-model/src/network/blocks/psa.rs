@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 
-use super::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use crate::network::conv::{Conv, Filter};
+use crate::network::feature_map::FeatureMap;
+use crate::{error::Error, weights::Scope};
 
 /// Channels of one attention head, as the reference sizes them; fewer channels than that make one head.
 const HEAD_CHANNELS: usize = 64;
@@ -35,8 +36,8 @@ impl Attention {
             heads,
         };
         let keys = attention.key_channels(channels);
-        scope.at("qkv").expect_outputs(&attention.qkv, channels + 2 * keys)?;
-        scope.at("project").expect_outputs(&attention.project, channels)?;
+        scope.at("qkv").expect_outputs(attention.qkv.channels_out, channels + 2 * keys)?;
+        scope.at("project").expect_outputs(attention.project.channels_out, channels)?;
         Ok(attention)
     }
 
@@ -66,7 +67,7 @@ impl FeedForward {
     fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
         let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
         let project = Conv::new(&scope.at("project"), expand.channels_out, Filter::dense(1).linear())?;
-        scope.at("project").expect_outputs(&project, channels)?;
+        scope.at("project").expect_outputs(project.channels_out, channels)?;
         Ok(Self { expand, project })
     }
 
@@ -88,11 +89,11 @@ pub struct Psa {
 impl Psa {
     pub(crate) fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
         let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
-        let half = expand.channels_out / 2;
+        let (doubled, half) = (expand.channels_out, expand.channels_out / 2);
         let multiple = 2 * heads_of(half);
-        let share_out = |channels: usize| channels.is_multiple_of(multiple) && channels > multiple;
+        let shares_out = doubled.is_multiple_of(multiple) && doubled > multiple;
         let expected = format!("a multiple of {multiple}, and more than that");
-        scope.at("expand").expect(&expand, share_out, &expected)?;
+        scope.at("expand").expect(shares_out, doubled, &expected)?;
         Ok(Self {
             attention: Attention::new(&scope.at("attention"), half)?,
             feed_forward: FeedForward::new(&scope.at("feed_forward"), half)?,

@@ -2,8 +2,10 @@
 
 use burn::module::Module;
 
-use crate::blocks::{C2f, Conv, Filter, ScDown, Skip};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use super::blocks::{C2f, ScDown, Skip};
+use super::conv::{Conv, Filter};
+use super::feature_map::FeatureMap;
+use crate::{error::Error, weights::Scope};
 
 /// Path aggregation: top-down to spread meaning, bottom-up to spread position.
 #[derive(Module, Debug)]

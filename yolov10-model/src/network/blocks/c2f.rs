@@ -5,11 +5,14 @@
 
 use burn::module::Module;
 
-use super::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use crate::network::conv::{Conv, Filter};
+use crate::network::feature_map::FeatureMap;
+use crate::{error::Error, weights::Scope};
 
-/// Side of the kernel that a small network has in the middle of its compact inverted blocks (arXiv:2405.14458 §3.3).
+/// Side of the kernel that small networks have in the middle of their compact inverted blocks (arXiv:2405.14458 §3.3),
+/// and those of the published ones that are small.
 const LARGE_KERNEL: usize = 7;
+const SMALL_VARIANTS: [&str; 2] = ["n", "s"];
 
 /// A chain of convolutions, its input added to its output where there is a skip.
 #[derive(Module, Debug)]
@@ -26,9 +29,9 @@ impl Bottleneck {
 
     /// Depthwise 3x3, 1x1, depthwise 3x3 (7x7 in the large-kernel form), 1x1, depthwise 3x3; always with a skip.
     fn compact_inverted(scope: &Scope, channels: usize) -> Result<Self, Error> {
-        let is_large = match scope.large_kernels() {
-            Some(is_large) => is_large,
-            None => scope.at("convs.2").kernel()? == LARGE_KERNEL,
+        let is_large = match scope.metadata().variant() {
+            "custom" => scope.at("convs.2").kernel()? == LARGE_KERNEL,
+            published => SMALL_VARIANTS.contains(&published),
         };
         let middle = if is_large { LARGE_KERNEL } else { 3 };
         let filters =
@@ -51,7 +54,7 @@ impl Bottleneck {
             convs.push(Conv::new(&scope.at("convs").at(index), channels_in, filter)?);
         }
         if let Some(last) = convs.last() {
-            scope.at("convs").at(N - 1).expect_outputs(last, channels)?;
+            scope.at("convs").at(N - 1).expect_outputs(last.channels_out, channels)?;
         }
         Ok(Self { convs, skip })
     }
@@ -69,7 +72,7 @@ impl Bottleneck {
 
 /// Whether the plain bottlenecks of a stage add their input to their output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Skip {
+pub enum Skip {
     /// In the backbone.
     Always,
     /// In the neck, where only the compact inverted ones do.
@@ -87,8 +90,9 @@ pub struct C2f {
 impl C2f {
     pub(crate) fn new(scope: &Scope, channels: usize, skip: Skip) -> Result<Self, Error> {
         let expand = Conv::new(&scope.at("expand"), channels, Filter::dense(1))?;
-        scope.at("expand").expect(&expand, |channels| channels.is_multiple_of(2), "an even number")?;
-        let half = expand.channels_out / 2;
+        let doubled = expand.channels_out;
+        scope.at("expand").expect(doubled.is_multiple_of(2), doubled, "an even number")?;
+        let half = doubled / 2;
         let chains = scope.at("bottlenecks");
         let bottlenecks = (0..chains.children())
             .map(|index| match chains.at(index) {

@@ -1,5 +1,12 @@
 //! Where a detector computes.
 
+#[cfg(feature = "gpu")]
+mod cache;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(feature = "gpu")]
+pub(crate) mod stream;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,8 +15,6 @@ use std::time::Instant;
 #[cfg(feature = "gpu")]
 use burn::backend::DispatchDevice;
 
-#[cfg(feature = "gpu")]
-use crate::engine::gpu::{cache, stream};
 use crate::error::Error;
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 
@@ -113,13 +118,13 @@ impl Device {
 
     #[cfg(feature = "cuda")]
     fn check_cuda(self, index: usize) -> Result<(), Error> {
-        crate::cuda::check(index).map_err(|reason| Error::DeviceUnavailable { device: self.to_string(), reason })
+        cuda::check(index).map_err(|reason| Error::DeviceUnavailable { device: self.to_string(), reason })
     }
 
     #[cfg(feature = "cuda")]
     fn open_cuda(self, index: usize, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
         self.check_cuda(index)?;
-        cache::keep_in(folder, || crate::cuda::identity(index));
+        cache::keep_in(folder, || cuda::identity(index));
         Ok(burn::tensor::Device::cuda(index))
     }
 

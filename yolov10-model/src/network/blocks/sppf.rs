@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 
-use super::{Activation, Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use crate::network::conv::{Conv, Filter};
+use crate::network::feature_map::FeatureMap;
+use crate::{error::Error, weights::Scope};
 
 const WINDOW: usize = 5;
 
@@ -15,9 +16,14 @@ pub struct Sppf {
 }
 
 impl Sppf {
-    /// `activation` is that of `reduce`: some checkpoints were trained without one there.
-    pub(crate) fn new(scope: &Scope, channels: usize, activation: Activation) -> Result<Self, Error> {
-        let reduce = Conv::new(&scope.at("reduce"), channels, Filter::dense(1).activation(activation))?;
+    /// Some checkpoints were trained without an activation in `reduce`: the file says which.
+    pub(crate) fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
+        let filter = match scope.metadata().expect("sppf_activation", &["silu", "identity"])? {
+            Some("identity") => Filter::dense(1).linear(),
+            Some(_) => Filter::dense(1),
+            None => return Err(Error::metadata("sppf_activation", "silu, identity", None)),
+        };
+        let reduce = Conv::new(&scope.at("reduce"), channels, filter)?;
         let merge = Conv::new(&scope.at("merge"), 4 * reduce.channels_out, Filter::dense(1))?;
         Ok(Self { reduce, merge })
     }

@@ -81,7 +81,7 @@ pub fn shut_down(device: &cubecl::Device, name: &str) -> Result<(), Error> {
     DeviceHandle::<()>::shutdown(RuntimeId::strip(id));
     #[cfg(feature = "cuda")]
     if let cubecl::Device::Cuda(device) = device {
-        crate::cuda::reset_context(device.index)?;
+        super::cuda::reset_context(device.index)?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ fn bytes(usage: &cubecl::MemoryUsage) -> Bytes {
 fn driver(device: &cubecl::Device) -> Option<u64> {
     match device {
         #[cfg(feature = "cuda")]
-        cubecl::Device::Cuda(device) => crate::cuda::bytes_in_use(device.index),
+        cubecl::Device::Cuda(device) => super::cuda::bytes_in_use(device.index),
         _ => None,
     }
 }

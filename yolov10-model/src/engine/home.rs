@@ -9,20 +9,20 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 #[cfg(feature = "gpu")]
-use super::gpu::stream::DeviceStream;
+use crate::device::stream::DeviceStream;
 use crate::error::Error;
 use crate::memory::MemoryReport;
 
 /// The device of one network's tensors. A copy kept longer than the network tells what it left there.
 #[derive(Clone)]
-pub struct Place {
+pub struct Home {
     device: Device,
     /// `None` for burn-flex, which knows no streams.
     #[cfg(feature = "gpu")]
     stream: Option<Arc<DeviceStream>>,
 }
 
-impl Place {
+impl Home {
     pub fn new(device: Device) -> Self {
         Self {
             #[cfg(feature = "gpu")]
@@ -44,7 +44,7 @@ impl Place {
     }
 
     /// Does `work` in the network's stream; everything that touches its tensors belongs in here or in
-    /// [`Place::alone`].
+    /// [`Home::alone`].
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "gpu")]
         if let Some(stream) = &self.stream {

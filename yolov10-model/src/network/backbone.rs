@@ -2,11 +2,10 @@
 
 use burn::module::Module;
 
-use crate::blocks::{Activation, C2f, Conv, Filter, Psa, ScDown, Skip, Sppf};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
-
-/// Channels of the input picture.
-pub(crate) const RGB: usize = 3;
+use super::blocks::{C2f, Psa, ScDown, Skip, Sppf};
+use super::conv::{Conv, Filter};
+use super::feature_map::FeatureMap;
+use crate::{error::Error, size::RGB, weights::Scope};
 
 /// Five halvings of the picture, a stage after each but the first.
 #[derive(Module, Debug)]
@@ -25,7 +24,7 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    pub(crate) fn new(scope: &Scope, sppf_activation: Activation) -> Result<Self, Error> {
+    pub(crate) fn new(scope: &Scope) -> Result<Self, Error> {
         let halve = Filter::dense(3).stride(2);
         let stem = Conv::new(&scope.at("stem"), RGB, halve)?;
         let down_p2 = Conv::new(&scope.at("down_p2"), stem.channels_out, halve)?;
@@ -36,7 +35,7 @@ impl Backbone {
         let stage_p4 = C2f::new(&scope.at("stage_p4"), down_p4.channels_out(), Skip::Always)?;
         let down_p5 = ScDown::new(&scope.at("down_p5"), stage_p4.channels_out())?;
         let stage_p5 = C2f::new(&scope.at("stage_p5"), down_p5.channels_out(), Skip::Always)?;
-        let sppf = Sppf::new(&scope.at("sppf"), stage_p5.channels_out(), sppf_activation)?;
+        let sppf = Sppf::new(&scope.at("sppf"), stage_p5.channels_out())?;
         let psa = Psa::new(&scope.at("psa"), sppf.channels_out())?;
         Ok(Self { stem, down_p2, stage_p2, down_p3, stage_p3, down_p4, stage_p4, down_p5, stage_p5, sppf, psa })
     }

@@ -2,18 +2,18 @@
 
 use yolov10_cpu::Ledgers;
 
-use super::place::Place;
+use super::home::Home;
 use crate::memory::{Bytes, MemoryReport};
 
 /// Counts one engine's bytes, during its life and after it.
-pub enum Witness {
+pub enum ByteCounts {
     /// The native engine's maps.
     Pages(Ledgers),
     /// The pools of a GPU's stream. burn-flex has no such count and gives zeros.
-    Pools(Place),
+    Pools(Home),
 }
 
-impl Witness {
+impl ByteCounts {
     /// What is held now; the resident set is left to the caller.
     pub fn memory(&self) -> MemoryReport {
         match self {
@@ -22,7 +22,7 @@ impl Witness {
                 workspace: Bytes::used(ledgers.workspace.bytes()),
                 ..MemoryReport::default()
             },
-            Self::Pools(place) => place.memory(),
+            Self::Pools(home) => home.memory(),
         }
     }
 }

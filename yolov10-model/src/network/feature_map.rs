@@ -3,7 +3,7 @@
 //! Each block's `forward` is generic over [`FeatureMap`], so the network is written once and runs as burn
 //! tensors on a device, as steps of a plan on the CPU, and as an inventory that counts its cost.
 
-use crate::blocks::Conv;
+use super::conv::Conv;
 
 /// One feature map `[B, C, H, W]` of the network, in whatever form an engine keeps it.
 pub trait FeatureMap: Clone {
@@ -26,4 +26,11 @@ pub trait FeatureMap: Clone {
     /// `query` and `key` `[B, heads * K, H, W]`, `value` `[B, heads * V, H, W]` to `[B, heads * V, H, W]`;
     /// the products are scaled by `1 / sqrt(K)`.
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self;
+}
+
+impl Conv {
+    /// `[B, I, H, W]` to `[B, O, H/stride, W/stride]`.
+    pub fn forward<M: FeatureMap>(&self, input: M) -> M {
+        input.conv(self)
+    }
 }

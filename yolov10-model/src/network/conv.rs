@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use crate::{error::Error, weights::Scope};
 
 /// What follows a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,7 @@ impl Filter {
 
     /// The same without activation.
     pub const fn linear(self) -> Self {
-        self.activation(Activation::Identity)
-    }
-
-    /// The same with another activation.
-    pub const fn activation(self, activation: Activation) -> Self {
-        Self { activation, ..self }
+        Self { activation: Activation::Identity, ..self }
     }
 }
 
@@ -83,10 +78,5 @@ impl Conv {
             .param("bias", [Some(channels_out)])
             .map_err(|error| error.beside(scope.at("weight").path(), &shape))?;
         Ok(Self { weight, bias, channels_in, channels_out, filter })
-    }
-
-    /// `[B, I, H, W]` to `[B, O, H/stride, W/stride]`.
-    pub fn forward<M: FeatureMap>(&self, input: M) -> M {
-        input.conv(self)
     }
 }

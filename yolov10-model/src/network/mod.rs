@@ -1,25 +1,29 @@
 //! YOLOv10: backbone, neck, head (arXiv:2405.14458). From an image to raw maps, nothing before or after.
 
+mod backbone;
+mod blocks;
+mod conv;
+mod feature_map;
+mod head;
+mod neck;
+mod paths;
+
 use std::sync::Arc;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
-use crate::error::Error;
-use crate::scope::{Form, Scope};
-use crate::suppression::Assignment;
-use crate::weights::Weights;
+use backbone::Backbone;
+pub use conv::{Activation, Conv};
+pub use feature_map::FeatureMap;
+use head::Head;
+pub use head::{REG_MAX, RawMaps, SIDES, STRIDES};
+use neck::Neck;
+pub(crate) use paths::ParameterPaths;
 
-pub use crate::backbone::Backbone;
-pub use crate::blocks::{Activation, Attention, Bottleneck, C2f, Conv, FeedForward, Filter, Psa, ScDown, Sppf};
-pub use crate::decode::Decoder;
-#[cfg(feature = "gpu")]
-pub use crate::engine::gpu::{ChannelsLast, GpuEngine};
-pub use crate::engine::{NativeEngine, TensorEngine};
-pub use crate::feature_map::FeatureMap;
-pub use crate::head::{Branch, Branches, Head, REG_MAX, RawMaps, SIDES};
-pub use crate::neck::Neck;
-pub use yolov10_cpu::MapView;
+use crate::error::Error;
+use crate::suppression::Assignment;
+use crate::weights::{ParameterForm, Scope, Weights};
 
 /// The network. Its parameters are read from the weight file when an engine first asks for them.
 #[derive(Module, Debug)]
@@ -35,17 +39,17 @@ impl Network {
     /// # Errors
     /// Strict: a missing, misshaped or unused tensor is named.
     pub fn new(weights: &Arc<Weights>, device: &Device) -> Result<Self, Error> {
-        Self::with_form(weights, device, Form::default())
+        Self::with_form(weights, device, ParameterForm::default())
     }
 
     /// The same with parameters in the form that an engine wants.
-    pub(crate) fn with_form(weights: &Arc<Weights>, device: &Device, form: Form) -> Result<Self, Error> {
+    pub(crate) fn with_form(weights: &Arc<Weights>, device: &Device, form: ParameterForm) -> Result<Self, Error> {
         let root = Scope::root(weights, device, form);
-        let backbone = Backbone::new(&root.at("backbone"), weights.facts().sppf_activation)?;
+        let backbone = Backbone::new(&root.at("backbone"))?;
         let neck = Neck::new(&root.at("neck"), backbone.channels_out())?;
         let head = Head::new(&root.at("head"), neck.channels_out(), weights.class_names().len())?;
         let network = Self { backbone, neck, head };
-        weights.expect_all_used(&network)?;
+        weights.expect_all_used(&ParameterPaths::of(&network).sorted())?;
         Ok(network)
     }
 

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use crate::backbone::RGB;
-use crate::blocks::Conv;
+use crate::error::Error;
 use crate::letterbox::check_input;
-use crate::scope::ParameterPaths;
+use crate::network::{Conv, FeatureMap, Network, ParameterPaths};
+use crate::size::{RGB, Size};
 use crate::weights::Weights;
-use crate::{error::Error, feature_map::FeatureMap, network::Network, size::Size};
 
 /// One convolution, or one attention, of the one-to-one network.
 #[derive(Clone, Debug, serde::Serialize)]

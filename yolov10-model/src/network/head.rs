@@ -5,13 +5,16 @@
 
 use burn::module::Module;
 
-use crate::blocks::{Conv, Filter};
-use crate::{error::Error, feature_map::FeatureMap, scope::Scope};
+use super::conv::{Conv, Filter};
+use super::feature_map::FeatureMap;
+use crate::{error::Error, weights::Scope};
 
 /// Bins of the distribution over a box side's distance (DFL, arXiv:2006.04388).
 pub const REG_MAX: usize = 16;
 /// A box's left, top, right and bottom.
 pub const SIDES: usize = 4;
+/// Pixels of the input between neighbouring cells of P3, P4, P5.
+pub const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// Hidden convolutions with SiLU, then a 1x1 without.
 #[derive(Module, Debug)]
@@ -62,12 +65,12 @@ impl Branches {
         let logits = scope.at("classes");
         let box_branch = |scale: usize| {
             let branch = Branch::new(&boxes.at(scale), channels[scale], box_filters)?;
-            boxes.at(scale).at("output").expect_outputs(&branch.output, SIDES * REG_MAX)?;
+            boxes.at(scale).at("output").expect_outputs(branch.output.channels_out, SIDES * REG_MAX)?;
             Ok::<_, Error>(branch)
         };
         let class_branch = |scale: usize| {
             let branch = Branch::new(&logits.at(scale), channels[scale], class_filters)?;
-            logits.at(scale).at("output").expect_outputs(&branch.output, classes)?;
+            logits.at(scale).at("output").expect_outputs(branch.output.channels_out, classes)?;
             Ok::<_, Error>(branch)
         };
         Ok(Self {
@@ -99,6 +102,8 @@ pub struct Head {
 
 impl Head {
     pub(crate) fn new(scope: &Scope, channels: [usize; 3], classes: usize) -> Result<Self, Error> {
+        scope.metadata().expect("reg_max", &[&REG_MAX.to_string()])?;
+        scope.metadata().expect("strides", &[&format!("{STRIDES:?}").replace(' ', "")])?;
         let many = scope.at("one_to_many");
         let one_to_many = (!many.is_empty()).then(|| Branches::new(&many, channels, classes)).transpose()?;
         Ok(Self { one_to_one: Branches::new(&scope.at("one_to_one"), channels, classes)?, one_to_many })

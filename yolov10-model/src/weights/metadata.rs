@@ -4,20 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::anchors::STRIDES;
-use crate::blocks::Activation;
 use crate::error::{Error, printable};
-use crate::head::REG_MAX;
 use crate::size::Size;
 
 /// What `format` and `format_version` must say.
-const FORMAT: &str = "yolo10-burn";
+pub(crate) const FORMAT: &str = "yolo10-burn";
 const FORMAT_VERSION: &str = "1";
 
-/// The published variants and all others.
+/// The published networks, and all others.
 const VARIANTS: [&str; 7] = ["n", "s", "m", "b", "l", "x", "custom"];
-/// Those whose compact inverted blocks have large kernels; the other published ones have none.
-const LARGE_KERNELS: [&str; 2] = ["n", "s"];
 
 /// The metadata, understood.
 #[derive(Debug)]
@@ -27,10 +22,6 @@ pub(crate) struct Metadata {
     pub(crate) class_names: Vec<String>,
     /// What the network was trained at.
     pub(crate) trained: Option<Size>,
-    /// What follows the first convolution of SPPF.
-    pub(crate) sppf_activation: Activation,
-    /// Whether the kernels in the middle of compact inverted blocks are large; `None` where either will do.
-    pub(crate) large_kernels: Option<bool>,
 }
 
 impl Metadata {
@@ -43,34 +34,27 @@ impl Metadata {
                 return Err(Error::not_weights(format!("{key} is {}, expected {expected}", printable(found))));
             }
         }
-        expect(&entries, "strides", &format!("{STRIDES:?}"), |strides| {
-            serde_json::from_str::<Vec<usize>>(strides).is_ok_and(|strides| strides == STRIDES)
-        })?;
-        expect(&entries, "reg_max", &REG_MAX.to_string(), |bins| bins.parse() == Ok(REG_MAX))?;
-        expect(&entries, "variant", &VARIANTS.join(", "), |variant| VARIANTS.contains(&variant))?;
-        Ok(Self {
-            class_names: class_names(&entries)?,
-            trained: trained(&entries)?,
-            sppf_activation: sppf_activation(&entries)?,
-            large_kernels: match entries.get("variant").map(String::as_str) {
-                None | Some("custom") => None,
-                Some(variant) => Some(LARGE_KERNELS.contains(&variant)),
-            },
-            entries,
-        })
+        let metadata = Self { class_names: class_names(&entries)?, trained: trained(&entries)?, entries };
+        metadata.expect("variant", &VARIANTS)?;
+        Ok(metadata)
     }
-}
 
-/// Where the file has a value for `key`, it is a good one.
-fn expect(
-    entries: &BTreeMap<String, String>,
-    key: &'static str,
-    expected: &str,
-    is_good: impl Fn(&str) -> bool,
-) -> Result<(), Error> {
-    match entries.get(key) {
-        Some(found) if !is_good(found) => Err(Error::metadata(key, expected, Some(found))),
-        _ => Ok(()),
+    /// The published network that this is, or `custom`.
+    pub(crate) fn variant(&self) -> &str {
+        self.entries.get("variant").map_or("custom", String::as_str)
+    }
+
+    /// The value of `key`, where there is one.
+    ///
+    /// # Errors
+    /// It is none of those that are `known`.
+    pub(crate) fn expect(&self, key: &'static str, known: &[&str]) -> Result<Option<&str>, Error> {
+        match self.entries.get(key) {
+            Some(found) if !known.contains(&found.replace(' ', "").as_str()) => {
+                Err(Error::metadata(key, &known.join(", "), Some(found)))
+            }
+            found => Ok(found.map(String::as_str)),
+        }
     }
 }
 
@@ -102,12 +86,4 @@ fn trained(entries: &BTreeMap<String, String>) -> Result<Option<Size>, Error> {
         Error::metadata("imgsz", &expected, Some(text))
     })?;
     Ok(Some(size))
-}
-
-fn sppf_activation(entries: &BTreeMap<String, String>) -> Result<Activation, Error> {
-    match entries.get("sppf_activation").map(String::as_str) {
-        Some("silu") => Ok(Activation::Silu),
-        Some("identity") => Ok(Activation::Identity),
-        found => Err(Error::metadata("sppf_activation", "silu or identity", found)),
-    }
 }

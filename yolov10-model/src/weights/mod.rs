@@ -3,9 +3,13 @@
 //! `weights-convert` writes them. Reading is strict: every tensor of the network must be there in its shape, and
 //! every tensor of the file must be used; all numbers are finite. Nothing is copied to a device before an engine asks for it.
 
+mod form;
+mod metadata;
+mod scope;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,10 +17,11 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use yolov10_cpu::Pages;
 
+pub(crate) use form::ParameterForm;
+pub(crate) use metadata::Metadata;
+pub(crate) use scope::Scope;
+
 use crate::error::{Error, printable};
-use crate::metadata::Metadata;
-use crate::network::Network;
-use crate::scope::ParameterPaths;
 use crate::size::Size;
 
 /// Side of the input where the checkpoint does not say, in pixels.
@@ -54,7 +59,7 @@ impl Weights {
     /// # Errors
     /// The file can't be read, or is not a converted weight file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
+        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         let length = usize::try_from(length).map_err(|_| Error::not_weights(format!("it has {length} bytes")))?;
@@ -79,6 +84,18 @@ impl Weights {
     /// It is not a converted weight file.
     pub fn from_static(bytes: &'static [u8]) -> Result<Self, Error> {
         Self::new(Bytes::Static(bytes))
+    }
+
+    /// Whether a file begins as the converter writes it. A wrong no is possible, where tensors come before what tells.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn is_converted(path: &Path) -> io::Result<bool> {
+        const LOOKED_AT: u64 = 4096;
+        let mut start = Vec::new();
+        File::open(path)?.take(LOOKED_AT).read_to_end(&mut start)?;
+        let format = format!("\"format\":\"{}\"", metadata::FORMAT);
+        Ok(start.windows(format.len()).any(|window| window == format.as_bytes()))
     }
 
     fn new(bytes: Bytes) -> Result<Self, Error> {
@@ -139,11 +156,6 @@ impl Weights {
         from.next().is_some_and(|(key, _)| key.starts_with(prefix))
     }
 
-    /// What shapes the network beside its tensors.
-    pub(crate) fn facts(&self) -> &Metadata {
-        &self.metadata
-    }
-
     /// A tensor's numbers are of a type that weights come in, and finite: NaN would go through the whole network, and
     /// come out as boxes that are nowhere.
     fn check(&self, name: &str, entry: &Entry) -> Result<(), Error> {
@@ -176,11 +188,9 @@ impl Weights {
         }
     }
 
-    /// Strictness' second half: every tensor of the file belongs to `network`.
-    pub(crate) fn expect_all_used(&self, network: &Network) -> Result<(), Error> {
-        let paths = ParameterPaths::of(network);
-        let mut used: Vec<&str> = paths.iter().collect();
-        used.sort_unstable();
+    /// Strictness' second half: every tensor of the file is among those that are `used`, which are in the order of the
+    /// alphabet.
+    pub(crate) fn expect_all_used(&self, used: &[&str]) -> Result<(), Error> {
         let unused: Vec<&str> =
             self.tensors.keys().map(String::as_str).filter(|name| used.binary_search(name).is_err()).collect();
         let listed = |names: &[&str]| names.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");

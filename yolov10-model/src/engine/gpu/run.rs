@@ -1,0 +1,57 @@
+//! Batches of pictures in, each one's best anchors out: what the detector asks of every engine.
+
+use image::RgbImage;
+
+use super::{Capture, GpuEngine};
+use crate::anchors::Anchors;
+use crate::engine::Engine;
+use crate::engine::byte_counts::ByteCounts;
+use crate::error::Error;
+use crate::letterbox::Letterbox;
+use crate::memory::{Bytes, MemoryReport};
+use crate::selection::Selection;
+use crate::speed::Stopwatch;
+
+impl Engine for GpuEngine {
+    fn run(
+        &mut self,
+        pictures: &[(&RgbImage, &Letterbox)],
+        selection: &Selection,
+        stopwatch: &Stopwatch,
+    ) -> Result<&[Anchors], Error> {
+        let Some((_, letterbox)) = pictures.first() else {
+            return Ok(&[]);
+        };
+        let tables = self.run(pictures, || stopwatch.preprocessed())?;
+        stopwatch.inferred();
+        self.anchors.resize_with(self.anchors.len().max(pictures.len()), Anchors::default);
+        for (anchors, rows) in self.anchors.iter_mut().zip(tables.iter()) {
+            anchors.take(rows, self.classes, letterbox.input, selection);
+        }
+        Ok(&self.anchors[..pictures.len()])
+    }
+
+    fn takes_batches(&self) -> bool {
+        true
+    }
+
+    fn graphs_refused(&self) -> bool {
+        self.capture == Capture::Refused
+    }
+
+    fn memory(&self) -> MemoryReport {
+        let report = self.engine.memory();
+        let anchors = self.anchors.iter().map(Anchors::bytes).sum();
+        MemoryReport { staging: report.staging + Bytes::used(anchors), ..report }
+    }
+
+    fn byte_counts(&self) -> ByteCounts {
+        self.engine.byte_counts()
+    }
+
+    fn trim(&mut self) -> Result<(), Error> {
+        self.anchors = Vec::new();
+        self.drop_programs();
+        self.engine.trim()
+    }
+}

@@ -1,0 +1,17 @@
+//! Scores are sigmoids of logits, 0..1.
+
+pub fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// A bound below the inverse of [`sigmoid`]: what is under it can't have a score above `score`.
+pub fn logit(score: f32) -> f32 {
+    // Near 1 neighbouring logits round to one score: there the bound must keep its distance.
+    const STEEPEST: f32 = 0.999;
+    const MARGIN: f32 = 1e-3;
+    if score <= 0.0 {
+        return f32::NEG_INFINITY;
+    }
+    let score = score.min(STEEPEST);
+    (score / (1.0 - score)).ln() - MARGIN
+}

@@ -1,0 +1,100 @@
+//! How long the stages of a call take.
+
+use std::cell::Cell;
+use std::iter::Sum;
+use std::ops::{Add, Div, Mul};
+use std::time::{Duration, Instant};
+
+/// How long the stages of one call took, per picture; sums and means of several are taken stage by stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Speed {
+    /// Letterbox and normalisation.
+    pub preprocess: Duration,
+    /// The network.
+    pub inference: Duration,
+    /// Ranking and decoding.
+    pub postprocess: Duration,
+}
+
+impl Speed {
+    /// The three together.
+    pub fn total(&self) -> Duration {
+        self.preprocess + self.inference + self.postprocess
+    }
+
+    /// The share of each of `pictures` that took this long together; all of it where there is none.
+    pub fn per(self, pictures: usize) -> Self {
+        self / u32::try_from(pictures.max(1)).unwrap_or(u32::MAX)
+    }
+
+    fn map(self, change: impl Fn(Duration) -> Duration) -> Self {
+        Self {
+            preprocess: change(self.preprocess),
+            inference: change(self.inference),
+            postprocess: change(self.postprocess),
+        }
+    }
+}
+
+impl Add for Speed {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            preprocess: self.preprocess + other.preprocess,
+            inference: self.inference + other.inference,
+            postprocess: self.postprocess + other.postprocess,
+        }
+    }
+}
+
+impl Mul<u32> for Speed {
+    type Output = Self;
+
+    fn mul(self, times: u32) -> Self {
+        self.map(|time| time * times)
+    }
+}
+
+impl Div<u32> for Speed {
+    type Output = Self;
+
+    fn div(self, parts: u32) -> Self {
+        self.map(|time| time / parts)
+    }
+}
+
+impl Sum for Speed {
+    fn sum<I: Iterator<Item = Self>>(speeds: I) -> Self {
+        speeds.fold(Self::default(), Add::add)
+    }
+}
+
+/// A clock that is told when a stage is over.
+pub(crate) struct Stopwatch {
+    started: Instant,
+    preprocessed: Cell<Duration>,
+    inferred: Cell<Duration>,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now(), preprocessed: Cell::default(), inferred: Cell::default() }
+    }
+
+    /// The input is letterboxed.
+    pub(crate) fn preprocessed(&self) {
+        self.preprocessed.set(self.started.elapsed());
+    }
+
+    /// The network has run.
+    pub(crate) fn inferred(&self) {
+        self.inferred.set(self.started.elapsed());
+    }
+
+    /// The detections are there.
+    pub(crate) fn stop(self) -> Speed {
+        let (preprocess, inferred) = (self.preprocessed.get(), self.inferred.get());
+        Speed { preprocess, inference: inferred - preprocess, postprocess: self.started.elapsed() - inferred }
+    }
+}
