@@ -31,34 +31,67 @@ fn fill(mut planes: InputPlanes<'_>) {
     }
 }
 
-fn engine(outputs: &[Value], options: &Options) -> Engine {
-    Engine::new(outputs, options, weights).expect("the network is one that there are kernels for")
+/// A square map of a network being described, and what computing it costs as sums of products.
+#[derive(Clone)]
+struct Map {
+    value: Value,
+    side: usize,
+    /// Multiplications and additions, all maps before it included.
+    flops: u64,
 }
 
-fn bench(criterion: &mut Criterion, group: &str, name: &str, [height, width]: [usize; 2], mut engine: Engine) {
-    let mut group = criterion.benchmark_group(group);
-    let flops = engine.flops(height, width).expect("the size fits the network");
-    group.throughput(Throughput::Elements(flops));
-    group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-        bencher.iter(|| engine.run(height, width, fill, |outputs| outputs.len()).expect("the size fits the network"));
-    });
-    group.finish();
+impl Map {
+    fn image(channels: usize, side: usize) -> Map {
+        Map { value: Value::input(channels), side, flops: 0 }
+    }
+
+    fn conv(&self, conv: Conv) -> Map {
+        let side = self.side.div_ceil(conv.stride);
+        let products = conv.channels_out * conv.channels_in / conv.groups * conv.kernel.pow(2) * side.pow(2);
+        Map { value: self.value.conv(conv), side, flops: self.flops + 2 * products as u64 }
+    }
+}
+
+/// Several maps of an image of `side` x `side` pixels.
+struct Network {
+    outputs: Vec<Value>,
+    side: usize,
+    flops: u64,
+}
+
+impl Network {
+    fn engine(&self, options: &Options) -> Engine {
+        Engine::new(&self.outputs, options, weights).expect("the network is one that there are kernels for")
+    }
+
+    fn bench(&self, criterion: &mut Criterion, group: &str, name: &str, options: &Options) {
+        let (side, mut engine) = (self.side, self.engine(options));
+        let mut group = criterion.benchmark_group(group);
+        group.throughput(Throughput::Elements(self.flops));
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            bencher.iter(|| engine.run(side, side, fill, |outputs| outputs.len()).expect("the size fits the network"));
+        });
+        group.finish();
+    }
 }
 
 fn one_thread() -> Options {
     Options { threads: Some(NonZeroUsize::MIN), ..Options::default() }
 }
 
-/// `STACK` convolutions of `shape`, one after another.
-fn stack(channels: usize, shape: impl Fn(u64) -> Conv) -> Value {
-    let first = Value::input(1).conv(conv(0, 1, channels, 1, 1));
-    (1..=STACK).fold(first, |value, key| value.conv(shape(key)))
+/// `STACK` convolutions of `shape`, one after another, on maps of `side` x `side`.
+fn stack(channels: usize, side: usize, shape: impl Fn(u64) -> Conv) -> Network {
+    let first = Map::image(1, side).conv(conv(0, 1, channels, 1, 1));
+    let last = (1..=STACK).fold(first, |map, key| map.conv(shape(key)));
+    Network { outputs: vec![last.value], side, flops: last.flops }
 }
 
-/// `STACK` convolutions of stride 2, all of one map.
-fn fan(channels: usize) -> Vec<Value> {
-    let map = Value::input(1).conv(conv(0, 1, channels, 1, 1));
-    (1..=STACK).map(|key| map.conv(conv(key, channels, channels, 3, 2))).collect()
+/// `STACK` convolutions of stride 2, all of one map, to maps of `side` x `side`.
+fn fan(channels: usize, side: usize) -> Network {
+    let map = Map::image(1, 2 * side).conv(conv(0, 1, channels, 1, 1));
+    let halves: Vec<Map> = (1..=STACK).map(|key| map.conv(conv(key, channels, channels, 3, 2))).collect();
+    let flops = halves.iter().map(|half| half.flops - map.flops).sum::<u64>() + map.flops;
+    Network { outputs: halves.into_iter().map(|half| half.value).collect(), side: 2 * side, flops }
 }
 
 fn kernels(criterion: &mut Criterion) {
@@ -67,55 +100,52 @@ fn kernels(criterion: &mut Criterion) {
         let winograd = Options { isa: Some(isa), ..one_thread() };
         for (channels, side) in [(32, 80), (64, 40), (128, 20), (256, 20)] {
             let shape = format!("{isa}/{channels}x{side}x{side}");
-            let dense = |kernel| stack(channels, |key| conv(key, channels, channels, kernel, 1));
-            let depthwise = stack(channels, |key| Conv { groups: channels, ..conv(key, channels, channels, 7, 1) });
-            bench(criterion, "1x1", &shape, [side, side], engine(&[dense(1)], &direct));
-            bench(criterion, "3x3", &shape, [side, side], engine(&[dense(3)], &direct));
-            bench(criterion, "3x3 winograd", &shape, [side, side], engine(&[dense(3)], &winograd));
-            for (group, options) in [("3x3 stride 2", &direct), ("3x3 stride 2 winograd", &winograd)] {
-                let engine = engine(&fan(channels), options);
-                bench(criterion, group, &shape, [2 * side, 2 * side], engine);
-            }
-            bench(criterion, "7x7 depthwise", &shape, [side, side], engine(&[depthwise], &direct));
+            let dense = |kernel| stack(channels, side, |key| conv(key, channels, channels, kernel, 1));
+            let depthwise =
+                stack(channels, side, |key| Conv { groups: channels, ..conv(key, channels, channels, 7, 1) });
+            dense(1).bench(criterion, "1x1", &shape, &direct);
+            dense(3).bench(criterion, "3x3", &shape, &direct);
+            dense(3).bench(criterion, "3x3 winograd", &shape, &winograd);
+            fan(channels, side).bench(criterion, "3x3 stride 2", &shape, &direct);
+            fan(channels, side).bench(criterion, "3x3 stride 2 winograd", &shape, &winograd);
+            depthwise.bench(criterion, "7x7 depthwise", &shape, &direct);
             let halves = Options { precision: Precision::Bf16, ..winograd.clone() };
-            if isa == Isa::Portable {
-                continue; // It only imitates bf16.
-            }
-            for (group, kernel) in [("1x1 bf16", 1), ("3x3 winograd bf16", 3)] {
-                if let Ok(engine) = Engine::new(&[dense(kernel)], &halves, weights) {
-                    bench(criterion, group, &shape, [side, side], engine);
-                }
+            // The portable kernels only imitate bf16, and other sets may lack it.
+            if isa != Isa::Portable && Engine::new(&[Value::input(1)], &halves, weights).is_ok() {
+                dense(1).bench(criterion, "1x1 bf16", &shape, &halves);
+                dense(3).bench(criterion, "3x3 winograd bf16", &shape, &halves);
             }
         }
     }
 }
 
 /// A stem and three stages, each halving the size and ending in two residual bottlenecks.
-fn backbone() -> Value {
-    let mut value = Value::input(3).conv(conv(0, 3, 16, 3, 2));
+fn backbone() -> Network {
+    let side = 640;
+    let mut map = Map::image(3, side).conv(conv(0, 3, 16, 3, 2));
     for (stage, channels) in [32, 64, 128].into_iter().enumerate() {
         let key = 10 * (stage as u64 + 1);
-        value = value.conv(conv(key, channels / 2, channels, 3, 2));
+        map = map.conv(conv(key, channels / 2, channels, 3, 2));
         for bottleneck in 1..=2 {
-            let inner = value.conv(conv(key + 2 * bottleneck, channels, channels, 3, 1));
-            value = value.add(&inner.conv(conv(key + 2 * bottleneck + 1, channels, channels, 3, 1)));
+            let inner = map.conv(conv(key + 2 * bottleneck, channels, channels, 3, 1));
+            let inner = inner.conv(conv(key + 2 * bottleneck + 1, channels, channels, 3, 1));
+            map = Map { value: map.value.add(&inner.value), ..inner };
         }
     }
-    value
+    Network { outputs: vec![map.value], side, flops: map.flops }
 }
 
 fn threads(criterion: &mut Criterion) {
-    bench(criterion, "backbone", "1 thread", [640, 640], engine(&[backbone()], &one_thread()));
-    let all = engine(&[backbone()], &Options::default());
-    let name = format!("{} threads", all.threads());
-    if all.threads() > 1 {
-        bench(criterion, "backbone", &name, [640, 640], all);
+    backbone().bench(criterion, "backbone", "1 thread", &one_thread());
+    let all = backbone().engine(&Options::default()).threads();
+    if all > 1 {
+        backbone().bench(criterion, "backbone", &format!("{all} threads"), &Options::default());
     }
 }
 
 fn loading(criterion: &mut Criterion) {
     criterion.bench_function("pack weights of the backbone", |bencher| {
-        bencher.iter(|| engine(&[backbone()], &one_thread()));
+        bencher.iter(|| backbone().engine(&one_thread()));
     });
 }
 

@@ -13,7 +13,8 @@ pub(crate) struct Lifetime {
     pub last: usize,
 }
 
-/// The offset of each buffer and the length of the arena.
+/// The offset of each buffer and the length of the arena; a length of `usize::MAX` also stands for more, and then the
+/// offsets mean nothing.
 pub(crate) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
     let mut by_size: Vec<usize> = (0..buffers.len()).collect();
     by_size.sort_by_key(|&index| std::cmp::Reverse(buffers[index].len));
@@ -23,19 +24,19 @@ pub(crate) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
     for &index in &by_size {
         let Lifetime { len, first, last } = buffers[index];
         let neighbours = placed.iter().filter(|&&other| first <= buffers[other].last && buffers[other].first <= last);
-        let (mut end, mut tightest) = (0, None);
+        let (mut end, mut tightest) = (0_usize, None);
         for &neighbour in neighbours {
             let start = offsets[neighbour];
-            if start >= end + len && tightest.is_none_or(|(gap, _)| start - end < gap) {
+            if start >= end.saturating_add(len) && tightest.is_none_or(|(gap, _)| start - end < gap) {
                 tightest = Some((start - end, end));
             }
-            end = end.max(start + buffers[neighbour].len);
+            end = end.max(start.saturating_add(buffers[neighbour].len));
         }
         offsets[index] = tightest.map_or(end, |(_, offset)| offset);
         let position = placed.partition_point(|&other| offsets[other] <= offsets[index]);
         placed.insert(position, index);
     }
-    let total = (0..buffers.len()).map(|index| offsets[index] + buffers[index].len).max().unwrap_or(0);
+    let total = (0..buffers.len()).map(|index| offsets[index].saturating_add(buffers[index].len)).max().unwrap_or(0);
     (offsets, total)
 }
 

@@ -1,49 +1,26 @@
 //! The engine: a network's packed weights, a team of threads, and plans for the sizes of image that it has seen.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use crate::compile::compile;
+use crate::cores;
+use crate::error::Error;
 use crate::graph::Graph;
 use crate::image::{InputPlanes, MapView};
+use crate::isa::Isa;
 use crate::kernels::Kernels;
 use crate::layout::LANES;
+use crate::options::Options;
+use crate::packing::pack;
 use crate::pages::{Ledger, Pages};
 use crate::plan::Plan;
 use crate::steps::{Memory as StepMemory, Threads};
 use crate::team::{Broken, Member, Tasks, Team};
 use crate::value::Value;
-use crate::weights::{self, Packed};
-use crate::{Error, Isa, cores};
+use crate::weights::Packed;
 
 /// Plans kept: of so many sizes the least recently used is forgotten.
 const PLANS: usize = 8;
-
-/// How an engine is to compute. The default is the fastest way on this machine.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Threads that work, the calling one included; by default the physical cores that the process may use.
-    pub threads: Option<NonZeroUsize>,
-    /// Kernels to use; by default the best that the machine has.
-    pub isa: Option<Isa>,
-    /// Computes every convolution as sums of products: no Winograd transform.
-    pub exact: bool,
-    /// What dense convolutions multiply.
-    pub precision: Precision,
-    /// Bytes that weights and workspace together may take.
-    pub memory_limit: Option<usize>,
-}
-
-/// The numbers that dense convolutions multiply; everything else is computed in `f32`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// `f32`.
-    #[default]
-    F32,
-    /// Inputs and weights rounded to bf16, Winograd's after their transforms, and sums in `f32`: little more than half
-    /// the time where the machine has such products (AVX-512 with BF16). AVX2 and NEON have not, which is an
-    /// error; [`Isa::Portable`] imitates them, slowly.
-    Bf16,
-}
 
 /// A network that runs. It is used by one thread at a time, may move between threads, and shares nothing with
 /// other engines: dropping it ends its threads and returns its memory to the operating system at once.
@@ -102,10 +79,10 @@ impl Engine {
     ) -> Result<Engine, E> {
         let isa = options.isa.unwrap_or_else(Isa::detect);
         let kernels = Kernels::of(isa, options.precision)?;
-        let graph = Graph::new(outputs, options)?;
+        let graph = compile(outputs, options)?;
         let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
         let ledgers = Ledgers::default();
-        let (pages, packed) = weights::pack(&graph.weights, memory_limit, &ledgers.weights, kernels, weights)?;
+        let (pages, packed) = pack(&graph.weights, memory_limit, &ledgers.weights, kernels, weights)?;
         let region = Region { plan: None, tasks: Vec::new(), weights: pages, arena: Pages::new(0)?, kernels };
         Ok(Engine {
             views: Vec::with_capacity(graph.outputs.len()),
@@ -180,26 +157,18 @@ impl Engine {
         self.team.threads()
     }
 
-    /// Multiplications and additions of one image: those that sums of products take, whatever the kernels do. A 1x1
-    /// convolution that is computed before upsampling counts a quarter.
-    pub fn flops(&self, height: usize, width: usize) -> Result<u64, Error> {
-        self.graph.flops([height, width])
-    }
-
     /// The plan for a size, ready in the region.
     fn plan(&mut self, size: [usize; 2]) -> Result<Arc<Plan>, Error> {
+        let members = self.team.threads();
         let known = self.plans.iter().position(|plan| plan.size == size);
         let plan = match known {
-            Some(index) => self.plans.remove(index),
-            None => {
-                let threads = Threads(self.team.threads());
-                Arc::new(Plan::new(&self.graph, &self.packed, size, threads)?)
-            }
+            Some(index) => Arc::clone(&self.plans[index]),
+            None => Arc::new(Plan::new(&self.graph, &self.packed, size, Threads(members))?),
         };
         let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
-        let bytes = (plan.arena + self.team.threads() * plan.scratch) * size_of::<f32>();
+        let bytes = plan.bytes(members);
         if region.arena.len() < bytes {
-            let requested = region.weights.len() + bytes;
+            let requested = bytes.saturating_add(region.weights.len());
             if requested > self.memory_limit {
                 return Err(Error::MemoryLimit { requested, limit: self.memory_limit });
             }
@@ -208,12 +177,13 @@ impl Engine {
             region.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
         }
         if region.tasks.len() < plan.phases.len() {
-            let members = self.team.threads();
             region.tasks.resize_with(plan.phases.len(), || Tasks::new(members));
         }
         region.plan = Some(Arc::clone(&plan));
-        if self.plans.len() == PLANS {
-            self.plans.remove(0);
+        match known {
+            Some(index) => drop(self.plans.remove(index)),
+            None if self.plans.len() == PLANS => drop(self.plans.remove(0)),
+            None => {}
         }
         self.plans.push(Arc::clone(&plan));
         Ok(plan)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::Isa;
+use crate::isa::Isa;
 
 /// What the engine can refuse.
 #[derive(Debug, thiserror::Error)]
@@ -32,20 +32,20 @@ pub enum Error {
         /// The network's total stride.
         multiple: usize,
     },
-    /// No machine has memory for an image of this size.
-    #[error("input of {height}x{width}: expected sides of at most {limit}")]
+    /// A number beyond what any network, image or machine has.
+    #[error("{what}: expected at most {most}, found {found}")]
     TooLarge {
-        /// Rows of the input.
-        height: usize,
-        /// Columns of the input.
-        width: usize,
-        /// The longest side.
-        limit: usize,
+        /// What is counted.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+        /// How many there are.
+        found: usize,
     },
     /// The limit of [`Options::memory_limit`](crate::Options::memory_limit) would be passed.
     #[error("memory: {requested} bytes needed, {limit} allowed")]
     MemoryLimit {
-        /// Bytes of weights and workspace together.
+        /// Bytes of weights and workspace together; `usize::MAX` also stands for more.
         requested: usize,
         /// The limit in bytes.
         limit: usize,
@@ -53,7 +53,7 @@ pub enum Error {
     /// The operating system gave no memory.
     #[error("memory: the system refused {requested} bytes: {source}")]
     OutOfMemory {
-        /// Bytes asked for.
+        /// Bytes asked for; `usize::MAX` also stands for more.
         requested: usize,
         /// The system's reason.
         source: io::Error,
@@ -80,7 +80,4 @@ pub enum Error {
         /// The set asked for or detected.
         isa: Isa,
     },
-    /// A name that is no instruction set.
-    #[error("instruction set {0:?}: expected avx512, avx2, neon or portable")]
-    IsaName(String),
 }

@@ -1,14 +1,14 @@
 //! A network in evaluation order, in the operations that there are kernels for.
 //!
-//! `lower.rs` makes it from [`Value`]s, `fuse.rs` rewrites it, `plan.rs` compiles it. No size is known here.
+//! `lower.rs` makes it from what the caller described, `passes.rs` rewrites it, `plan.rs` lays it out. No size is known
+//! here.
 
 use std::collections::HashMap;
 
 use crate::layout::LANES;
-use crate::lower::lower;
-use crate::value::{Activation, Value};
+use crate::options::Precision;
+use crate::value::Activation;
 use crate::weights::WeightSpec;
-use crate::{Error, Options, Precision};
 
 /// Which node: an index into [`Graph::nodes`], smaller than those of the nodes that read it.
 pub(crate) type Id = usize;
@@ -68,20 +68,6 @@ pub(crate) enum Extra {
 }
 
 impl Graph {
-    /// Reads the description and rewrites it.
-    pub fn new(outputs: &[Value], options: &Options) -> Result<Graph, Error> {
-        let mut graph = lower(outputs, options.precision)?;
-        graph.block_input();
-        graph.sort();
-        graph.fuse_residuals();
-        graph.sort();
-        graph.commute_upsampling();
-        graph.sort();
-        graph.choose_forms(options);
-        graph.store_pairs();
-        Ok(graph)
-    }
-
     /// How many inputs of nodes, or outputs of the graph, each node is.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.nodes.len()];
@@ -97,7 +83,7 @@ impl Graph {
     }
 
     /// Drops what no output needs, nodes and weights, and puts the rest in evaluation order.
-    fn sort(&mut self) {
+    pub fn sort(&mut self) {
         let mut order = Vec::new();
         let mut position = vec![None; self.nodes.len()];
         let mut stack: Vec<(Id, bool)> = self.outputs.iter().rev().map(|&id| (id, false)).collect();

@@ -43,6 +43,9 @@ impl<'a> InputPlanes<'a> {
     }
 
     /// Row `row` of plane `channel`: `width` floats, whatever the last run left there.
+    ///
+    /// # Panics
+    /// There is no such plane or row.
     pub fn row_mut(&mut self, channel: usize, row: usize) -> &mut [f32] {
         assert!(channel < self.channels() && row < self.height(), "row {row} of plane {channel}");
         &mut self.arena[self.view.at(channel, row, 0)..][..self.view.width]
@@ -80,6 +83,9 @@ impl<'a> MapView<'a> {
     }
 
     /// Element (channel, row, column).
+    ///
+    /// # Panics
+    /// It lies beyond the data, as no element of a map that an engine gave out does.
     pub fn get(&self, channel: usize, row: usize, column: usize) -> f32 {
         let block = channel / self.block * self.block_stride + channel % self.block;
         self.data[self.offset + block + row * self.row_stride + column * self.column_stride]
@@ -101,6 +107,9 @@ impl<'a> MapView<'a> {
     }
 
     /// The largest of the channels at a position.
+    ///
+    /// # Panics
+    /// The position lies beyond the data, as none of a map that an engine gave out does.
     pub fn max_over_channels(&self, row: usize, column: usize) -> f32 {
         let position = self.offset + row * self.row_stride + column * self.column_stride;
         let larger = |a: f32, b: f32| if b > a { b } else { a };

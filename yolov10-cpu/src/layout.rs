@@ -8,6 +8,10 @@ pub(crate) const LANES: usize = 16;
 /// The same channels as pairs of bf16, each as wide as a float.
 pub(crate) const PAIRS: usize = LANES / 2;
 
+/// The most rows, columns, channels and the largest side of a kernel: far beyond any image or network, and small enough
+/// that no count of one map's floats passes 2^64.
+pub(crate) const LARGEST: usize = 1 << 16;
+
 /// How far block planes are kept from a multiple of a page, where all of them would fall into the same
 /// few sets of the first-level cache. In pixels of 64 bytes.
 const SKEW: usize = 17;

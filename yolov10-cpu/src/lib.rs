@@ -37,30 +37,46 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test panics to fail"))]
 
-mod arena;
-mod cores;
-mod engine;
+// From the bottom up: none imports from a group below its own, and within a group there is no ring.
+
+// What is chosen, and what is refused.
 mod error;
-mod fuse;
-mod graph;
-mod image;
 mod isa;
+mod options;
+
+// How maps lie, and what computes on them.
 mod kernels;
 mod layout;
+
+// Memory and threads.
+mod arena;
+mod cores;
+mod pages;
+mod team;
+
+// A network: described, rewritten, its weights packed.
+mod compile;
+mod graph;
 mod lower;
 mod packing;
-mod pages;
-mod place;
-mod plan;
-mod sizes;
-mod steps;
-mod team;
+mod passes;
 mod value;
 mod weights;
 
-pub use engine::{Engine, Ledgers, Memory, Options, Precision};
+// The same for one size of image.
+mod placement;
+mod plan;
+mod sizes;
+mod steps;
+
+// What runs it.
+mod engine;
+mod image;
+
+pub use engine::{Engine, Ledgers, Memory};
 pub use error::Error;
 pub use image::{InputPlanes, MapView};
-pub use isa::Isa;
+pub use isa::{Isa, UnknownIsa};
+pub use options::{Options, Precision};
 pub use pages::{Ledger, Pages};
 pub use value::{Activation, Conv, Value};

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use crate::error::Error;
 use crate::graph::{Extra, Graph, Id, Node, Op};
-use crate::kernels::DEPTHWISE_KERNELS;
+use crate::kernels::DEPTHWISE_SIDES;
+use crate::layout::LARGEST;
+use crate::options::Precision;
 use crate::value::{Conv, Operation, Value};
 use crate::weights::WeightSpec;
-use crate::{Error, Precision};
 
 /// Values to nodes, one to one but for slices and concatenations, in an order that evaluates.
 pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Error> {
@@ -24,6 +26,7 @@ pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Er
             stack.extend(node.inputs.iter().rev().map(|input| (input, false)));
             continue;
         }
+        expect_at_most_largest("channels of a value", node.channels)?;
         let inputs: Vec<Id> = node.inputs.iter().map(|input| ids[&input.identity()]).collect();
         let id = match node.operation {
             Operation::Input => {
@@ -40,7 +43,10 @@ pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Er
             Operation::Add => graph.push(Op::Add, inputs, node.channels),
             Operation::Concat => graph.concat(inputs),
             Operation::Slice { start } => graph.slice(inputs[0], start, node.channels),
-            Operation::MaxPool { kernel } => graph.push(Op::MaxPool { kernel }, inputs, node.channels),
+            Operation::MaxPool { kernel } => {
+                expect_at_most_largest("side of a maximum's window", kernel)?;
+                graph.push(Op::MaxPool { kernel }, inputs, node.channels)
+            }
             Operation::Upsample => graph.push(Op::Upsample, inputs, node.channels),
             Operation::Attention { heads } => graph.push(Op::Attention { heads }, inputs, node.channels),
         };
@@ -51,6 +57,13 @@ pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Er
     }
     graph.outputs = outputs.iter().map(|value| ids[&value.identity()]).collect();
     Ok(graph)
+}
+
+fn expect_at_most_largest(what: &'static str, found: usize) -> Result<(), Error> {
+    if found > LARGEST {
+        return Err(Error::TooLarge { what, most: LARGEST, found });
+    }
+    Ok(())
 }
 
 impl Graph {
@@ -98,6 +111,7 @@ impl Conv {
     /// Whether there is a kernel for it.
     fn check(&self) -> Result<(), Error> {
         let Conv { key, channels_in, channels_out, kernel, stride, groups, .. } = *self;
+        expect_at_most_largest("side of a kernel", kernel)?;
         let refuse = |reason: String| Err(Error::Unsupported { key, reason });
         if channels_in == 0 || channels_out == 0 {
             return refuse(format!("expected channels, found {channels_in} to {channels_out}"));
@@ -111,7 +125,7 @@ impl Conv {
         if groups != 1 && (groups, groups) != (channels_in, channels_out) {
             return refuse(format!("expected 1 group or {channels_in}, found {groups} for {channels_out} outputs"));
         }
-        if groups != 1 && !DEPTHWISE_KERNELS.contains(&kernel) {
+        if groups != 1 && !DEPTHWISE_SIDES.contains(&kernel) {
             return refuse(format!("expected a depthwise kernel of 1, 3, 5 or 7, found {kernel}"));
         }
         Ok(())

@@ -1,24 +1,88 @@
-//! How a weight `[out, in, k, k]` becomes what the kernels read: one function for each [`Form`].
+//! How a weight `[out, in, k, k]` becomes what the kernels read once from front to back: one function for each
+//! [`Algorithm`]. Packed once, shared by all plans.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::error::Error;
 use crate::kernels::{Kernels, PANELS, bf16_bits};
 use crate::layout::{LANES, PAIRS};
-use crate::weights::{Form, GROUP, PANEL_PADDING, Packed, WeightSpec};
+use crate::pages::{Ledger, Pages};
+use crate::value::Conv;
+use crate::weights::{Algorithm, GROUP, PANEL_PADDING, Packed, WeightSpec};
+
+/// Asks `source` for each weight once, in evaluation order, and packs it. Counts saturate: no machine has so much.
+pub(crate) fn pack<E: From<Error>>(
+    specs: &[WeightSpec],
+    limit: usize,
+    ledger: &Ledger,
+    kernels: &Kernels,
+    mut source: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
+) -> Result<(Pages, Vec<Packed>), E> {
+    let mut placed: Vec<Packed> = Vec::with_capacity(specs.len());
+    let mut total: usize = 0;
+    for (index, spec) in specs.iter().enumerate() {
+        if let Some(same) = specs[..index].iter().position(|earlier| earlier == spec) {
+            placed.push(placed[same]);
+            continue;
+        }
+        let bias = spec.len().saturating_add(total);
+        placed.push(Packed { weights: total, bias, group_stride: spec.taps().saturating_mul(GROUP) });
+        total = bias.saturating_add(spec.blocks_out() * LANES);
+    }
+    let bytes = total.saturating_mul(size_of::<f32>());
+    if bytes > limit {
+        return Err(Error::MemoryLimit { requested: bytes, limit }.into());
+    }
+    let mut pages = Pages::counted(bytes, ledger)?;
+
+    let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
+    let mut keys = Vec::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let users = by_key.entry(spec.conv.key).or_default();
+        if users.is_empty() {
+            keys.push(spec.conv.key);
+        } else if specs[users[0]].conv.shape() != spec.conv.shape() {
+            let reason = "two convolutions of different shapes have this key".to_owned();
+            return Err(Error::Unsupported { key: spec.conv.key, reason }.into());
+        }
+        users.push(index);
+    }
+    let len = |conv: Conv| conv.weight_len().saturating_add(conv.channels_out);
+    let largest = specs.iter().map(|spec| len(spec.conv)).max().unwrap_or(0);
+    let mut staging = Pages::counted(largest.saturating_mul(size_of::<f32>()), ledger)?;
+    for key in keys {
+        let users = &by_key[&key];
+        let conv = specs[users[0]].conv;
+        let (weight, rest) = staging.floats_mut().split_at_mut(conv.weight_len());
+        let bias = &mut rest[..conv.channels_out];
+        source(key, weight, bias)?;
+        for &user in users {
+            specs[user].pack(weight, bias, placed[user], pages.floats_mut(), kernels);
+        }
+    }
+    Ok((pages, placed))
+}
+
+impl Conv {
+    fn shape(&self) -> [usize; 4] {
+        [self.channels_in, self.channels_out, self.kernel, self.groups]
+    }
+}
 
 impl WeightSpec {
     /// Packs `weight` (OIHW) and `bias`; what is not written stays zero: lanes beyond the channels.
-    pub fn pack(&self, weight: &[f32], bias: &[f32], place: Packed, pages: &mut [f32], kernels: &Kernels) {
+    fn pack(&self, weight: &[f32], bias: &[f32], place: Packed, pages: &mut [f32], kernels: &Kernels) {
         if self.bias {
             pages[place.bias..][..bias.len()].copy_from_slice(bias);
         }
         let packed = &mut pages[place.weights..][..self.len()];
-        match self.form {
-            Form::Depthwise => self.pack_depthwise(weight, packed),
-            Form::Planar | Form::Direct => self.pack_taps(weight, packed),
-            Form::Pairs => self.pack_pairs(weight, packed),
-            Form::Winograd => self.pack_winograd(weight, packed, kernels),
-            Form::WinogradPairs => self.pack_winograd_pairs(weight, packed, kernels),
+        match self.algorithm {
+            Algorithm::Depthwise => self.pack_depthwise(weight, packed),
+            Algorithm::Planar | Algorithm::Direct => self.pack_taps(weight, packed),
+            Algorithm::Pairs => self.pack_pairs(weight, packed),
+            Algorithm::Winograd => self.pack_winograd(weight, packed, kernels),
+            Algorithm::WinogradPairs => self.pack_winograd_pairs(weight, packed, kernels),
         }
     }
 
@@ -33,7 +97,7 @@ impl WeightSpec {
 
     fn pack_taps(&self, weight: &[f32], packed: &mut [f32]) {
         let area = self.conv.kernel * self.conv.kernel;
-        let lanes = if self.form == Form::Direct { LANES } else { 1 };
+        let lanes = if self.algorithm == Algorithm::Direct { LANES } else { 1 };
         let row_of = |element: usize| {
             let (channel, tap) = (element / area, element % area);
             (channel / lanes * area + tap) * lanes + channel % lanes

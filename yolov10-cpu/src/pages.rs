@@ -10,7 +10,7 @@ use std::{ptr, slice};
 
 use memmap2::{MmapMut, MmapRaw};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Zero-filled memory of its own: 64-byte aligned, returned to the operating system on drop.
 #[derive(Debug, Default)]

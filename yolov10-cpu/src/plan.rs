@@ -1,16 +1,17 @@
 //! A plan: the steps of a graph for one size of image, with every address settled.
 
+use crate::error::Error;
 use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::kernels::Silu;
-use crate::layout::View;
-use crate::place::{Placement, place};
+use crate::layout::{LANES, View};
+use crate::options::Precision;
+use crate::placement::{Placement, place};
 use crate::steps::{
     Attend, Border, Depthwise, Direct, Epilogue, Factors, Gather, Heads, MaxPool, Memory, Operands, PackHeads, Part,
     Step, Sum, Threads, Upsample, Winograd,
 };
 use crate::value::Activation;
-use crate::weights::{Form, Packed};
-use crate::{Error, Precision};
+use crate::weights::{Algorithm, Packed};
 
 pub(crate) struct Plan {
     /// Height and width of the image.
@@ -53,7 +54,7 @@ impl Phase {
 
 impl Plan {
     /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), cut
-    /// into work for so many threads. The cut changes no result.
+    /// into work for so many threads. The cut changes no result. What a plan itself takes depends on the graph alone.
     pub fn new(graph: &Graph, packed: &[Packed], size: [usize; 2], threads: Threads) -> Result<Plan, Error> {
         let sizes = graph.sizes(size)?;
         let heads = |id: Id, views: &[View], packed: usize| {
@@ -63,14 +64,10 @@ impl Plan {
             let [query, key, value] = [views[inputs[0]], views[inputs[1]], views[inputs[2]]];
             Some(Heads { query, key, value, output: views[id], heads: *heads, packed })
         };
-        let unplaced: Vec<View> = graph
-            .nodes
-            .iter()
-            .zip(&sizes)
-            .map(|(node, &size)| View::new(0, node.channels, size, crate::layout::LANES, 0))
-            .collect();
+        let unplaced: Vec<View> =
+            graph.nodes.iter().zip(&sizes).map(|(node, &size)| View::new(0, node.channels, size, LANES, 0)).collect();
         let workspace = |id| heads(id, &unplaced, 0).map_or(0, |heads| heads.workspace());
-        let Placement { views, workspaces, len } = place(graph, &sizes, workspace);
+        let Placement { views, workspaces, len } = place(graph, &sizes, workspace)?;
 
         let mut phases = Vec::new();
         for (id, node) in graph.nodes.iter().enumerate() {
@@ -96,16 +93,16 @@ impl Plan {
                         kernel: spec.conv.kernel,
                         stride: spec.conv.stride,
                     };
-                    let factors = if spec.form.has_pairs() { Factors::Bf16Pairs } else { Factors::Floats };
-                    match spec.form {
-                        Form::Direct | Form::Planar | Form::Pairs => {
+                    let factors = if spec.algorithm.has_pairs() { Factors::Bf16Pairs } else { Factors::Floats };
+                    match spec.algorithm {
+                        Algorithm::Direct | Algorithm::Planar | Algorithm::Pairs => {
                             let accumulate = extra == Extra::Start;
                             Step::Direct(Direct::new(operands, factors, accumulate, threads))
                         }
-                        Form::Winograd | Form::WinogradPairs => {
+                        Algorithm::Winograd | Algorithm::WinogradPairs => {
                             Step::Winograd(Winograd::new(operands, factors, threads))
                         }
-                        Form::Depthwise => Step::Depthwise(Depthwise::new(operands)),
+                        Algorithm::Depthwise => Step::Depthwise(Depthwise::new(operands)),
                     }
                 }
                 Op::Add => Step::Sum(Sum::new([input(0), input(1)], output)),
@@ -130,6 +127,12 @@ impl Plan {
         let outputs = graph.outputs.iter().map(|&id| views[id]).collect();
         let input = graph.nodes.iter().position(|node| node.op == Op::Input).expect("a graph has its input");
         Ok(Plan { size, phases, input: views[input], outputs, arena: len, scratch })
+    }
+
+    /// Bytes of the arena and of the scratch of each of so many threads; `usize::MAX` also stands for more.
+    pub fn bytes(&self, threads: usize) -> usize {
+        let scratch = self.scratch.saturating_mul(threads);
+        scratch.saturating_add(self.arena).saturating_mul(size_of::<f32>())
     }
 }
 
@@ -158,7 +161,8 @@ fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Options;
+    use crate::compile::compile;
+    use crate::options::Options;
     use crate::value::{Conv, Value};
 
     fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize) -> Conv {
@@ -170,7 +174,7 @@ mod tests {
     }
 
     fn plan_of(outputs: &[Value], options: &Options, size: [usize; 2]) -> Plan {
-        let graph = Graph::new(outputs, options).unwrap();
+        let graph = compile(outputs, options).unwrap();
         let nowhere = Packed { weights: 0, bias: 0, group_stride: 0 };
         Plan::new(&graph, &vec![nowhere; graph.weights.len()], size, Threads(2)).unwrap()
     }

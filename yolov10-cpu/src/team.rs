@@ -14,13 +14,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::Error;
+use crate::error::Error;
 use crate::kernels::denormals::FlushDenormals;
 use crate::layout::split;
 
 /// Looks at what others are finishing, before the processor is offered to someone else: a few microseconds,
 /// less than most tasks take.
 const SPINS: usize = 500;
+
+/// The most members of a team: more than the processors of any machine.
+const MEMBERS: usize = 1024;
 
 /// Threads that run `work` on a job, every one with an index of its own.
 pub(crate) struct Team<J: Send + Sync + 'static> {
@@ -124,6 +127,9 @@ impl Member<'_> {
 impl<J: Send + Sync + 'static> Team<J> {
     /// Starts all but the calling thread. `work` leads every member through all lists of a job.
     pub fn new(threads: NonZeroUsize, work: fn(&J, Member<'_>) -> Result<(), Broken>) -> Result<Team<J>, Error> {
+        if threads.get() > MEMBERS {
+            return Err(Error::TooLarge { what: "threads", most: MEMBERS, found: threads.get() });
+        }
         let state = State { round: 0, job: None, active: 0, panic: None, dismissed: false };
         let shared = Arc::new(Shared {
             work,

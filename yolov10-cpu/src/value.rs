@@ -57,9 +57,11 @@ pub enum Activation {
 }
 
 impl Conv {
-    /// Floats of the weight `[channels_out, channels_in / groups, kernel, kernel]`.
-    pub fn weight_len(&self) -> usize {
-        self.channels_out * (self.channels_in / self.groups) * self.kernel * self.kernel
+    /// Floats of the weight `[channels_out, channels_in / groups, kernel, kernel]` of a convolution that `lower.rs` has
+    /// let through; `usize::MAX` also stands for more.
+    pub(crate) fn weight_len(&self) -> usize {
+        let area = self.kernel * self.kernel;
+        (self.channels_out * (self.channels_in / self.groups)).saturating_mul(area)
     }
 
     pub(crate) fn is_depthwise(&self) -> bool {
@@ -68,10 +70,15 @@ impl Conv {
 }
 
 /// Every method is one operation `[channels, height, width] -> [channels', height', width']`
-/// and panics where the channels of its arguments do not fit: that is a mistake in the network.
+/// and panics where its arguments do not fit each other: that is a mistake in the code that describes the network.
+/// Whether there are kernels for it, [`Engine::new`](crate::Engine::new) says.
 impl Value {
     /// The image: `channels` planes.
+    ///
+    /// # Panics
+    /// There are no channels.
     pub fn input(channels: usize) -> Value {
+        assert!(channels > 0, "input: no channels");
         Value::of(Operation::Input, &[], channels)
     }
 
@@ -81,25 +88,37 @@ impl Value {
     }
 
     /// A convolution. `[channels_in, H, W] -> [channels_out, ceil(H / stride), ceil(W / stride)]`
+    ///
+    /// # Panics
+    /// This value has other than `conv.channels_in` channels.
     pub fn conv(&self, conv: Conv) -> Value {
         assert_eq!(self.channels(), conv.channels_in, "convolution {}: input channels", conv.key);
         Value::of(Operation::Conv(conv), &[self], conv.channels_out)
     }
 
     /// The elementwise sum of two values of one shape.
+    ///
+    /// # Panics
+    /// They differ in channels.
     pub fn add(&self, other: &Value) -> Value {
         assert_eq!(self.channels(), other.channels(), "add: channels");
         Value::of(Operation::Add, &[self, other], self.channels())
     }
 
     /// Values of one size one after the other along the channels.
+    ///
+    /// # Panics
+    /// There are no parts.
     pub fn concat(parts: &[Value]) -> Value {
         assert!(!parts.is_empty(), "concat: no parts");
-        let channels = parts.iter().map(Value::channels).sum();
+        let channels = parts.iter().map(Value::channels).fold(0, usize::saturating_add);
         Value::of(Operation::Concat, &parts.iter().collect::<Vec<_>>(), channels)
     }
 
     /// Some of the channels.
+    ///
+    /// # Panics
+    /// The range is empty or ends beyond the last channel.
     pub fn slice(&self, channels: Range<usize>) -> Value {
         assert!(
             channels.start < channels.end && channels.end <= self.channels(),
@@ -110,6 +129,9 @@ impl Value {
     }
 
     /// Maximum over a `kernel` x `kernel` window around each pixel; outside of the map counts as minus infinity.
+    ///
+    /// # Panics
+    /// The kernel is even.
     pub fn max_pool(&self, kernel: usize) -> Value {
         assert!(kernel % 2 == 1, "max_pool: kernel {kernel} is even");
         Value::of(Operation::MaxPool { kernel }, &[self], self.channels())
@@ -124,6 +146,9 @@ impl Value {
     /// the sum of `value` weighted by the softmax over positions of `query . key / sqrt(key channels of a head)`.
     ///
     /// `[heads * kd, H, W]`, `[heads * kd, H, W]`, `[heads * vd, H, W] -> [heads * vd, H, W]`
+    ///
+    /// # Panics
+    /// Query and key differ in channels, or channels are not a multiple of the heads.
     pub fn attention(query: &Value, key: &Value, value: &Value, heads: usize) -> Value {
         assert_eq!(query.channels(), key.channels(), "attention: query and key channels");
         for channels in [query.channels(), value.channels()] {

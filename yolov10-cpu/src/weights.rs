@@ -1,15 +1,12 @@
-//! Packed weights: each kernel reads them once from front to back. Packed once, shared by all plans.
+//! What weights look like once they are packed: `packing.rs` packs them, the steps read them.
 //!
 //! Output channels come in groups of 32 (the last may be 16), so that a row of a group is two blocks.
 //! The order does not depend on the instruction set.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::Error;
-use crate::kernels::{Kernels, PANELS};
+use crate::kernels::PANELS;
 use crate::layout::LANES;
-use crate::pages::{Ledger, Pages};
 use crate::value::Conv;
 
 /// Output channels of a group.
@@ -29,12 +26,12 @@ pub(crate) struct WeightSpec {
     /// Input channels.
     pub channels: Range<usize>,
     pub bias: bool,
-    pub form: Form,
+    pub algorithm: Algorithm,
 }
 
 /// How a weight is packed, which is how it is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Algorithm {
     /// `[group][input block][row][column][16 inputs][32 outputs]`.
     Direct,
     /// As `Direct`, with 8 pairs of inputs in bf16 for the 16.
@@ -58,18 +55,18 @@ pub(crate) struct Packed {
     pub group_stride: usize,
 }
 
-impl Form {
+impl Algorithm {
     /// Whether inputs are multiplied as pairs of bf16.
     pub fn has_pairs(self) -> bool {
-        matches!(self, Form::Pairs | Form::WinogradPairs)
+        matches!(self, Algorithm::Pairs | Algorithm::WinogradPairs)
     }
 }
 
 impl WeightSpec {
-    /// All of a convolution's weight; the graph chooses the form later.
+    /// All of a convolution's weight; `passes.rs` chooses the algorithm later.
     pub fn whole(conv: Conv) -> WeightSpec {
         let channels = 0..conv.channels_in;
-        WeightSpec { conv, channels, bias: true, form: Form::Direct }
+        WeightSpec { conv, channels, bias: true, algorithm: Algorithm::Direct }
     }
 
     pub fn blocks_out(&self) -> usize {
@@ -78,89 +75,32 @@ impl WeightSpec {
 
     /// Input channels as the kernels see them.
     pub fn depth(&self) -> usize {
-        match self.form {
-            Form::Direct | Form::Winograd => self.channels.len().next_multiple_of(LANES),
-            Form::Pairs | Form::WinogradPairs => self.channels.len().next_multiple_of(LANES) / 2,
-            Form::Planar => self.channels.len(),
-            Form::Depthwise => 1,
+        match self.algorithm {
+            Algorithm::Direct | Algorithm::Winograd => self.channels.len().next_multiple_of(LANES),
+            Algorithm::Pairs | Algorithm::WinogradPairs => self.channels.len().next_multiple_of(LANES) / 2,
+            Algorithm::Planar => self.channels.len(),
+            Algorithm::Depthwise => 1,
         }
     }
 
     /// Whether its sums are complete before they are stored for the first time.
     pub fn is_summed_at_once(&self) -> bool {
-        match self.form {
-            Form::Direct | Form::Pairs | Form::Planar => self.taps() <= PASS,
-            Form::Winograd | Form::WinogradPairs | Form::Depthwise => true,
+        match self.algorithm {
+            Algorithm::Direct | Algorithm::Pairs | Algorithm::Planar => self.taps() <= PASS,
+            Algorithm::Winograd | Algorithm::WinogradPairs | Algorithm::Depthwise => true,
         }
     }
 
     /// Floats of one output channel.
     pub fn taps(&self) -> usize {
-        match self.form {
-            Form::Winograd | Form::WinogradPairs => PANELS * PANELS * (self.depth() + PANEL_PADDING),
+        match self.algorithm {
+            Algorithm::Winograd | Algorithm::WinogradPairs => PANELS * PANELS * (self.depth() + PANEL_PADDING),
             _ => self.conv.kernel * self.conv.kernel * self.depth(),
         }
     }
 
+    /// Floats of all; `usize::MAX` also stands for more.
     pub fn len(&self) -> usize {
-        self.blocks_out() * LANES * self.taps()
-    }
-}
-
-/// Asks `source` for each weight once, in evaluation order, and packs it.
-pub(crate) fn pack<E: From<Error>>(
-    specs: &[WeightSpec],
-    limit: usize,
-    ledger: &Ledger,
-    kernels: &Kernels,
-    mut source: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
-) -> Result<(Pages, Vec<Packed>), E> {
-    let mut placed: Vec<Packed> = Vec::with_capacity(specs.len());
-    let mut total = 0;
-    for (index, spec) in specs.iter().enumerate() {
-        if let Some(same) = specs[..index].iter().position(|earlier| earlier == spec) {
-            placed.push(placed[same]);
-            continue;
-        }
-        let bias = total + spec.len();
-        placed.push(Packed { weights: total, bias, group_stride: GROUP * spec.taps() });
-        total = bias + spec.blocks_out() * LANES;
-    }
-    let bytes = total * size_of::<f32>();
-    if bytes > limit {
-        return Err(Error::MemoryLimit { requested: bytes, limit }.into());
-    }
-    let mut pages = Pages::counted(bytes, ledger)?;
-
-    let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
-    let mut keys = Vec::new();
-    for (index, spec) in specs.iter().enumerate() {
-        let users = by_key.entry(spec.conv.key).or_default();
-        if users.is_empty() {
-            keys.push(spec.conv.key);
-        } else if specs[users[0]].conv.shape() != spec.conv.shape() {
-            let reason = "two convolutions of different shapes have this key".to_owned();
-            return Err(Error::Unsupported { key: spec.conv.key, reason }.into());
-        }
-        users.push(index);
-    }
-    let largest = specs.iter().map(|spec| spec.conv.weight_len() + spec.conv.channels_out).max().unwrap_or(0);
-    let mut staging = Pages::counted(largest * size_of::<f32>(), ledger)?;
-    for key in keys {
-        let users = &by_key[&key];
-        let conv = specs[users[0]].conv;
-        let (weight, rest) = staging.floats_mut().split_at_mut(conv.weight_len());
-        let bias = &mut rest[..conv.channels_out];
-        source(key, weight, bias)?;
-        for &user in users {
-            specs[user].pack(weight, bias, placed[user], pages.floats_mut(), kernels);
-        }
-    }
-    Ok((pages, placed))
-}
-
-impl Conv {
-    fn shape(&self) -> [usize; 4] {
-        [self.channels_in, self.channels_out, self.kernel, self.groups]
+        (self.blocks_out() * LANES).saturating_mul(self.taps())
     }
 }

@@ -159,3 +159,20 @@ fn a_limit_is_kept_and_named_and_the_engine_stays_usable() {
     let refused = limited(held.weights - 1).err().unwrap();
     assert_eq!(refused.to_string(), format!("memory: {} bytes needed, {} allowed", held.weights, held.weights - 1));
 }
+
+#[test]
+fn a_size_whose_workspace_no_machine_has_is_an_error_and_the_engine_stays_usable() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // At the largest size a petabyte: more than the address space, whatever the system promises.
+    let image = Value::input(16);
+    let wide = Value::concat(&vec![image.clone(); 4096]);
+    let mut engine = Engine::new(&[wide], &Options::default(), |_, _, _| Ok::<(), Error>(())).unwrap();
+    let expected = run(&mut engine, [8, 8]);
+    let held = engine.memory();
+    for _ in 0..2 {
+        let error = engine.run(65536, 65536, fill, checksum).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { requested, .. } if requested > 1 << 50), "{error}");
+        assert_eq!(run(&mut engine, [8, 8]), expected);
+        assert_eq!(engine.memory(), held);
+    }
+}

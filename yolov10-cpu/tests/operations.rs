@@ -1,10 +1,10 @@
 //! Every operation on every instruction set that this machine has, against naive loops in f64.
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
-mod twin;
+mod reference;
 
-use twin::{Twin, assert_agrees, weights};
-use yolov10_cpu::{Activation, Conv, Engine, Error, Isa, Options, Precision, Value};
+use reference::{Reference, assert_agrees, weights};
+use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, Isa, MapView, Options, Precision, Value};
 
 /// Sums of a few hundred products of numbers around 1, in f32.
 const DIRECT: f64 = 1e-5;
@@ -23,15 +23,15 @@ fn dense(channels_in: usize, channels_out: usize, kernel: usize, stride: usize) 
     Conv { key: 1, channels_in, channels_out, kernel, stride, groups: 1, activation: Activation::Silu }
 }
 
-fn assert_everywhere(size: [usize; 2], outputs: &[Twin]) {
+fn assert_everywhere(size: [usize; 2], outputs: &[Reference]) {
     for (options, tolerance) in every_way() {
         assert_agrees(outputs, size, &options, tolerance);
     }
 }
 
 /// An image brought to blocks of channels: what most operations read.
-fn features(channels: usize, [height, width]: [usize; 2]) -> Twin {
-    Twin::input(channels, height, width).conv(Conv {
+fn features(channels: usize, [height, width]: [usize; 2]) -> Reference {
+    Reference::input(channels, height, width).conv(Conv {
         key: 100,
         activation: Activation::Identity,
         ..dense(channels, channels, 1, 1)
@@ -54,7 +54,7 @@ fn images_in_planes_are_convolved_without_a_copy() {
     for channels in [1, 3, 5] {
         for (kernel, stride) in [(1, 1), (3, 1), (3, 2), (7, 2)] {
             let size = [9, 50];
-            let conv = Twin::input(channels, size[0], size[1]).conv(dense(channels, 35, kernel, stride));
+            let conv = Reference::input(channels, size[0], size[1]).conv(dense(channels, 35, kernel, stride));
             assert_everywhere(size, &[conv]);
         }
     }
@@ -111,9 +111,9 @@ fn channels_are_joined_and_split_at_any_boundary() {
     let size = [5, 6];
     let input = features(72, size);
     let parts = [input.slice(0..16), input.slice(3..30), input.slice(30..31), input.slice(64..72), input.clone()];
-    let joined = Twin::concat(&parts);
+    let joined = Reference::concat(&parts);
     let pooled = joined.slice(10..100).max_pool(3);
-    let halves = Twin::concat(&[input.slice(0..32), input.slice(32..72), pooled.clone()]);
+    let halves = Reference::concat(&[input.slice(0..32), input.slice(32..72), pooled.clone()]);
     let next = halves.conv(Conv { key: 4, ..dense(162, 20, 3, 1) });
     assert_everywhere(size, &[joined, pooled, halves, next, input]);
 }
@@ -121,18 +121,49 @@ fn channels_are_joined_and_split_at_any_boundary() {
 #[test]
 fn the_image_itself_can_be_joined_and_returned() {
     let size = [4, 4];
-    let input = Twin::input(3, 4, 4);
-    let joined = Twin::concat(&[input.clone(), input.max_pool(3), input.clone()]);
+    let input = Reference::input(3, 4, 4);
+    let joined = Reference::concat(&[input.clone(), input.max_pool(3), input.clone()]);
     assert_everywhere(size, &[joined.clone(), input.clone(), joined.conv(dense(9, 3, 3, 1)).add(&input)]);
 }
 
 #[test]
 fn maxima_ignore_what_lies_outside() {
-    let size = [7, 9];
-    // Below zero everywhere: a border of zeros would win.
-    let input = features(20, size);
-    let negative = input.conv(Conv { key: 5, activation: Activation::Identity, ..dense(20, 20, 1, 1) });
-    assert_everywhere(size, &[3, 5, 13].map(|kernel| negative.max_pool(kernel)));
+    let (channels, height, width) = (20, 7, 9);
+    // Below zero, and lower with every pixel: a border of zeros would win, and a window in the wrong place shows.
+    let level = |channel: usize, row: usize, column: usize| -1.0 - (channel + row * width + column) as f32;
+    let fill = |mut planes: InputPlanes<'_>| {
+        for channel in 0..channels {
+            for row in 0..height {
+                let values = planes.row_mut(channel, row);
+                values.iter_mut().enumerate().for_each(|(column, value)| *value = level(channel, row, column));
+            }
+        }
+    };
+    for kernel in [3, 5, 13] {
+        let maxima = Value::input(channels).max_pool(kernel);
+        let before = |position: usize| position.saturating_sub(kernel / 2);
+        for (options, _) in every_way() {
+            let mut engine = Engine::new(std::slice::from_ref(&maxima), &options, weights).unwrap();
+            let check = |outputs: &[MapView<'_>]| {
+                for (channel, row, column) in positions(channels, height, width) {
+                    let found = outputs[0].get(channel, row, column);
+                    assert_eq!(found, level(channel, before(row), before(column)), "{channel}, {row}, {column}");
+                }
+            };
+            engine.run(height, width, fill, check).unwrap();
+        }
+    }
+}
+
+fn positions(channels: usize, height: usize, width: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..channels).flat_map(move |c| (0..height).flat_map(move |y| (0..width).map(move |x| (c, y, x))))
+}
+
+#[test]
+fn attention_over_more_positions_than_a_pass_sums_up() {
+    let size = [66, 64];
+    let input = features(8, size);
+    assert_everywhere(size, &[Reference::attention(&input, &input, &input, 1)]);
 }
 
 #[test]
@@ -143,7 +174,7 @@ fn attention_of_any_head() {
             let query = input.slice(0..heads * depth);
             let key = input.slice(heads * depth..2 * heads * depth);
             let value = input.slice(2 * heads * depth..heads * (2 * depth + channels));
-            assert_everywhere(size, &[Twin::attention(&query, &key, &value, heads)]);
+            assert_everywhere(size, &[Reference::attention(&query, &key, &value, heads)]);
         }
     }
 }
@@ -155,7 +186,7 @@ fn a_1x1_convolution_of_an_upsampled_map_is_the_same_before_it() {
     let low = high.conv(Conv { key: 2, ..dense(40, 24, 3, 2) });
     for skip in [vec![high.clone()], vec![high.slice(0..16), high.clone()]] {
         let channels = 24 + skip.iter().map(|part| part.map.channels).sum::<usize>();
-        let joined = Twin::concat(&[vec![low.upsample()], skip].concat());
+        let joined = Reference::concat(&[vec![low.upsample()], skip].concat());
         assert_everywhere(size, &[joined.conv(Conv { key: 3, ..dense(channels, 36, 1, 1) })]);
     }
 }
@@ -188,7 +219,7 @@ fn bf16_products_of_what_bf16_has_are_as_exact_as_those_of_floats() {
         for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1)] {
             let size = [5, 19];
             // A maximum of one pixel: the image in blocks of channels, as it is.
-            let image = Twin::input(channels_in, size[0], size[1]).max_pool(1);
+            let image = Reference::input(channels_in, size[0], size[1]).max_pool(1);
             let conv = image
                 .conv(Conv { activation: Activation::Identity, ..dense(channels_in, channels_out, kernel, stride) });
             for options in every_bf16(true) {
@@ -203,7 +234,7 @@ fn bf16_products_are_as_near_as_their_rounding() {
     let size = [8, 12];
     let high = features(40, size);
     let low = high.conv(Conv { key: 2, ..dense(40, 24, 3, 2) });
-    let joined = Twin::concat(&[low.upsample(), high]).conv(Conv { key: 3, ..dense(64, 36, 1, 1) });
+    let joined = Reference::concat(&[low.upsample(), high]).conv(Conv { key: 3, ..dense(64, 36, 1, 1) });
     for options in every_bf16(true) {
         assert_agrees(std::slice::from_ref(&joined), size, &options, 2.0 * BF16);
     }
@@ -215,7 +246,7 @@ const COARSE_SILU: f64 = 1e-4;
 #[test]
 fn silu_beside_bf16_is_coarser_than_in_f32_and_finer_than_bf16() {
     for doublings in [0, 4, 7, 14] {
-        let image = Twin::input(16, 8, 24).max_pool(1);
+        let image = Reference::input(16, 8, 24).max_pool(1);
         let image = (0..doublings).fold(image, |sum, _| sum.add(&sum));
         let activated = image.conv(Conv { groups: 16, ..dense(16, 16, 1, 1) });
         for options in every_bf16(false) {
@@ -228,7 +259,7 @@ fn silu_beside_bf16_is_coarser_than_in_f32_and_finer_than_bf16() {
 fn winograd_in_bf16_is_as_near_as_its_transforms() {
     for (channels_in, channels_out) in [(16, 16), (33, 48), (100, 70), (300, 40)] {
         for size in [[5, 19], [16, 40]] {
-            let image = Twin::input(channels_in, size[0], size[1]).max_pool(1);
+            let image = Reference::input(channels_in, size[0], size[1]).max_pool(1);
             let conv = image.conv(dense(channels_in, channels_out, 3, 1));
             for options in every_bf16(false) {
                 assert_agrees(std::slice::from_ref(&conv), size, &options, BF16_WINOGRAD);
@@ -246,7 +277,7 @@ fn values_that_are_only_multiplied_may_be_stored_in_bf16() {
         let with = |key, channels_in, kernel, stride| Conv { key, ..dense(channels_in, channels, kernel, stride) };
         // From planes, with stride, through Winograd with and without a residual, cut at the edges, by 1x1 and
         // depthwise.
-        let planar = Twin::input(3, size[0], size[1]).conv(with(1, 3, 3, 1));
+        let planar = Reference::input(3, size[0], size[1]).conv(with(1, 3, 3, 1));
         let strided = planar.conv(with(2, channels, 3, 2));
         let residual = planar.conv(with(3, channels, 3, 2));
         let added = residual.conv(with(4, channels, 3, 1)).add(&residual);

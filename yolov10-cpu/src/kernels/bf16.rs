@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::portable::Portable;
 use super::tile::{Factors, Finish, Floats, Tile, tile};
 use super::winograd::{self, InputTransform, Inverse, OutputTransform, Unit};
-use super::{Depthwise, DepthwiseForms, RUN, Tiles};
+use super::{Depthwise, DepthwiseKernels, RUN, Tiles};
 
 #[cfg(target_arch = "x86_64")]
 use {super::avx512::Avx512, std::arch::x86_64::*};
@@ -22,7 +22,7 @@ pub(super) struct PairKernels {
     /// Winograd's for stride 1, of an input in floats and in pairs.
     pub input_transform: [InputTransform; 2],
     pub output_transform: OutputTransform,
-    pub depthwise: [DepthwiseForms; 8],
+    pub depthwise: [DepthwiseKernels; 8],
 }
 
 pub(super) type ToPairs = unsafe fn(input: *const f32, finish: &Finish, output: *mut f32, pixels: usize);
@@ -147,8 +147,8 @@ macro_rules! pair_kernels {
                 unsafe { super::super::depthwise::depthwise::<$lanes, Pairs, PIXELS, KERNEL, STRIDE>(arguments) }
             }
 
-            const fn depthwise_forms<const KERNEL: usize, const STRIDE: usize>() -> DepthwiseForms {
-                DepthwiseForms { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
+            const fn depthwise_kernels<const KERNEL: usize, const STRIDE: usize>() -> DepthwiseKernels {
+                DepthwiseKernels { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
             }
 
             const fn tiles<const STEP: usize>() -> Tiles {
@@ -162,14 +162,14 @@ macro_rules! pair_kernels {
                     input_transform: [input_transform::<Floats>, input_transform::<Pairs>],
                     output_transform,
                     depthwise: [
-                        depthwise_forms::<1, 1>(),
-                        depthwise_forms::<1, 2>(),
-                        depthwise_forms::<3, 1>(),
-                        depthwise_forms::<3, 2>(),
-                        depthwise_forms::<5, 1>(),
-                        depthwise_forms::<5, 2>(),
-                        depthwise_forms::<7, 1>(),
-                        depthwise_forms::<7, 2>(),
+                        depthwise_kernels::<1, 1>(),
+                        depthwise_kernels::<1, 2>(),
+                        depthwise_kernels::<3, 1>(),
+                        depthwise_kernels::<3, 2>(),
+                        depthwise_kernels::<5, 1>(),
+                        depthwise_kernels::<5, 2>(),
+                        depthwise_kernels::<7, 1>(),
+                        depthwise_kernels::<7, 2>(),
                     ],
                 };
         }

@@ -30,14 +30,16 @@ pub(crate) use tile::{Finish, Silu, Start, Tile, TileKernel};
 use winograd::{Halving, Side, Transforms, Unit};
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PANELS, patch};
 
+use crate::error::Error;
+use crate::isa::Isa;
 use crate::layout::PAIRS;
-use crate::{Error, Isa, Precision};
+use crate::options::Precision;
 
 /// The kernels of one instruction set.
 pub(crate) struct Kernels {
     /// For each distance between input pixels: see [`Kernels::tiles`].
     tiles: [Tiles; 4],
-    depthwise: [DepthwiseForms; 8],
+    depthwise: [DepthwiseKernels; 8],
     /// For stride 1 and 2.
     winograd: [Transforms; 2],
     pub sum: Sum,
@@ -64,18 +66,22 @@ impl Tiles {
 
 /// A depthwise kernel for [`RUN`] pixels and for one.
 #[derive(Clone, Copy)]
-pub(crate) struct DepthwiseForms {
+pub(crate) struct DepthwiseKernels {
     pub run: DepthwiseKernel,
     pub single: DepthwiseKernel,
 }
 
 /// Sides of depthwise kernels that are compiled.
-pub(crate) const DEPTHWISE_KERNELS: [usize; 4] = [1, 3, 5, 7];
+pub(crate) const DEPTHWISE_SIDES: [usize; 4] = [1, 3, 5, 7];
 
 impl Kernels {
     /// The table of a set, if the machine has it and, for bf16, its products.
     pub fn of(isa: Isa, precision: Precision) -> Result<&'static Kernels, Error> {
-        Ok(match (isa.checked()?, precision) {
+        if !isa.is_available() {
+            let available = Isa::available().map(|isa| isa.to_string()).collect::<Vec<_>>().join(", ");
+            return Err(Error::Isa { wanted: isa, available });
+        }
+        Ok(match (isa, precision) {
             #[cfg(target_arch = "x86_64")]
             (Isa::Avx512, Precision::Bf16) if bf16::is_available() => &AVX512_BF16,
             (Isa::Portable, Precision::Bf16) => &PORTABLE_BF16,
@@ -116,7 +122,7 @@ impl Kernels {
     /// stride 1 also 8, for pairs of bf16.
     pub fn input_transform(&self, stride: usize, from: usize, to: usize) -> InputTransform {
         if to == PAIRS {
-            assert_eq!(stride, 1, "fuse.rs gives stride 2 no transform in pairs");
+            assert_eq!(stride, 1, "passes.rs gives stride 2 no transform in pairs");
             return self.pairs().input_transform[usize::from(from == PAIRS)];
         }
         self.winograd[stride - 1].input
@@ -125,7 +131,7 @@ impl Kernels {
     /// Winograd's transform for stride 1 or 2 into an output in blocks of 16 floats or of 8 pairs of bf16.
     pub fn output_transform(&self, stride: usize, block: usize) -> OutputTransform {
         if block == PAIRS {
-            assert_eq!(stride, 1, "fuse.rs gives stride 2 no transform in pairs");
+            assert_eq!(stride, 1, "passes.rs gives stride 2 no transform in pairs");
             return self.pairs().output_transform;
         }
         self.winograd[stride - 1].output
@@ -140,11 +146,11 @@ impl Kernels {
         unsafe { (self.pairs().to_pairs)(input, finish, output, pixels) }
     }
 
-    /// Depthwise kernels: a side of [`DEPTHWISE_KERNELS`], stride 1 or 2, and an output in blocks of 16 floats or of 8
+    /// Depthwise kernels: a side of [`DEPTHWISE_SIDES`], stride 1 or 2, and an output in blocks of 16 floats or of 8
     /// pairs of bf16.
-    pub fn depthwise(&self, kernel: usize, stride: usize, block: usize) -> DepthwiseForms {
-        let forms = if block == PAIRS { &self.pairs().depthwise } else { &self.depthwise };
-        forms[kernel / 2 * 2 + stride - 1]
+    pub fn depthwise(&self, kernel: usize, stride: usize, block: usize) -> DepthwiseKernels {
+        let kernels = if block == PAIRS { &self.pairs().depthwise } else { &self.depthwise };
+        kernels[kernel / 2 * 2 + stride - 1]
     }
 }
 
@@ -219,8 +225,8 @@ macro_rules! kernels {
                 }
             }
 
-            const fn depthwise_forms<const KERNEL: usize, const STRIDE: usize>() -> DepthwiseForms {
-                DepthwiseForms { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
+            const fn depthwise_kernels<const KERNEL: usize, const STRIDE: usize>() -> DepthwiseKernels {
+                DepthwiseKernels { run: depthwise::<RUN, KERNEL, STRIDE>, single: depthwise::<1, KERNEL, STRIDE> }
             }
 
             const fn transforms<S: Side<PATCH>, const PATCH: usize>() -> Transforms {
@@ -234,14 +240,14 @@ macro_rules! kernels {
             pub(super) const TABLE: Kernels = Kernels {
                 tiles: [tiles::<1>(), tiles::<2>(), tiles::<16>(), tiles::<32>()],
                 depthwise: [
-                    depthwise_forms::<1, 1>(),
-                    depthwise_forms::<1, 2>(),
-                    depthwise_forms::<3, 1>(),
-                    depthwise_forms::<3, 2>(),
-                    depthwise_forms::<5, 1>(),
-                    depthwise_forms::<5, 2>(),
-                    depthwise_forms::<7, 1>(),
-                    depthwise_forms::<7, 2>(),
+                    depthwise_kernels::<1, 1>(),
+                    depthwise_kernels::<1, 2>(),
+                    depthwise_kernels::<3, 1>(),
+                    depthwise_kernels::<3, 2>(),
+                    depthwise_kernels::<5, 1>(),
+                    depthwise_kernels::<5, 2>(),
+                    depthwise_kernels::<7, 1>(),
+                    depthwise_kernels::<7, 2>(),
                 ],
                 winograd: [transforms::<Unit, { patch(1) }>(), transforms::<Halving, { patch(2) }>()],
                 sum,
@@ -274,3 +280,16 @@ static AVX2: Kernels = avx2_table::TABLE;
 static NEON: Kernels = neon_table::TABLE;
 static PORTABLE: Kernels = portable_table::TABLE;
 static PORTABLE_BF16: Kernels = Kernels { pairs: Some(&bf16::PORTABLE), ..portable_table::TABLE };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_another_architecture_is_refused_by_name() {
+        let foreign = if cfg!(target_arch = "aarch64") { Isa::Avx2 } else { Isa::Neon };
+        let message = Kernels::of(foreign, Precision::F32).err().unwrap().to_string();
+        assert!(message.starts_with(&format!("instruction set {foreign}: this machine has")), "{message}");
+        assert!(message.ends_with("portable"), "{message}");
+    }
+}

@@ -56,9 +56,9 @@ impl Heads {
         self.query_len() + self.key_len() + self.value_len()
     }
 
-    /// Floats of all packed heads.
+    /// Floats of all packed heads; `usize::MAX` also stands for more.
     pub fn workspace(&self) -> usize {
-        self.heads * self.head_len()
+        self.heads.saturating_mul(self.head_len())
     }
 
     /// Offsets of a head's queries, keys and values.
@@ -118,21 +118,31 @@ pub(crate) struct Attend {
     heads: Heads,
     /// Distances between blocks of the packed queries.
     taps: Vec<usize>,
-    /// Distances between blocks of the scores, for each number of queries at once.
-    score_taps: Vec<Vec<usize>>,
     parts: usize,
 }
 
 /// Queries at once: as many as the widest kernel of two blocks takes.
 const QUERIES: usize = 14;
 
+/// Blocks of scores that a pass sums up: more than most maps have, and no table grows with the map.
+const PASS: usize = 256;
+
+/// Distances between blocks of the scores.
+static SCORE_TAPS: [usize; PASS] = {
+    let mut taps = [0; PASS];
+    let mut block = 0;
+    while block < PASS {
+        taps[block] = block * QUERIES * LANES;
+        block += 1;
+    }
+    taps
+};
+
 impl Attend {
     pub fn new(heads: Heads) -> Attend {
-        let offsets = |blocks, stride| -> Vec<usize> { (0..blocks).map(|block| block * stride).collect() };
-        let taps = offsets(heads.key_channels().div_ceil(LANES), heads.positions() * LANES);
-        let score_blocks = heads.positions().div_ceil(LANES);
-        let score_taps = (0..=QUERIES).map(|queries| offsets(score_blocks, queries * LANES)).collect();
-        Attend { heads, taps, score_taps, parts: heads.positions().div_ceil(QUERIES) }
+        let blocks = heads.key_channels().div_ceil(LANES).min(PASS);
+        let taps = (0..blocks).map(|block| block * heads.positions() * LANES).collect();
+        Attend { heads, taps, parts: heads.positions().div_ceil(QUERIES) }
     }
 
     pub fn tasks(&self) -> usize {
@@ -154,11 +164,13 @@ impl Attend {
         let [query, key, value] = heads.head(head);
         let (count, positions) = (queries.len(), heads.positions());
         let scores = memory.scratch;
-        let sums = scores.wrapping_add(count * positions.next_multiple_of(GROUP));
+        let sums = scores.wrapping_add(QUERIES * positions.next_multiple_of(GROUP));
         // SAFETY: the heads are packed, the scratch has `scratch()` floats.
         unsafe {
             let query_key = Product {
                 input: memory.arena.add(query + queries.start * LANES),
+                input_stride: positions * LANES,
+                blocks: heads.key_channels().div_ceil(LANES),
                 taps: &self.taps,
                 weights: memory.arena.add(key),
                 columns: positions,
@@ -167,11 +179,13 @@ impl Attend {
             query_key.run(count, memory);
             let scale = 1.0 / (heads.key_channels() as f32).sqrt();
             for query in 0..count {
-                (memory.kernels.softmax)(scores.add(query * LANES), count * LANES, positions, scale);
+                (memory.kernels.softmax)(scores.add(query * LANES), QUERIES * LANES, positions, scale);
             }
             let score_value = Product {
                 input: scores,
-                taps: &self.score_taps[count],
+                input_stride: QUERIES * LANES,
+                blocks: positions.div_ceil(LANES),
+                taps: &SCORE_TAPS,
                 weights: memory.arena.add(value),
                 columns: heads.value_channels(),
                 output: sums,
@@ -184,7 +198,7 @@ impl Attend {
     /// # Safety
     /// `sums` holds a head's outputs of these queries in blocks.
     unsafe fn write(&self, head: usize, queries: std::ops::Range<usize>, sums: *const f32, memory: &Memory) {
-        let (view, channels, count) = (&self.heads.output, self.heads.value_channels(), queries.len());
+        let (view, channels) = (&self.heads.output, self.heads.value_channels());
         let pixel = |position: usize| [position / view.width, position % view.width];
         let whole_blocks = channels.is_multiple_of(LANES);
         let lanes = if whole_blocks { LANES } else { 1 };
@@ -194,7 +208,7 @@ impl Attend {
                 let target = head * channels + channel;
                 // SAFETY: the caller's promise; heads write disjoint channels.
                 unsafe {
-                    let source = sums.add((channel / LANES * count + index) * LANES + channel % LANES);
+                    let source = sums.add((channel / LANES * QUERIES + index) * LANES + channel % LANES);
                     let target = memory.arena.add(view.at(target / LANES, row, column) + target % LANES);
                     target.copy_from_nonoverlapping(source, lanes);
                 }
@@ -212,9 +226,15 @@ impl Attend {
 /// A product of some queries, in blocks, with a matrix packed as weights.
 struct Product<'a> {
     input: *const f32,
+    /// From one block of the input to the next.
+    input_stride: usize,
+    /// Blocks of the input.
+    blocks: usize,
+    /// The distances of the first blocks, as many as a pass has.
     taps: &'a [usize],
     weights: *const f32,
     columns: usize,
+    /// Blocks lie `QUERIES` pixels apart.
     output: *mut f32,
 }
 
@@ -227,24 +247,27 @@ impl Product<'_> {
         let kernels = kernels.of(at_once);
         let parts = rows.div_ceil(kernels.len());
         for block in (0..self.columns.div_ceil(GROUP) * 2).step_by(at_once) {
-            let panel = block / 2 * self.taps.len() * LANES * GROUP + block % 2 * LANES;
+            let panel = block / 2 * self.blocks * LANES * GROUP + block % 2 * LANES;
             for part in 0..parts {
                 let rows_of_part = split(rows, parts, part);
-                let product = Tile {
-                    input: self.input.wrapping_add(rows_of_part.start * LANES),
-                    taps: self.taps.as_ptr(),
-                    tap_count: self.taps.len(),
-                    fetch_ahead: false,
-                    depth: LANES,
-                    weights: self.weights.wrapping_add(panel),
-                    weight_stride: GROUP,
-                    start: Start::Bias(ZEROS.as_ptr()),
-                    output: self.output.wrapping_add((block * rows + rows_of_part.start) * LANES),
-                    output_stride: rows * LANES,
-                    finish: Finish::NOTHING,
-                };
-                // SAFETY: the caller's promise.
-                unsafe { kernels[rows_of_part.len() - 1](&product) }
+                for pass in (0..self.blocks).step_by(PASS) {
+                    let input = pass * self.input_stride + rows_of_part.start * LANES;
+                    let product = Tile {
+                        input: self.input.wrapping_add(input),
+                        taps: self.taps.as_ptr(),
+                        tap_count: (self.blocks - pass).min(PASS),
+                        fetch_ahead: false,
+                        depth: LANES,
+                        weights: self.weights.wrapping_add(panel + pass * LANES * GROUP),
+                        weight_stride: GROUP,
+                        start: if pass == 0 { Start::Bias(ZEROS.as_ptr()) } else { Start::Output },
+                        output: self.output.wrapping_add((block * QUERIES + rows_of_part.start) * LANES),
+                        output_stride: QUERIES * LANES,
+                        finish: Finish::NOTHING,
+                    };
+                    // SAFETY: the caller's promise.
+                    unsafe { kernels[rows_of_part.len() - 1](&product) }
+                }
             }
         }
     }

@@ -24,9 +24,9 @@ impl Depthwise {
     pub unsafe fn run(&self, task: usize, memory: &Memory) {
         let Operands { input, output, epilogue, packed, kernel, stride } = self.operands;
         let (block, rows) = self.grid.task(task);
-        let forms = memory.kernels.depthwise(kernel, stride, output.block);
+        let kernels = memory.kernels.depthwise(kernel, stride, output.block);
         let padding = kernel / 2 * (input.row_stride + input.block);
-        let (function, pixels) = if output.width >= RUN { (forms.run, RUN) } else { (forms.single, 1) };
+        let (function, pixels) = if output.width >= RUN { (kernels.run, RUN) } else { (kernels.single, 1) };
         for row in rows {
             for start in (0..output.width).step_by(pixels) {
                 // The last run is moved back over the one before: it writes the same again.

@@ -68,7 +68,7 @@ impl Direct {
         let Operands { input, output, kernel, stride, .. } = operands;
         let depth = input.blocks() * input.block * kernel * kernel;
         let groups = output.blocks().div_ceil(2);
-        let row_flops = 2 * depth * output.width * output.blocks() * LANES;
+        let row_flops = (2 * output.width * output.blocks() * LANES).saturating_mul(depth);
         let input_channels = match factors {
             Factors::Floats => (input.blocks() * input.block).min(PASS),
             Factors::Bf16Pairs => input.blocks() * PAIRS,

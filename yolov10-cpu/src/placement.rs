@@ -1,7 +1,10 @@
 //! Where each value of a graph lies: slices are views, parts of a concatenation are computed in their place,
 //! and buffers whose lifetimes do not meet share memory.
 
+use std::io;
+
 use crate::arena::{self, Lifetime};
+use crate::error::Error;
 use crate::graph::{Extra, Graph, Id, Op};
 use crate::layout::{LANES, View};
 
@@ -33,7 +36,10 @@ struct Location {
 
 /// Places the values of `graph` for their `sizes` (height, width); `workspace` is how many floats a node
 /// needs for itself.
-pub(crate) fn place(graph: &Graph, sizes: &[[usize; 2]], workspace: impl Fn(Id) -> usize) -> Placement {
+///
+/// # Errors
+/// They take more than any machine can address.
+pub(crate) fn place(graph: &Graph, sizes: &[[usize; 2]], workspace: impl Fn(Id) -> usize) -> Result<Placement, Error> {
     let (mut buffers, locations) = locate(graph, sizes);
     for (id, node) in graph.nodes.iter().enumerate() {
         let written = &mut buffers[locations[id].buffer];
@@ -56,11 +62,15 @@ pub(crate) fn place(graph: &Graph, sizes: &[[usize; 2]], workspace: impl Fn(Id) 
     let mut lifetimes: Vec<Lifetime> = buffers.iter().map(lifetime).collect();
     lifetimes.extend((0..graph.nodes.len()).map(|id| Lifetime { len: workspace(id), first: id, last: id }));
     let (mut offsets, len) = arena::assign(&lifetimes);
+    let bytes = len.saturating_mul(size_of::<f32>());
+    if isize::try_from(bytes).is_err() {
+        return Err(Error::OutOfMemory { requested: bytes, source: io::ErrorKind::OutOfMemory.into() });
+    }
     let workspaces = offsets.split_off(buffers.len());
     let views = graph.nodes.iter().zip(&locations).map(|(node, location)| {
         view(&buffers[location.buffer], offsets[location.buffer]).channels(location.channel, node.channels)
     });
-    Placement { views: views.collect(), workspaces, len }
+    Ok(Placement { views: views.collect(), workspaces, len })
 }
 
 /// Gives every value a place in a buffer: readers first, so that what reads a value can offer it a place.

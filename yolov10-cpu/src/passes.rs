@@ -2,9 +2,9 @@
 
 use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::layout::PAIRS;
+use crate::options::{Options, Precision};
 use crate::value::{Activation, Conv};
-use crate::weights::{Form, WeightSpec};
-use crate::{Options, Precision};
+use crate::weights::{Algorithm, WeightSpec};
 
 /// From so many input channels on Winograd's transform pays, for stride 1 and 2: measured.
 const WINOGRAD_CHANNELS: [usize; 2] = [16, 32];
@@ -98,7 +98,7 @@ impl Graph {
     }
 
     /// The algorithm of each convolution. It fixes how weights are packed, so no image size may matter.
-    pub fn choose_forms(&mut self, options: &Options) {
+    pub fn choose_algorithms(&mut self, options: &Options) {
         for node in &self.nodes {
             let Op::Conv { weights, extra, .. } = node.op else {
                 continue;
@@ -113,16 +113,16 @@ impl Graph {
                 && saves
                 && extra != Extra::Start
                 && spec.channels.len() >= WINOGRAD_CHANNELS[stride - 1];
-            spec.form = if spec.conv.is_depthwise() {
-                Form::Depthwise
+            spec.algorithm = if spec.conv.is_depthwise() {
+                Algorithm::Depthwise
             } else if planar {
-                Form::Planar
+                Algorithm::Planar
             } else {
                 match (winograd, options.precision) {
-                    (false, Precision::F32) => Form::Direct,
-                    (false, Precision::Bf16) => Form::Pairs,
-                    (true, Precision::F32) => Form::Winograd,
-                    (true, Precision::Bf16) => Form::WinogradPairs,
+                    (false, Precision::F32) => Algorithm::Direct,
+                    (false, Precision::Bf16) => Algorithm::Pairs,
+                    (true, Precision::F32) => Algorithm::Winograd,
+                    (true, Precision::Bf16) => Algorithm::WinogradPairs,
                 }
             };
         }
@@ -133,7 +133,7 @@ impl Graph {
         let mut only_multiplied = vec![true; self.nodes.len()];
         for node in &self.nodes {
             let multiplies = match node.op {
-                Op::Conv { weights, .. } => self.weights[weights].form.has_pairs(),
+                Op::Conv { weights, .. } => self.weights[weights].algorithm.has_pairs(),
                 _ => false,
             };
             for (index, &input) in node.inputs.iter().enumerate() {

@@ -1,12 +1,13 @@
-//! A value of a network and, beside it, the same value computed naively in f64: whatever a test builds,
+//! The reference: a value of a network and, beside it, the same value computed naively in f64. Whatever a test builds,
 //! it builds twice.
 
 use std::ops::Range;
 
 use yolov10_cpu::{Activation, Conv, Engine, Error, MapView, Options, Value};
 
+/// A value, and what it should hold.
 #[derive(Clone)]
-pub struct Twin {
+pub struct Reference {
     pub value: Value,
     pub map: Map,
 }
@@ -59,19 +60,19 @@ impl Map {
     }
 }
 
-impl Twin {
+impl Reference {
     /// An image of noise.
-    pub fn input(channels: usize, height: usize, width: usize) -> Twin {
+    pub fn input(channels: usize, height: usize, width: usize) -> Reference {
         let map = Map::new(channels, height, width, |c, y, x| f64::from(noise(7, (c * height + y) * width + x)));
-        Twin { value: Value::input(channels), map }
+        Reference { value: Value::input(channels), map }
     }
 
-    pub fn conv(&self, conv: Conv) -> Twin {
-        let mut weight = vec![0.0; conv.weight_len()];
-        let mut bias = vec![0.0; conv.channels_out];
-        weights(conv.key, &mut weight, &mut bias).unwrap();
+    pub fn conv(&self, conv: Conv) -> Reference {
         let Conv { kernel, stride, .. } = conv;
         let (inputs, outputs) = (conv.channels_in / conv.groups, conv.channels_out / conv.groups);
+        let mut weight = vec![0.0; conv.channels_out * inputs * kernel * kernel];
+        let mut bias = vec![0.0; conv.channels_out];
+        weights(conv.key, &mut weight, &mut bias).unwrap();
         let reach = (kernel / 2) as isize;
         let (height, width) = (self.map.height.div_ceil(stride), self.map.width.div_ceil(stride));
         let map = Map::new(conv.channels_out, height, width, |output, y, x| {
@@ -90,31 +91,31 @@ impl Twin {
                 Activation::Silu => sum / (1.0 + (-sum).exp()),
             }
         });
-        Twin { value: self.value.conv(conv), map }
+        Reference { value: self.value.conv(conv), map }
     }
 
-    pub fn add(&self, other: &Twin) -> Twin {
+    pub fn add(&self, other: &Reference) -> Reference {
         let Map { channels, height, width, .. } = self.map;
         let map = Map::new(channels, height, width, |c, y, x| self.map.at(c, y, x) + other.map.at(c, y, x));
-        Twin { value: self.value.add(&other.value), map }
+        Reference { value: self.value.add(&other.value), map }
     }
 
-    pub fn concat(parts: &[Twin]) -> Twin {
+    pub fn concat(parts: &[Reference]) -> Reference {
         let values: Vec<Value> = parts.iter().map(|part| part.value.clone()).collect();
         let data: Vec<f64> = parts.iter().flat_map(|part| part.map.data.clone()).collect();
         let channels = parts.iter().map(|part| part.map.channels).sum();
         let Map { height, width, .. } = parts[0].map;
-        Twin { value: Value::concat(&values), map: Map { channels, height, width, data } }
+        Reference { value: Value::concat(&values), map: Map { channels, height, width, data } }
     }
 
-    pub fn slice(&self, channels: Range<usize>) -> Twin {
+    pub fn slice(&self, channels: Range<usize>) -> Reference {
         let plane = self.map.height * self.map.width;
         let data = self.map.data[channels.start * plane..channels.end * plane].to_vec();
         let map = Map { channels: channels.len(), data, ..self.map };
-        Twin { value: self.value.slice(channels), map }
+        Reference { value: self.value.slice(channels), map }
     }
 
-    pub fn max_pool(&self, kernel: usize) -> Twin {
+    pub fn max_pool(&self, kernel: usize) -> Reference {
         let reach = (kernel / 2) as isize;
         let Map { channels, height, width, .. } = self.map;
         let map = Map::new(channels, height, width, |c, y, x| {
@@ -122,16 +123,16 @@ impl Twin {
             let values = window.filter_map(|(dy, dx)| self.map.around(c, y as isize + dy, x as isize + dx));
             values.fold(f64::NEG_INFINITY, f64::max)
         });
-        Twin { value: self.value.max_pool(kernel), map }
+        Reference { value: self.value.max_pool(kernel), map }
     }
 
-    pub fn upsample(&self) -> Twin {
+    pub fn upsample(&self) -> Reference {
         let Map { channels, height, width, .. } = self.map;
         let map = Map::new(channels, 2 * height, 2 * width, |c, y, x| self.map.at(c, y / 2, x / 2));
-        Twin { value: self.value.upsample(), map }
+        Reference { value: self.value.upsample(), map }
     }
 
-    pub fn attention(query: &Twin, key: &Twin, value: &Twin, heads: usize) -> Twin {
+    pub fn attention(query: &Reference, key: &Reference, value: &Reference, heads: usize) -> Reference {
         let Map { height, width, .. } = value.map;
         let (depth, channels) = (query.map.channels / heads, value.map.channels / heads);
         let at = |map: &Map, channel: usize, position: usize| map.at(channel, position / width, position % width);
@@ -159,11 +160,11 @@ impl Twin {
                 }
             }
         }
-        Twin { value: Value::attention(&query.value, &key.value, &value.value, heads), map }
+        Reference { value: Value::attention(&query.value, &key.value, &value.value, heads), map }
     }
 }
 
-/// Runs an engine on the image of [`Twin::input`].
+/// Runs an engine on the image of [`Reference::input`].
 pub fn run<R>(engine: &mut Engine, [height, width]: [usize; 2], read: impl FnOnce(&[MapView<'_>]) -> R) -> R {
     let fill = |mut planes: yolov10_cpu::InputPlanes<'_>| {
         for channel in 0..planes.channels() {
@@ -191,7 +192,7 @@ pub fn elements(outputs: &[MapView<'_>]) -> Vec<f32> {
 }
 
 /// Panics unless an engine for `outputs` agrees with their naive values to `tolerance`.
-pub fn assert_agrees(outputs: &[Twin], size: [usize; 2], options: &Options, tolerance: f64) {
+pub fn assert_agrees(outputs: &[Reference], size: [usize; 2], options: &Options, tolerance: f64) {
     let values: Vec<Value> = outputs.iter().map(|output| output.value.clone()).collect();
     let mut engine = Engine::new(&values, options, weights).unwrap();
     let found = run(&mut engine, size, elements);
