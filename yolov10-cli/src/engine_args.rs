@@ -7,10 +7,10 @@ use std::str::FromStr;
 use anyhow::{Result, ensure};
 use clap::Args;
 use serde::{Serialize, Serializer};
-use yolov10_model::{Assignment, Device, Error, Fit, Precision, Size, cpu::Isa};
+use yolov10_model::{Assignment, Device, Error, Fit, Options, Precision, Selection, Size, cpu::Isa};
 
 use crate::message;
-use crate::model::Setup;
+use crate::setup::Setup;
 
 /// A network input's sides in pixels: from one cell of the coarsest scale to what memory can hold.
 const SIDES: std::ops::RangeInclusive<usize> = 32..=8192;
@@ -104,26 +104,36 @@ fn as_its_name<T: ToString, S: Serializer>(choice: &Option<T>, serializer: S) ->
 
 impl EngineArgs {
     /// What was chosen, for a command that takes one device.
-    pub fn setup(&self) -> Result<Setup> {
-        let setups = self.setups();
+    pub fn setup(&self, assignment: Assignment) -> Result<Setup> {
+        let setups = self.setups(assignment);
         ensure!(setups.len() == 1, "--device: expected one device, found {}", setups.len());
         Ok(setups.into_iter().next().expect("there is one"))
     }
 
-    /// What was chosen, once for each device.
-    pub fn setups(&self) -> Vec<Setup> {
-        let on = |device| Setup {
-            weights: self.weights.clone(),
-            input: self.imgsz.map(|InputSize(size)| size),
-            fit: if self.no_rect { Fit::Full } else { Fit::Minimal },
-            device,
-            cache: self.cache_dir.clone(),
-            threads: self.threads,
-            memory_limit: self.memory_limit,
-            kernels: self.kernels,
-            assignment: Assignment::OneToOne,
+    /// What was chosen, once for each device, with the head that finds the objects.
+    pub fn setups(&self, assignment: Assignment) -> Vec<Setup> {
+        let on = |device| {
+            let mut options = Options {
+                input: self.imgsz.map(|InputSize(size)| size),
+                fit: if self.no_rect { Fit::Full } else { Fit::Minimal },
+                selection: Selection { assignment, ..Selection::default() },
+                ..self.kernels.options(device)
+            };
+            options.cpu.threads = self.threads;
+            options.cpu.memory_limit = self.memory_limit;
+            Setup { weights: self.weights.clone(), cache: self.cache_dir.clone(), options }
         };
         self.device.devices().into_iter().map(on).collect()
+    }
+}
+
+impl KernelArgs {
+    /// How a detector computes on `device`, the rest as usual.
+    pub fn options(self, device: Device) -> Options {
+        let mut options = Options { device, precision: self.dtype, ..Options::default() };
+        options.cpu.isa = self.isa;
+        options.cpu.exact = self.exact;
+        options
     }
 }
 

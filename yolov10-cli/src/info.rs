@@ -9,8 +9,8 @@ use yolov10_model::{Inventory, Size, Step};
 
 use crate::engine_args::InputSize;
 use crate::message;
-use crate::model;
 use crate::outcome::Outcome;
+use crate::weights;
 
 /// The reference counts these fixed weights of the box distribution; they are no tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
@@ -50,8 +50,8 @@ struct Info<'a> {
 
 pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref();
-    let name = model::name_of(path);
-    let weights = model::load(path, &weights_convert::Options::default())?;
+    let name = weights::name_of(path);
+    let weights = weights::load(path, &weights_convert::Options::default())?;
     let trained = weights.trained_size().map(|[height, width]| Size { height, width });
     let asked = args.imgsz.map(|InputSize(size)| size);
     let input = asked.or(trained).unwrap_or(Size::square(DEFAULT_SIDE)).to_stride();

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use image::RgbImage;
 use serde::Serialize;
-use yolov10_model::{Detector, FreeReport, MemoryReport, Selection, Weights, decode_picture};
+use yolov10_model::{Assignment, Detector, FreeReport, MemoryReport, Weights, decode_picture};
 
 use crate::engine_args::EngineArgs;
-use crate::model::Setup;
+use crate::milliseconds::milliseconds;
 use crate::outcome::Outcome;
+use crate::setup::Setup;
 use crate::{demo, message};
 use verdict::{Verdict, flat, gave_back, same, same_use};
 
@@ -50,7 +51,7 @@ struct Report {
 }
 
 pub fn memory(args: &Args) -> Result<Outcome> {
-    let report = Life::new(args.engine.setup()?)?.observe(args.cycles)?;
+    let report = Life::new(args.engine.setup(Assignment::OneToOne)?)?.observe(args.cycles)?;
     if args.json {
         message::result(serde_json::to_string(&report)?)?;
     } else {
@@ -73,11 +74,11 @@ impl Life {
     }
 
     fn load(&self) -> Result<Detector> {
-        self.setup.detector(&self.weights, Selection::default())
+        self.setup.detector(&self.weights)
     }
 
     fn observe(&self, cycles: u32) -> Result<Report> {
-        let device = self.setup.device;
+        let device = self.setup.options.device;
         let mut states = vec![State::new("start", device.memory()?)];
         let mut detector = self.load()?;
         let loaded = detector.memory();
@@ -139,7 +140,7 @@ impl State {
     }
 
     fn freed(after: &'static str, report: &FreeReport) -> Self {
-        Self { freeing_ms: Some(report.took.as_secs_f64() * 1e3), ..Self::new(after, report.after) }
+        Self { freeing_ms: Some(milliseconds(report.took)), ..Self::new(after, report.after) }
     }
 }
 

@@ -2,28 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::Result;
 use yolov10_media::About;
 use yolov10_model::{Detection, Size, Speed};
 
 use super::Item;
-use super::json::{self, milliseconds};
-use super::progress::Progress;
+use super::json;
+use super::searched::Searched;
 use crate::message;
-
-/// What came out for one picture.
-pub struct Searched {
-    /// The picture's size in pixels.
-    pub size: Size,
-    /// The network's input, in pixels.
-    pub input: Size,
-    /// What was found, best first.
-    pub detections: Vec<Detection>,
-    /// How long it took.
-    pub speed: Speed,
-}
+use crate::milliseconds::{StageMilliseconds, milliseconds};
+use crate::progress::Progress;
 
 /// How results are said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,15 +89,18 @@ impl<'a> Reporter<'a> {
     pub fn finish(self) -> Result<Tally> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
-            let mean = |total: Duration| milliseconds(total / self.tally.pictures);
             let Speed { preprocess, inference, postprocess } = self.tally.speed;
+            let pictures = self.tally.pictures;
+            let mean = Speed {
+                preprocess: preprocess / pictures,
+                inference: inference / pictures,
+                postprocess: postprocess / pictures,
+            };
+            let StageMilliseconds { preprocess, inference, postprocess } = mean.into();
+            let Size { height, width } = input;
             message::result(format_args!(
-                "Speed: {:.1}ms preprocess, {:.1}ms inference, {:.1}ms postprocess per image at shape (1, 3, {}, {})",
-                mean(preprocess),
-                mean(inference),
-                mean(postprocess),
-                input.height,
-                input.width,
+                "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess \
+                 per image at shape (1, 3, {height}, {width})"
             ))?;
         }
         Ok(self.tally)
@@ -149,8 +141,6 @@ impl Tally {
         self.pictures += 1;
         self.objects += searched.detections.len();
         self.input = Some(searched.input);
-        self.speed.preprocess += searched.speed.preprocess;
-        self.speed.inference += searched.speed.inference;
-        self.speed.postprocess += searched.speed.postprocess;
+        self.speed = self.speed + searched.speed;
     }
 }
