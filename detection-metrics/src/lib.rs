@@ -1,8 +1,8 @@
 //! How good a detector is: boxes, classes and scores in, the figures of `ultralytics val` and of COCO out.
 //!
-//! It knows nothing of pixels or networks. A [`Dataset`] says what is in the pictures, [`placements`] where
-//! `ultralytics val` lays them in the network's input; an [`Evaluator`] collects detections and labels picture by
-//! picture, [`coco::evaluate`] measures a file of predictions against a file of annotations.
+//! It knows nothing of pixels or networks. A [`Dataset`] says what is in the pictures, an [`Evaluator`] collects
+//! detections and labels picture by picture, [`coco::evaluate`] measures a file of predictions against a file of
+//! annotations.
 //!
 //! ```
 //! use detection_metrics::{Bounds, Detection, Evaluator, Label};
@@ -23,7 +23,6 @@ mod error;
 mod evaluation;
 mod labels;
 mod matching;
-mod placement;
 mod yaml;
 
 pub mod coco;
@@ -36,5 +35,4 @@ pub use confusion::ConfusionMatrix;
 pub use dataset::{Dataset, Sample};
 pub use error::Error;
 pub use evaluation::{ClassEvaluation, Evaluation, Evaluator, Figures};
-pub use placement::{Layout, Placement, Size, placements};
 pub use yaml::Split;

@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 
 use detection_metrics::coco::{Annotations, ImageId, Prediction, Summary, evaluate};
-use detection_metrics::{Bounds, Curve, Detection, Evaluation, Evaluator, Label, Layout, Size, placements};
+use detection_metrics::{Bounds, Curve, Detection, Evaluation, Evaluator, Label};
 use serde::Deserialize;
 
 /// Sums of f64 in another order.
 const ROUNDING: f64 = 1e-12;
 /// The reference's curves are written with nine decimals.
 const CURVE_ROUNDING: f64 = 1e-9;
-/// The reference's boxes are f32, up to 1280 pixels.
-const PIXEL_ROUNDING: f64 = 1e-3;
-/// The reference's input side, pixels.
-const SIDE: usize = 640;
 /// Points of a curve from one that is written to the next.
 const CURVE_STEP: usize = 50;
 
@@ -23,7 +19,6 @@ struct Reference {
     confusion_above: f32,
     ultralytics: Ultralytics,
     coco: Coco,
-    rect: Vec<Rect>,
 }
 
 #[derive(Deserialize)]
@@ -51,31 +46,6 @@ struct Coco {
     results: Vec<Prediction>,
     stats: [f64; 12],
     per_category: Vec<Option<f64>>,
-}
-
-#[derive(Deserialize)]
-struct Rect {
-    /// Height and width.
-    sizes: Vec<[usize; 2]>,
-    batch: usize,
-    /// In shares of the picture.
-    label: [f64; 4],
-    /// In pixels of the input.
-    #[serde(rename = "box")]
-    found: [f64; 4],
-    placements: Vec<Placed>,
-}
-
-#[derive(Deserialize)]
-struct Placed {
-    index: usize,
-    input: [usize; 2],
-    top: usize,
-    left: usize,
-    /// The label, in pixels of the input.
-    label: [f64; 4],
-    /// The box, in pixels of the picture.
-    image: [f64; 4],
 }
 
 fn reference() -> Reference {
@@ -188,31 +158,5 @@ fn coco_figures_equal_pycocotools() {
     for (category, expected) in summary.categories.iter().zip(&per_category) {
         let name = format!("category {}", category.id);
         assert_near(&name, category.ap.unwrap_or(-1.0), expected.unwrap_or(-1.0), ROUNDING);
-    }
-}
-
-fn corners([x1, y1, x2, y2]: [f64; 4]) -> Bounds {
-    Bounds { x1, y1, x2, y2 }
-}
-
-fn assert_same_box(what: &str, found: Bounds, expected: [f64; 4]) {
-    for (found, expected) in [found.x1, found.y1, found.x2, found.y2].into_iter().zip(expected) {
-        assert_near(what, found, expected, PIXEL_ROUNDING);
-    }
-}
-
-#[test]
-fn pictures_lie_in_the_input_as_in_ultralytics_val() {
-    for rect in reference().rect {
-        let sizes: Vec<Size> = rect.sizes.iter().map(|&[height, width]| Size { height, width }).collect();
-        let found = placements(&sizes, SIDE, Layout::Rect { batch: rect.batch });
-        assert_eq!(found.len(), rect.placements.len());
-        for (found, expected) in found.into_iter().zip(&rect.placements) {
-            let what = format!("picture {} in batches of {}", expected.index, rect.batch);
-            let place = (found.index, [found.input.height, found.input.width], found.top, found.left);
-            assert_eq!(place, (expected.index, expected.input, expected.top, expected.left), "{what}");
-            assert_same_box(&what, found.to_input(corners(rect.label)), expected.label);
-            assert_same_box(&what, found.to_image(corners(rect.found)), expected.image);
-        }
     }
 }

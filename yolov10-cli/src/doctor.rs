@@ -10,7 +10,7 @@ use yolov10_model::picture::decode_picture;
 use yolov10_model::{Detector, Device, Options, Weights};
 
 use crate::outcome::Outcome;
-use crate::{demo, message, model, release, version};
+use crate::{demo, message, release, setup, version};
 
 /// Check this machine: instruction sets, devices, ffmpeg, caches; say what to do about what is missing.
 #[derive(clap::Args, Debug)]
@@ -51,7 +51,7 @@ fn device(device: Device, is_built_in: bool) -> String {
 /// Searches the built-in picture.
 fn try_device(device: Device) -> Result<String> {
     let started = Instant::now();
-    model::keep_kernels(device, None)?;
+    setup::keep_kernels(device, None)?;
     let weights = Weights::from_static(demo::WEIGHTS)?.into();
     let mut detector = Detector::new(&weights, &Options { device, ..Options::default() })?;
     let found = detector.detect(&decode_picture(demo::PICTURE)?)?.len();

@@ -10,10 +10,10 @@ use serde::{Serialize, Serializer};
 use yolov10_model::letterbox::Fit;
 use yolov10_model::options::Isa;
 use yolov10_model::selection::Assignment;
-use yolov10_model::{Device, Error, Precision, Size};
+use yolov10_model::{Device, Error, Options, Precision, Selection, Size};
 
 use crate::message;
-use crate::model::Setup;
+use crate::setup::Setup;
 
 /// Which weights, and how they run.
 #[derive(Args, Debug)]
@@ -104,26 +104,36 @@ fn as_its_name<T: ToString, S: Serializer>(choice: &Option<T>, serializer: S) ->
 
 impl EngineArgs {
     /// What was chosen, for a command that takes one device.
-    pub fn setup(&self) -> Result<Setup> {
-        let setups = self.setups();
+    pub fn setup(&self, assignment: Assignment) -> Result<Setup> {
+        let setups = self.setups(assignment);
         ensure!(setups.len() == 1, "--device: expected one device, found {}", setups.len());
         Ok(setups.into_iter().next().expect("there is one"))
     }
 
-    /// What was chosen, once for each device.
-    pub fn setups(&self) -> Vec<Setup> {
-        let on = |device| Setup {
-            weights: self.weights.clone(),
-            input: self.imgsz.map(|InputSize(size)| size),
-            fit: if self.no_rect { Fit::Full } else { Fit::Minimal },
-            device,
-            cache: self.cache_dir.clone(),
-            threads: self.threads,
-            memory_limit: self.memory_limit,
-            kernels: self.kernels,
-            assignment: Assignment::OneToOne,
+    /// What was chosen, once for each device, with the head that finds the objects.
+    pub fn setups(&self, assignment: Assignment) -> Vec<Setup> {
+        let on = |device| {
+            let mut options = Options {
+                input: self.imgsz.map(|InputSize(size)| size),
+                fit: if self.no_rect { Fit::Full } else { Fit::Minimal },
+                selection: Selection { assignment, ..Selection::default() },
+                ..self.kernels.options(device)
+            };
+            options.cpu.threads = self.threads;
+            options.cpu.memory_limit = self.memory_limit;
+            Setup { weights: self.weights.clone(), cache: self.cache_dir.clone(), options }
         };
         self.device.devices().into_iter().map(on).collect()
+    }
+}
+
+impl KernelArgs {
+    /// How a detector computes on `device`, the rest as usual.
+    pub fn options(self, device: Device) -> Options {
+        let mut options = Options { device, precision: self.dtype, ..Options::default() };
+        options.cpu.isa = self.isa;
+        options.cpu.exact = self.exact;
+        options
     }
 }
 

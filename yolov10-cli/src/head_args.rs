@@ -4,7 +4,6 @@ use clap::ValueEnum;
 use yolov10_model::selection::{Assignment, Suppression};
 
 use crate::message;
-use crate::run::parse_confidence;
 
 /// The heads' names as ultralytics has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,7 +21,7 @@ pub struct HeadArgs {
     #[arg(long, value_enum, default_value_t = Head::One2one)]
     pub head: Head,
     /// NMS drops a box that overlaps a better one by more than this IoU, 0 to 1 [default: 0.7]; one2many only.
-    #[arg(long, value_parser = parse_confidence)]
+    #[arg(long, value_parser = parse_share)]
     pub iou: Option<f32>,
     /// NMS across classes; one2many only.
     #[arg(long)]
@@ -48,4 +47,10 @@ impl HeadArgs {
             message::note(format_args!("{option} has no effect: the one-to-one head needs no suppression of overlaps"));
         }
     }
+}
+
+/// A score or an overlap, from 0 to 1.
+pub fn parse_share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }

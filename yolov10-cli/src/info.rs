@@ -10,8 +10,8 @@ use yolov10_model::inventory::{Inventory, Step};
 
 use crate::engine_args::InputSize;
 use crate::message;
-use crate::model;
 use crate::outcome::Outcome;
+use crate::weights;
 
 /// The reference counts these fixed weights of the box distribution; they are no tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
@@ -49,8 +49,8 @@ struct Info<'a> {
 
 pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref();
-    let name = model::name_of(path);
-    let weights = model::load(path, &weights_convert::Options::default())?;
+    let name = weights::name_of(path);
+    let weights = weights::load(path, &weights_convert::Options::default())?;
     let input = args.imgsz.map_or(weights.input_size(), |InputSize(size)| size.to_stride());
     let inventory = Inventory::new(&weights, input).with_context(|| name.clone())?;
     let metadata = weights.metadata();

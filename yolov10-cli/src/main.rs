@@ -2,43 +2,61 @@
 //!
 //! `main` maps what happened to exit codes. Results go to stdout, everything else to stderr.
 
-mod args;
 mod bench;
+mod commands;
 mod convert;
 mod demo;
 mod doctor;
 mod engine_args;
+mod folder_args;
+mod general;
 mod head_args;
 mod info;
 mod interrupt;
+mod key_value;
 mod manual;
 mod memory;
 mod message;
-mod model;
+mod milliseconds;
 mod outcome;
 mod output;
+mod pipeline;
+mod progress;
 mod release;
 mod run;
+mod setup;
 mod tune;
+mod usage;
 mod val;
 mod version;
-mod words;
+mod weights;
 
 use std::io;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::args::{Cli, Command};
+use crate::commands::{Cli, Command};
 use crate::outcome::Outcome;
 
 fn main() -> ExitCode {
-    let words = match words::expand(std::env::args_os(), &Cli::command()) {
-        Ok(words) => words,
+    let arguments = match key_value::expand(std::env::args_os(), &Cli::command()) {
+        Ok(arguments) => arguments,
         Err(error) => return failed(&error),
     };
-    let matches = Cli::command().get_matches_from(words);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = Cli::command().try_get_matches_from(arguments);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        // Help and version are no errors, though they come as such.
+        Err(answer) if answer.kind() == ErrorKind::DisplayHelp || answer.kind() == ErrorKind::DisplayVersion => {
+            answer.exit()
+        }
+        Err(error) => {
+            message::error(usage::line(&error));
+            return Outcome::Failed.into();
+        }
+    };
     match dispatch(cli.command) {
         Ok(outcome) => outcome.into(),
         // Who reads the results has had enough of them, `head` for one.
@@ -57,8 +75,8 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Memory(args) => memory::memory(&args),
         Command::Tune(args) => tune::tune(&args),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Completions(args) => manual::completions(&args),
-        Command::Man(args) => manual::man(&args),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man(args) => manual::man(&args, Cli::command()),
     }
 }
 

@@ -4,10 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::message;
 use crate::outcome::Outcome;
 
@@ -27,17 +26,19 @@ pub struct ManArgs {
     folder: PathBuf,
 }
 
-pub fn completions(args: &CompletionsArgs) -> Result<Outcome> {
+/// Prints completions of `program`.
+pub fn completions(args: &CompletionsArgs, mut program: Command) -> Result<Outcome> {
     // Into memory first: the generator panics when it can't write.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut program, NAME, &mut script);
     message::result(String::from_utf8(script)?.trim_end())?;
     Ok(Outcome::Done)
 }
 
-pub fn man(args: &ManArgs) -> Result<Outcome> {
+/// Writes the pages of `program`.
+pub fn man(args: &ManArgs, program: Command) -> Result<Outcome> {
     fs::create_dir_all(&args.folder)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), &args.folder))
+        .and_then(|()| clap_mangen::generate_to(program, &args.folder))
         .with_context(|| args.folder.display().to_string())?;
     message::result(format_args!("Manual pages saved to {}", args.folder.display()))?;
     Ok(Outcome::Done)

@@ -7,12 +7,13 @@ use std::time::Instant;
 use anyhow::Result;
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
-use yolov10_model::{Device, Selection, Size};
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Device, Size};
 
 use crate::engine_args::{EngineArgs, InputSize};
 use crate::message;
-use crate::model::GRAPHS_REFUSED;
 use crate::outcome::Outcome;
+use crate::setup::GRAPHS_REFUSED;
 
 /// Eager, recorded, replayed: all that a run can be.
 const RUNS: usize = 3;
@@ -33,9 +34,10 @@ pub struct Args {
 }
 
 pub fn tune(args: &Args) -> Result<Outcome> {
-    let setup = args.engine.setup()?;
-    if matches!(setup.device, Device::Cpu | Device::Flex) {
-        message::note(format_args!("{}: nothing to tune, its kernels are in this program", setup.device));
+    let setup = args.engine.setup(Assignment::OneToOne)?;
+    let device = setup.options.device;
+    if matches!(device, Device::Cpu | Device::Flex) {
+        message::note(format_args!("{device}: nothing to tune, its kernels are in this program"));
         return Ok(Outcome::Done);
     }
     let sizes: Vec<Size> = match args.picture.as_slice() {
@@ -43,7 +45,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
         sizes => sizes.iter().map(|InputSize(size)| *size).collect(),
     };
     let started = Instant::now();
-    let mut detector = setup.detector(&setup.load_weights()?, Selection::default())?;
+    let mut detector = setup.detector(&setup.load_weights()?)?;
     let bar = bar(sizes.len() * args.batch.len() * RUNS);
     for size in sizes {
         for batch in &args.batch {
@@ -60,7 +62,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
     if detector.graphs_refused() {
         message::note(GRAPHS_REFUSED);
     }
-    message::note(format_args!("{}: tuned in {:.1} s", setup.device, started.elapsed().as_secs_f64()));
+    message::note(format_args!("{device}: tuned in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(Outcome::Done)
 }
 

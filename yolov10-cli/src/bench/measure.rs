@@ -11,11 +11,12 @@ use yolov10_model::inventory::Inventory;
 use yolov10_model::memory::{peak_resident, resident};
 use yolov10_model::picture::decode_picture;
 use yolov10_model::speed::Speed;
-use yolov10_model::{Detector, Selection, Size};
+use yolov10_model::{Detector, Size};
 
-use super::sample::{Summary, milliseconds, summarize};
+use super::sample::{Summary, summarize};
 use crate::engine_args::KernelArgs;
-use crate::model::Setup;
+use crate::milliseconds::milliseconds;
+use crate::setup::Setup;
 
 /// What was measured with one choice of everything.
 #[derive(Debug, Serialize)]
@@ -83,20 +84,21 @@ impl Picture {
 /// What is measured.
 pub struct Choice {
     pub setup: Setup,
+    pub kernels: KernelArgs,
     /// Pictures at a time.
     pub batch: NonZeroUsize,
 }
 
 /// Loads, warms up for some seconds, and measures twice within `budget`: detection alone, then with decoding.
 pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
-    let Choice { setup, batch } = choice;
+    let Choice { setup, kernels, batch } = choice;
     let Picture { bytes, pixels } = picture;
     let pictures = vec![pixels.clone(); batch.get()];
     let before_load = resident();
     let started = Instant::now();
     let weights = setup.load_weights()?;
     let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
-    let mut detector = setup.detector(&weights, Selection::default())?;
+    let mut detector = setup.detector(&weights)?;
     let load_ms = milliseconds(started.elapsed());
     let input = detector.letterbox(Size::of(pixels))?.input;
     let flops = Inventory::new(&weights, input)?.flops();
@@ -128,9 +130,9 @@ pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) 
     Ok(Row {
         weights: setup.weights_name(),
         variant,
-        device: setup.device.to_string(),
-        threads: setup.threads,
-        kernels: setup.kernels,
+        device: setup.options.device.to_string(),
+        threads: setup.options.cpu.threads,
+        kernels: *kernels,
         batch: *batch,
         input,
         load_ms,

@@ -10,13 +10,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use yolov10_model::Device;
 use yolov10_model::letterbox::Fit;
-use yolov10_model::selection::Assignment;
+use yolov10_model::{Device, Options};
 
 use crate::engine_args::{InputSize, KernelArgs};
-use crate::model::Setup;
 use crate::outcome::Outcome;
+use crate::setup::Setup;
 use crate::{demo, message};
 use measure::{Budget, Choice, Picture, measure};
 use plot::Plot;
@@ -100,18 +99,12 @@ fn choices(args: &Args) -> Vec<Choice> {
         for size in each(&args.imgsz) {
             for &device in &args.device {
                 for threads in each(&args.threads) {
-                    let setup = Setup {
-                        weights: weights.clone(),
-                        input: size.map(|InputSize(size)| size),
-                        fit,
-                        device,
-                        cache: args.cache_dir.clone(),
-                        threads,
-                        memory_limit: None,
-                        kernels: args.kernels,
-                        assignment: Assignment::OneToOne,
-                    };
-                    choices.extend(args.batch.iter().map(|batch| Choice { setup: setup.clone(), batch: *batch }));
+                    let input = size.map(|InputSize(size)| size);
+                    let mut options = Options { input, fit, ..args.kernels.options(device) };
+                    options.cpu.threads = threads;
+                    let setup = Setup { weights: weights.clone(), cache: args.cache_dir.clone(), options };
+                    let choice = |batch| Choice { setup: setup.clone(), kernels: args.kernels, batch };
+                    choices.extend(args.batch.iter().copied().map(choice));
                 }
             }
         }

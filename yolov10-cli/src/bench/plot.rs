@@ -16,7 +16,7 @@ use yolov10_media::FONT;
 use super::measure::Row;
 use super::sample::Summary;
 use super::table::weights_name;
-use crate::output::WholeFile;
+use crate::output::OutputFile;
 
 /// What the font is called among the process's fonts.
 const FONT_NAME: &str = "bench";
@@ -46,13 +46,13 @@ const GRID: RGBColor = RGBColor(226, 226, 226);
 const TICKS: f64 = 6.0;
 
 /// A picture in the making. It is started before anything is measured, so that a wrong name costs no time.
-pub struct Plot(WholeFile);
+pub struct Plot(OutputFile);
 
 type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 impl Plot {
     pub fn create(path: &Path) -> Result<Self> {
-        Ok(Self(WholeFile::create(path)?))
+        Ok(Self(OutputFile::create(path)?))
     }
 
     /// Draws the rows and gives the file its name.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::milliseconds::milliseconds;
+
 /// What is said of a sample, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -32,11 +34,6 @@ pub fn summarize(mut times: Vec<Duration>) -> Summary {
         p99: percentile(99),
         max: percentile(100),
     }
-}
-
-/// To the microsecond: what is behind is noise.
-pub fn milliseconds(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1e3
 }
 
 #[cfg(test)]

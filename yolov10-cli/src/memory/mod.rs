@@ -12,11 +12,13 @@ use image::RgbImage;
 use serde::Serialize;
 use yolov10_model::memory::{FreeReport, MemoryReport};
 use yolov10_model::picture::decode_picture;
-use yolov10_model::{Detector, Selection, Weights};
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Detector, Weights};
 
 use crate::engine_args::EngineArgs;
-use crate::model::Setup;
+use crate::milliseconds::milliseconds;
 use crate::outcome::Outcome;
+use crate::setup::Setup;
 use crate::{demo, message};
 use verdict::{Verdict, flat, gave_back, same, same_use};
 
@@ -52,7 +54,7 @@ struct Report {
 }
 
 pub fn memory(args: &Args) -> Result<Outcome> {
-    let report = Life::new(args.engine.setup()?)?.observe(args.cycles)?;
+    let report = Life::new(args.engine.setup(Assignment::OneToOne)?)?.observe(args.cycles)?;
     if args.json {
         message::result(serde_json::to_string(&report)?)?;
     } else {
@@ -75,11 +77,11 @@ impl Life {
     }
 
     fn load(&self) -> Result<Detector> {
-        self.setup.detector(&self.weights, Selection::default())
+        self.setup.detector(&self.weights)
     }
 
     fn observe(&self, cycles: u32) -> Result<Report> {
-        let device = self.setup.device;
+        let device = self.setup.options.device;
         let mut states = vec![State::new("start", device.memory()?)];
         let mut detector = self.load()?;
         let loaded = detector.memory();
@@ -141,7 +143,7 @@ impl State {
     }
 
     fn freed(after: &'static str, report: &FreeReport) -> Self {
-        Self { freeing_ms: Some(report.took.as_secs_f64() * 1e3), ..Self::new(after, report.after) }
+        Self { freeing_ms: Some(milliseconds(report.took)), ..Self::new(after, report.after) }
     }
 }
 

@@ -10,7 +10,7 @@ use gif::{Encoder, Frame, Repeat};
 use image::RgbImage;
 use yolov10_media::{About, ffmpeg};
 
-use super::{RunFolder, WholeFile};
+use super::{OutputFile, RunFolder};
 
 /// Of 1 to 30: the fastest at which colours still look right.
 const GIF_SPEED: i32 = 10;
@@ -31,7 +31,7 @@ struct Current {
 }
 
 enum Film {
-    Gif(Encoder<WholeFile>),
+    Gif(Encoder<OutputFile>),
     Mp4(Mp4),
 }
 
@@ -74,7 +74,7 @@ impl Current {
 impl Film {
     fn gif(path: &Path, first: &RgbImage) -> Result<Self> {
         let [width, height] = gif_size(first)?;
-        let mut encoder = Encoder::new(WholeFile::create(path)?, width, height, &[])?;
+        let mut encoder = Encoder::new(OutputFile::create(path)?, width, height, &[])?;
         encoder.set_repeat(Repeat::Infinite)?;
         Ok(Self::Gif(encoder))
     }
@@ -111,12 +111,12 @@ struct Mp4 {
     /// Closed when the film is over.
     frames: ChildStdin,
     size: (u32, u32),
-    file: WholeFile,
+    file: OutputFile,
 }
 
 impl Mp4 {
     fn start(path: &Path, first: &RgbImage, shown: Duration) -> Result<Self> {
-        let file = WholeFile::create(path)?;
+        let file = OutputFile::create(path)?;
         let size = first.dimensions();
         let mut child = ffmpeg::command("ffmpeg")
             .args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
@@ -124,7 +124,7 @@ impl Mp4 {
             .args(["-r", &format!("{:.6}", 1.0 / shown.as_secs_f64()), "-i", "-"])
             // Players want colours at half the size, which must be whole.
             .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-f", "mp4"])
-            .arg(file.path_for_others())
+            .arg(file.temporary_path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

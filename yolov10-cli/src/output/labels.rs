@@ -8,7 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use yolov10_model::{Detection, Size};
 
-use super::WholeFile;
+use super::OutputFile;
+use crate::general::general;
 
 /// Significant digits, as the reference prints them (`%g`).
 const DIGITS: usize = 6;
@@ -31,7 +32,7 @@ pub fn save_labels(path: &Path, detections: &[Detection], size: Size, scores: Sc
         };
     }
     let text: String = detections.iter().map(|detection| line(detection, size, scores)).collect();
-    WholeFile::write(path, text.as_bytes())
+    OutputFile::write(path, text.as_bytes())
 }
 
 fn line(detection: &Detection, size: Size, scores: Scores) -> String {
@@ -46,28 +47,10 @@ fn line(detection: &Detection, size: Size, scores: Scores) -> String {
     ];
     let score = (scores == Scores::Written).then_some(detection.score);
     for number in numbers.into_iter().chain(score) {
-        write!(line, " {}", significant(number)).expect("a string takes everything");
+        write!(line, " {}", general(number.into(), DIGITS)).expect("a string takes everything");
     }
     line.push('\n');
     line
-}
-
-/// A number as C's `%g` prints it: six significant digits, no zeros at the end, an exponent where it is shorter.
-fn significant(number: f32) -> String {
-    let scientific = format!("{number:.*e}", DIGITS - 1);
-    let (mantissa, exponent) = scientific.split_once('e').expect("the format has an exponent");
-    let exponent: i32 = exponent.parse().expect("an exponent is an integer");
-    let trimmed = |digits: &str| match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => digits.to_owned(),
-    };
-    if (-4..DIGITS as i32).contains(&exponent) {
-        let decimals = usize::try_from(DIGITS as i32 - 1 - exponent).expect("the exponent is less than the digits");
-        trimmed(&format!("{number:.decimals$}"))
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
-    }
 }
 
 #[cfg(test)]
@@ -75,24 +58,6 @@ mod tests {
     use yolov10_model::Rect;
 
     use super::*;
-
-    /// Expected values: `'%g' % numpy.float32(x)` of Python 3.11.
-    #[test]
-    fn numbers_have_the_digits_of_the_reference() {
-        for (number, text) in [
-            (0.0, "0"),
-            (1.0, "1"),
-            (0.5, "0.5"),
-            (0.123_456_79, "0.123457"),
-            (0.000_123_456, "0.000123456"),
-            (0.000_012_345_6, "1.23456e-05"),
-            (0.999_999_9, "1"),
-            (123_456.7, "123457"),
-            (1_234_567.0, "1.23457e+06"),
-        ] {
-            assert_eq!(significant(number), text);
-        }
-    }
 
     #[test]
     fn a_line_has_class_centre_size_and_score() {

@@ -1,17 +1,17 @@
 //! What a run leaves on disk: annotated pictures, films, labels, crops, tables.
 
 mod crops;
+mod file;
 mod film;
 mod folder;
 mod labels;
 mod picture;
 mod tables;
-mod whole;
 
 pub use crops::save_crops;
+pub use file::OutputFile;
 pub use film::Films;
 pub use folder::RunFolder;
 pub use labels::{Scores, save_labels};
 pub use picture::{extension_for, save_picture};
 pub use tables::{CocoResults, CsvTable, measurable};
-pub use whole::WholeFile;

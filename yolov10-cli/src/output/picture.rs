@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 
-use super::WholeFile;
+use super::OutputFile;
 
 /// JPEG quality, 1..100: that of OpenCV, and so what ultralytics users have.
 const JPEG_QUALITY: u8 = 95;
@@ -28,5 +28,5 @@ pub fn save_picture(path: &Path, picture: &RgbImage) -> Result<()> {
         other => picture.write_to(&mut bytes, other),
     }
     .with_context(name)?;
-    WholeFile::write(path, &bytes.into_inner())
+    OutputFile::write(path, &bytes.into_inner())
 }

@@ -10,13 +10,13 @@ use serde::Serialize;
 use yolov10_media::About;
 use yolov10_model::{Detection, Rect};
 
-use super::WholeFile;
+use super::OutputFile;
 
 /// How COCO's 80 class names begin and end: who has these has them all.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");
 
 /// `predictions.csv`.
-pub struct CsvTable(csv::Writer<WholeFile>);
+pub struct CsvTable(csv::Writer<OutputFile>);
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -36,7 +36,7 @@ impl CsvTable {
 
     pub fn create(path: &Path) -> Result<Self> {
         // The head is there even if no row follows.
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(WholeFile::create(path)?);
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(OutputFile::create(path)?);
         writer.write_record(Self::HEAD)?;
         Ok(Self(writer))
     }
@@ -55,7 +55,7 @@ impl CsvTable {
 
 /// `predictions.json`, as `pycocotools` reads it.
 pub struct CocoResults {
-    file: WholeFile,
+    file: OutputFile,
     is_empty: bool,
     category_ids: Vec<u64>,
 }
@@ -65,7 +65,7 @@ impl CocoResults {
         let ends = class_names.first().zip(class_names.last());
         let is_coco = ends.is_some_and(|(first, last)| (class_names.len(), &**first, &**last) == COCO_ENDS);
         let category_ids = if is_coco { CATEGORY_IDS.to_vec() } else { (1..=class_names.len() as u64).collect() };
-        Ok(Self { file: WholeFile::create(path)?, is_empty: true, category_ids })
+        Ok(Self { file: OutputFile::create(path)?, is_empty: true, category_ids })
     }
 
     pub fn add(&mut self, about: &About, detection: &Detection) -> Result<()> {

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use yolov10_media::{Label, Style};
 
 use crate::engine_args::EngineArgs;
-use crate::head_args::HeadArgs;
+use crate::folder_args::FolderArgs;
+use crate::head_args::{HeadArgs, parse_share};
 use crate::output::Scores;
 
 /// Find objects in pictures.
 #[derive(clap::Args, Debug)]
+#[command(mut_arg("name", |name| name.default_value("predict")))]
 pub struct Args {
     /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture or a list on stdin; the built-in picture if left out.
     ///
@@ -59,7 +61,7 @@ pub struct Args {
 #[command(next_help_heading = "Detections")]
 pub struct SelectionArgs {
     /// Scores must be above this, 0 to 1.
-    #[arg(long, default_value_t = 0.25, value_parser = parse_confidence)]
+    #[arg(long, default_value_t = 0.25, value_parser = parse_share)]
     pub conf: f32,
     /// The best so many per picture.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
@@ -96,15 +98,8 @@ pub struct SavingArgs {
     /// Write all detections to predictions.json, in the form of COCO results.
     #[arg(long)]
     pub save_json: bool,
-    /// Where the folders of runs are made.
-    #[arg(long, value_name = "FOLDER", default_value = "runs/detect")]
-    pub project: PathBuf,
-    /// The folder of this run; a number is added where it is taken.
-    #[arg(long, value_name = "FOLDER", default_value = "predict")]
-    pub name: String,
-    /// Write into the folder even if it is there.
-    #[arg(long)]
-    pub exist_ok: bool,
+    #[command(flatten)]
+    pub folder: FolderArgs,
 }
 
 /// How annotated pictures look.
@@ -142,10 +137,4 @@ impl DrawingArgs {
         };
         Style { line_width: self.line_width, label }
     }
-}
-
-/// A score from 0 to 1.
-pub fn parse_confidence(text: &str) -> Result<f32, String> {
-    let confidence = text.parse().ok().filter(|confidence| (0.0..=1.0).contains(confidence));
-    confidence.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }

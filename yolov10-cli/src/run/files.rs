@@ -10,7 +10,8 @@ use yolov10_media::{About, Artist};
 
 use super::Item;
 use super::args::{Args, SavingArgs};
-use super::report::{Form, Searched};
+use super::report::Form;
+use super::searched::Searched;
 use crate::message;
 use crate::output::{CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture};
 
@@ -28,11 +29,7 @@ impl<'a> Files<'a> {
     /// Makes the run's folder, if anything goes into it.
     pub fn prepare(args: &'a Args, class_names: &'a [String]) -> Result<Self> {
         let wanted = &args.saving;
-        let folder = match (wanted.writes_files(), wanted.exist_ok) {
-            (false, _) => None,
-            (true, false) => Some(RunFolder::create(&wanted.project, &wanted.name)?),
-            (true, true) => Some(RunFolder::reuse(&wanted.project, &wanted.name)?),
-        };
+        let folder = wanted.writes_files().then(|| wanted.folder.open()).transpose()?;
         let artist = Artist::new(args.drawing.style(), class_names);
         Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0), verbose: args.verbose })
     }

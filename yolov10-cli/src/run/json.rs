@@ -1,14 +1,12 @@
 //! The lines of `--json`: an object for a picture and what is in it, or for a picture that failed.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use serde::Serialize;
 use yolov10_media::About;
 use yolov10_model::Detection;
-use yolov10_model::speed::Speed;
 
-use super::report::Searched;
+use super::searched::Searched;
+use crate::milliseconds::StageMilliseconds;
 
 #[derive(Serialize)]
 struct PictureLine<'a> {
@@ -18,7 +16,7 @@ struct PictureLine<'a> {
     width: usize,
     height: usize,
     detections: Vec<Object<'a>>,
-    ms: Milliseconds,
+    ms: StageMilliseconds,
 }
 
 /// A detection; its box is left, top, right, bottom in pixels of the picture.
@@ -28,13 +26,6 @@ struct Object<'a> {
     name: &'a str,
     score: f32,
     r#box: [f32; 4],
-}
-
-#[derive(Serialize)]
-struct Milliseconds {
-    preprocess: f64,
-    inference: f64,
-    postprocess: f64,
 }
 
 #[derive(Serialize)]
@@ -53,18 +44,13 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
         score,
         r#box: [rect.x1, rect.y1, rect.x2, rect.y2],
     };
-    let Speed { preprocess, inference, postprocess } = searched.speed;
     Ok(serde_json::to_string(&PictureLine {
         image: &about.name,
         frame: about.frame.map(|frame| frame.number),
         width: searched.size.width,
         height: searched.size.height,
         detections: searched.detections.iter().map(object).collect(),
-        ms: Milliseconds {
-            preprocess: milliseconds(preprocess),
-            inference: milliseconds(inference),
-            postprocess: milliseconds(postprocess),
-        },
+        ms: searched.speed.into(),
     })?)
 }
 
@@ -72,9 +58,4 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
 pub fn error_line(about: &About, error: &str) -> Result<String> {
     let frame = about.frame.map(|frame| frame.number);
     Ok(serde_json::to_string(&ErrorLine { image: &about.name, frame, error })?)
-}
-
-/// To the microsecond: what is behind is noise.
-pub fn milliseconds(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1e3
 }

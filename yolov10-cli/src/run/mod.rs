@@ -6,12 +6,11 @@
 
 mod args;
 mod files;
-mod finder;
 mod json;
-mod pipeline;
-mod progress;
 mod report;
+mod run_detector;
 mod search;
+mod searched;
 
 use std::time::{Duration, Instant};
 
@@ -20,19 +19,17 @@ use yolov10_media::{Depth, Sources};
 use yolov10_model::isolation::is_worker;
 use yolov10_model::{Selection, Weights};
 
+pub use args::Args;
 use args::SelectionArgs;
-pub use args::{Args, parse_confidence};
 use files::{Files, Gathered};
-use finder::Finder;
-pub use pipeline::{batches, stage};
-pub use progress::Progress;
 use report::{Form, Reporter};
+use run_detector::RunDetector;
 use search::Search;
-pub use search::lanes;
 
 use crate::interrupt::Interrupt;
-use crate::model::{GRAPHS_REFUSED, Setup};
+use crate::milliseconds::milliseconds;
 use crate::outcome::Outcome;
+use crate::setup::{GRAPHS_REFUSED, Setup};
 use crate::{demo, message};
 
 /// Something on its way through the stages.
@@ -40,19 +37,14 @@ type Item<T> = yolov10_media::Item<T, anyhow::Error>;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
-    let setups: Vec<Setup> = args
-        .engine
-        .setups()
-        .into_iter()
-        .map(|setup| Setup { assignment: args.selection.head.assignment(), ..setup })
-        .collect();
+    let setups = args.engine.setups(args.selection.head.assignment());
     let setup = setups.first().expect("there is a device").clone();
     ensure!(!args.isolate || setups.len() == 1, "--isolate: expected one device, found {}", setups.len());
     if is_worker() {
-        finder::work(|| {
+        run_detector::work(|| {
             let weights = setup.load_weights()?;
             let selection = selection(&args.selection, weights.class_names())?;
-            setup.detector(&weights, selection)
+            selecting(&setup, selection).detector(&weights)
         })?;
         return Ok(Outcome::Done);
     }
@@ -64,12 +56,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let selection = selection(&args.selection, &class_names)?;
-    let mut finders = if args.isolate {
-        vec![Finder::isolated()?]
+    let mut detectors = if args.isolate {
+        vec![RunDetector::isolated()?]
     } else {
         let here = |setup: &Setup| {
-            let detector = setup.detector(&weights, selection.clone())?;
-            Ok(Finder::Here(detector.into()))
+            let detector = selecting(setup, selection.clone()).detector(&weights)?;
+            Ok(RunDetector::Here(detector.into()))
         };
         setups.iter().map(here).collect::<Result<_>>()?
     };
@@ -89,7 +81,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut reporter = Reporter::new(form, &class_names, sources.len());
     let files = Files::prepare(args, &class_names)?;
     let mut gathered = Gathered::create(&files)?;
-    let search = Search { finders: &mut finders, sources, batch: args.batch, interrupt: interrupt.clone() };
+    let search = Search { detectors: &mut detectors, sources, batch: args.batch, interrupt: interrupt.clone() };
     search.each(&files, |item| {
         let item = gathered.add(item)?;
         reporter.report(&item)
@@ -97,11 +89,11 @@ pub fn run(args: &Args) -> Result<Outcome> {
     gathered.keep()?;
     let tally = reporter.finish()?;
     files.summarize(form)?;
-    if finders.iter().any(Finder::graphs_refused) && !args.quiet {
+    if detectors.iter().any(RunDetector::graphs_refused) && !args.quiet {
         message::note(GRAPHS_REFUSED);
     }
     if args.memory {
-        finders.into_iter().try_for_each(say_what_is_held)?;
+        detectors.into_iter().try_for_each(say_what_is_held)?;
     }
     Ok(match tally {
         _ if interrupt.is_pressed() => Outcome::Interrupted,
@@ -121,13 +113,13 @@ fn sources(args: &Args) -> Sources {
 }
 
 /// What the detector held at the end, and that it gave it back.
-fn say_what_is_held(mut finder: Finder) -> Result<()> {
-    let held = finder.memory()?;
-    let freed = finder.close()?;
+fn say_what_is_held(mut detector: RunDetector) -> Result<()> {
+    let held = detector.memory()?;
+    let freed = detector.close()?;
     message::line(format_args!(
         "\nmemory held after the last picture, in bytes\n{held}released {} bytes in {:.2} ms, {} left",
         freed.released,
-        freed.took.as_secs_f64() * 1e3,
+        milliseconds(freed.took),
         freed.residue
     ));
     Ok(())
@@ -135,7 +127,7 @@ fn say_what_is_held(mut finder: Finder) -> Result<()> {
 
 fn note_what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
     let variant = weights.metadata().get("variant").map_or("custom", String::as_str);
-    let (name, device) = (setup.weights_name(), setup.device);
+    let (name, device) = (setup.weights_name(), setup.options.device);
     let (classes, time) = (weights.class_names().len(), time.as_millis());
     message::note(format_args!("{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"));
 }
@@ -159,13 +151,20 @@ fn note_what_is_built_in(args: &Args, setup: &Setup) {
     }
 }
 
+/// The setup with this selection.
+fn selecting(setup: &Setup, selection: Selection) -> Setup {
+    let mut setup = setup.clone();
+    setup.options.selection = selection;
+    setup
+}
+
 fn selection(args: &SelectionArgs, class_names: &[String]) -> Result<Selection> {
     let classes = args.classes.iter().map(|class| find_class(class, class_names)).collect::<Result<Vec<_>>>()?;
     Ok(Selection {
         confidence: args.conf,
         max_detections: args.max_det as usize,
         classes: (!classes.is_empty()).then_some(classes),
-        ..Selection::default()
+        assignment: args.head.assignment(),
     })
 }
 

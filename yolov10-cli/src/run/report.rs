@@ -9,21 +9,11 @@ use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Size};
 
 use super::Item;
-use super::json::{self, milliseconds};
-use super::progress::Progress;
+use super::json;
+use super::searched::Searched;
 use crate::message;
-
-/// What came out for one picture.
-pub struct Searched {
-    /// The picture's size in pixels.
-    pub size: Size,
-    /// The network's input, in pixels.
-    pub input: Size,
-    /// What was found, best first.
-    pub detections: Vec<Detection>,
-    /// How long it took.
-    pub speed: Speed,
-}
+use crate::milliseconds::{StageMilliseconds, milliseconds};
+use crate::progress::Progress;
 
 /// How results are said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +90,12 @@ impl<'a> Reporter<'a> {
     pub fn finish(self) -> Result<Tally> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
-            let Speed { preprocess, inference, postprocess } = self.tally.speed / self.tally.pictures;
+            let StageMilliseconds { preprocess, inference, postprocess } =
+                (self.tally.speed / self.tally.pictures).into();
+            let Size { height, width } = input;
             message::result(format_args!(
-                "Speed: {:.1}ms preprocess, {:.1}ms inference, {:.1}ms postprocess per image at shape (1, 3, {}, {})",
-                milliseconds(preprocess),
-                milliseconds(inference),
-                milliseconds(postprocess),
-                input.height,
-                input.width,
+                "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess \
+                 per image at shape (1, 3, {height}, {width})"
             ))?;
         }
         Ok(self.tally)

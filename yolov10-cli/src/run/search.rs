@@ -10,18 +10,15 @@ use yolov10_model::Size;
 
 use super::Item;
 use super::files::{Files, Written};
-use super::finder::Finder;
-use super::pipeline::{batches, stage, stage_of};
-use super::report::Searched;
+use super::run_detector::RunDetector;
+use super::searched::Searched;
 use crate::interrupt::Interrupt;
-
-/// Threads of a stage beside the detector at most: each may hold three pictures.
-const MOST_LANES: usize = 4;
+use crate::pipeline::{batches, lanes, stage, stage_of};
 
 /// What is to be searched, and with what.
 pub struct Search<'a> {
     /// A detector per device; they take turns, so that results keep the order of the sources.
-    pub finders: &'a mut [Finder],
+    pub detectors: &'a mut [RunDetector],
     pub sources: Sources,
     /// Pictures that the detector gets at a time.
     pub batch: NonZeroUsize,
@@ -31,7 +28,7 @@ pub struct Search<'a> {
 impl Search<'_> {
     /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
     pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<()>) -> Result<()> {
-        let Self { finders, sources, batch, interrupt } = self;
+        let Self { detectors, sources, batch, interrupt } = self;
         let lanes = lanes();
         thread::scope(|scope| {
             let (mut to_decoders, decoded) = stage(scope, lanes, decode);
@@ -43,10 +40,10 @@ impl Search<'_> {
                 let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
                 wanted.try_for_each(|item| to_decoders.deal(item))
             });
-            let workers = finders.iter_mut().map(|finder| move |items| search(finder, items));
-            let (mut to_finders, found) = stage_of(scope, workers.collect());
+            let workers = detectors.iter_mut().map(|detector| move |items| search(detector, items));
+            let (mut to_detectors, found) = stage_of(scope, workers.collect());
             // Either ends early only where the report failed, which has been told.
-            scope.spawn(move || batches(decoded, batch).try_for_each(|items| to_finders.deal(items)));
+            scope.spawn(move || batches(decoded, batch).try_for_each(|items| to_detectors.deal(items)));
             scope.spawn(move || found.flatten().try_for_each(|item| to_writers.deal(item)));
             // Dropped when a report fails, which ends the stages before.
             let result = written.try_for_each(&mut report);
@@ -56,18 +53,12 @@ impl Search<'_> {
     }
 }
 
-/// How many threads a stage beside the detector gets.
-pub fn lanes() -> usize {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    cores.div_ceil(2).min(MOST_LANES)
-}
-
 fn decode(item: yolov10_media::Item<Content>) -> Item<RgbImage> {
     item.then(|_, content| Ok(content.decode()?))
 }
 
 /// Searches the pictures of a batch; what has failed before keeps its place.
-fn search(finder: &mut Finder, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage, Searched)>> {
+fn search(detector: &mut RunDetector, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage, Searched)>> {
     let mut pictures = Vec::with_capacity(items.len());
     let places: Vec<Item<()>> = items
         .into_iter()
@@ -78,14 +69,14 @@ fn search(finder: &mut Finder, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage
             })
         })
         .collect();
-    let found = finder.detect(&pictures);
+    let found = detector.detect(&pictures);
     let mut results = pictures.into_iter().zip(found);
     let places = places.into_iter().map(|place| {
         place.then(|_, ()| {
             let (picture, found) = results.next().expect("every picture has a result");
             let (detections, speed) = found?;
             let size = Size::of(&picture);
-            let input = finder.letterbox(size)?.input;
+            let input = detector.letterbox(size)?.input;
             let searched = Searched { size, input, detections, speed };
             Ok((picture, searched))
         })

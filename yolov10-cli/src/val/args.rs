@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::engine_args::EngineArgs;
-use crate::head_args::HeadArgs;
+use crate::folder_args::FolderArgs;
+use crate::head_args::{HeadArgs, parse_share};
 
 /// Measure a detector on a data set: precision, recall, mAP, confusion matrix, as `yolo val` and COCO have them.
 #[derive(clap::Args, Debug)]
+#[command(mut_arg("name", |name| name.default_value("val")))]
 pub struct Args {
     /// An ultralytics data set file (.yaml), or COCO annotations (.json), which add COCO's own figures.
     #[arg(long, value_name = "FILE")]
@@ -26,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "16")]
     pub batch: NonZeroUsize,
     /// Scores must be above this, 0 to 1; also for the confusion matrix.
-    #[arg(long, default_value_t = 0.001, value_parser = crate::run::parse_confidence)]
+    #[arg(long, default_value_t = 0.001, value_parser = parse_share)]
     pub conf: f32,
     #[command(flatten)]
     pub head: HeadArgs,
@@ -39,15 +41,8 @@ pub struct Args {
     /// Draw the curves and the confusion matrix.
     #[arg(long)]
     pub plots: bool,
-    /// Where the folders of runs are made.
-    #[arg(long, value_name = "FOLDER", default_value = "runs/detect")]
-    pub project: PathBuf,
-    /// The folder of this run; a number is added where it is taken.
-    #[arg(long, value_name = "FOLDER", default_value = "val")]
-    pub name: String,
-    /// Write into the folder even if it is there.
-    #[arg(long)]
-    pub exist_ok: bool,
+    #[command(flatten)]
+    pub folder: FolderArgs,
     /// One JSON object on stdout in place of the table.
     #[arg(long)]
     pub json: bool,

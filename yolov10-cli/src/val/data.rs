@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use detection_metrics::coco::Annotations;
-use detection_metrics::{Dataset, Sample, Size};
+use detection_metrics::{Dataset, Sample};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageReader};
+use yolov10_model::Size;
 
 use super::args::Args;
 use crate::message;

@@ -12,7 +12,7 @@ use yolov10_media::FONT;
 
 use super::Results;
 use super::args::Args;
-use crate::output::{RunFolder, WholeFile, save_picture};
+use crate::output::{OutputFile, RunFolder, save_picture};
 
 /// What is written, and where.
 pub struct Files<'a> {
@@ -23,11 +23,7 @@ pub struct Files<'a> {
 impl<'a> Files<'a> {
     /// Makes the run's folder, if anything goes into it.
     pub fn prepare(args: &'a Args) -> Result<Self> {
-        let folder = match (args.save_json || args.plots, args.exist_ok) {
-            (false, _) => None,
-            (true, false) => Some(RunFolder::create(&args.project, &args.name)?),
-            (true, true) => Some(RunFolder::reuse(&args.project, &args.name)?),
-        };
+        let folder = (args.save_json || args.plots).then(|| args.folder.open()).transpose()?;
         Ok(Self { wanted: args, folder })
     }
 
@@ -37,7 +33,7 @@ impl<'a> Files<'a> {
             return Ok(());
         };
         if self.wanted.save_json {
-            let mut file = WholeFile::create(&folder.join("predictions.json"))?;
+            let mut file = OutputFile::create(&folder.join("predictions.json"))?;
             write_predictions(&mut file, &results.predictions)?;
             file.keep()?;
         }

@@ -9,6 +9,7 @@
 mod args;
 mod data;
 mod files;
+mod placement;
 mod table;
 
 use std::io;
@@ -17,40 +18,43 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use detection_metrics::coco::{self, Prediction, Summary};
-use detection_metrics::{Detection, Evaluation, Evaluator, Label, Layout, Placement, placements};
+use detection_metrics::{Detection, Evaluation, Evaluator, Label};
 use image::RgbImage;
-use yolov10_model::letterbox::{Fit, Letterbox};
+use yolov10_model::letterbox::Fit;
 use yolov10_model::speed::Speed;
 use yolov10_model::{Detector, Selection, Size, Weights, open_picture};
 
 pub use args::Args;
 use data::Data;
 use files::Files;
+use placement::{Layout, Placement, placements};
 use table::{Report, Rows};
 
 use crate::interrupt::Interrupt;
-use crate::model::Setup;
 use crate::outcome::Outcome;
 use crate::output::measurable;
-use crate::run::{Progress, batches, lanes, stage};
+use crate::pipeline::{batches, lanes, stage};
+use crate::progress::Progress;
+use crate::setup::Setup;
 use crate::{demo, message};
 
 /// Measures the detector that `args` names.
 pub fn val(args: &Args) -> Result<Outcome> {
-    let setup = Setup { assignment: args.head.assignment(), ..args.engine.setup()? };
+    let mut setup = args.engine.setup(args.head.assignment())?;
     note_what_has_no_effect(args, &setup);
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let side = input_side(&setup, &weights)?;
     let data = data::open(args, &class_names)?;
-    let selection = Selection { confidence: args.conf, max_detections: args.max_det as usize, ..Selection::default() };
-    let detector = setup.detector(&weights, selection)?;
+    setup.options.selection =
+        Selection { confidence: args.conf, max_detections: args.max_det as usize, ..setup.options.selection };
+    let detector = setup.detector(&weights)?;
     // The detector has its own copy.
     drop(weights);
     // Not before: while weights are loaded, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
     let files = Files::prepare(args)?;
-    let layout = match setup.fit {
+    let layout = match setup.options.fit {
         Fit::Minimal => Layout::Rect { batch: args.batch.get() },
         Fit::Full => Layout::Square,
     };
@@ -145,16 +149,16 @@ impl<'a> Measurement<'a> {
         let mut sound = Vec::with_capacity(batch.len());
         for (place, picture) in batch {
             match picture {
-                Ok(picture) => sound.push((place, letterbox(&place), picture)),
+                Ok(picture) => sound.push((place, picture)),
                 Err(error) => {
                     progress.pause(|| message::error(format_args!("{error:#}")));
                     self.broken += 1;
                 }
             }
         }
-        let pictures: Vec<_> = sound.iter().map(|(_, letterbox, picture)| (picture, letterbox)).collect();
+        let pictures: Vec<_> = sound.iter().map(|(place, picture)| (picture, &place.letterbox)).collect();
         let found = detector.detect_batch_in_input(&pictures)?;
-        for ((place, ..), found) in sound.iter().zip(found) {
+        for ((place, _), found) in sound.iter().zip(found) {
             let found: Vec<Detection> = found.iter().map(measurable).collect();
             self.compare(place, &found)?;
         }
@@ -198,28 +202,17 @@ impl<'a> Measurement<'a> {
 fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     let path = &data.samples[place.index].image;
     let picture = open_picture(path).with_context(|| path.display().to_string())?;
-    let [found, expected] = [Size::of(&picture), letterbox(place).image];
+    let [found, expected] = [Size::of(&picture), place.letterbox.image];
     ensure!(found == expected, "{}: expected {expected} as its head says, found {found}", path.display());
     Ok(picture)
 }
 
-fn letterbox(place: &Placement) -> Letterbox {
-    let size = |size: detection_metrics::Size| Size { height: size.height, width: size.width };
-    Letterbox {
-        image: size(place.image),
-        scaled: size(place.scaled),
-        input: size(place.input),
-        top: place.top,
-        left: place.left,
-    }
-}
-
 /// The input's longer side in pixels, about.
 fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
-    if let Some(Size { height, width }) = setup.input {
+    if let Some(Size { height, width }) = setup.options.input {
         ensure!(height == width, "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own");
     }
-    let input = setup.input.map_or(weights.input_size(), Size::to_stride);
+    let input = setup.options.input.map_or(weights.input_size(), Size::to_stride);
     Ok(input.height.max(input.width))
 }
 

@@ -1,7 +1,6 @@
 //! What `val` says: the table of `yolo val`, the list of `pycocotools`, or one JSON object.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anyhow::Result;
 use detection_metrics::coco::Summary;
@@ -9,19 +8,16 @@ use detection_metrics::{ClassEvaluation, ConfusionMatrix, Evaluation, Figures};
 use serde::Serialize;
 
 use super::Results;
+use crate::general::general;
+use crate::milliseconds::StageMilliseconds;
+
+/// Significant digits of a figure.
+const DIGITS: usize = 3;
 
 /// Results and how classes are called.
 pub struct Report<'a> {
     pub results: &'a Results,
     pub class_names: &'a [String],
-}
-
-/// How long the stages took, per picture.
-#[derive(Clone, Copy, Serialize)]
-struct Milliseconds {
-    preprocess: f64,
-    inference: f64,
-    postprocess: f64,
 }
 
 #[derive(Serialize)]
@@ -34,7 +30,7 @@ struct Json<'a> {
     confusion: &'a ConfusionMatrix,
     #[serde(skip_serializing_if = "Option::is_none")]
     coco: Option<&'a Summary>,
-    ms: Milliseconds,
+    ms: StageMilliseconds,
 }
 
 #[derive(Serialize)]
@@ -65,7 +61,7 @@ impl Report<'_> {
             classes: classes.iter().map(named).collect(),
             confusion,
             coco: self.results.coco.as_ref(),
-            ms: self.milliseconds(),
+            ms: self.results.speed.into(),
         };
         Ok(writeln!(out, "{}", serde_json::to_string(&json)?)?)
     }
@@ -83,21 +79,11 @@ impl Report<'_> {
         if let Some(summary) = &self.results.coco {
             write_coco(out, summary)?;
         }
-        let Milliseconds { preprocess, inference, postprocess } = self.milliseconds();
+        let StageMilliseconds { preprocess, inference, postprocess } = self.results.speed.into();
         writeln!(
             out,
             "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess per image"
         )
-    }
-
-    fn milliseconds(&self) -> Milliseconds {
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-        let speed = self.results.speed;
-        Milliseconds {
-            preprocess: milliseconds(speed.preprocess),
-            inference: milliseconds(speed.inference),
-            postprocess: milliseconds(speed.postprocess),
-        }
     }
 
     fn name(&self, class: &ClassEvaluation) -> &str {
@@ -107,21 +93,8 @@ impl Report<'_> {
 
 fn row(name: &str, images: usize, labels: usize, figures: &Figures) -> String {
     let Figures { precision, recall, ap50, ap50_95, .. } = *figures;
-    let figures = [precision, recall, ap50, ap50_95].map(|figure| format!("{:>11}", three_digits(figure)));
+    let figures = [precision, recall, ap50, ap50_95].map(|figure| format!("{:>11}", general(figure, DIGITS)));
     format!("{name:>22}{images:>11}{labels:>11}{}", figures.concat())
-}
-
-/// Three significant digits of a number from 0 to 1, without trailing zeros, as C's `%.3g` has them.
-fn three_digits(figure: f64) -> String {
-    let scientific = format!("{figure:.2e}");
-    let (digits, exponent) = scientific.split_once('e').expect("it was just written so");
-    let exponent: i32 = exponent.parse().expect("exponents are numbers");
-    let trimmed = |number: &str| number.trim_end_matches('0').trim_end_matches('.').to_owned();
-    match exponent {
-        0 => trimmed(digits),
-        -4..0 => trimmed(&format!("{figure:.*}", (2 - exponent) as usize)),
-        _ => format!("{}e{exponent:+03}", trimmed(digits)),
-    }
 }
 
 /// The twelve lines that everyone who works with COCO knows by heart.
@@ -148,25 +121,4 @@ fn write_coco(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         writeln!(out, " {figure} @[ IoU={iou:<9} | area={area:>6} | maxDets={detections:>3} ] = {value:.3}")?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::three_digits;
-
-    #[test]
-    fn figures_have_three_significant_digits() {
-        for (figure, text) in [
-            (0.0, "0"),
-            (1.0, "1"),
-            (0.9996, "1"),
-            (0.5, "0.5"),
-            (0.635_443, "0.635"),
-            (0.024_340_7, "0.0243"),
-            (0.000_446_4, "0.000446"),
-            (0.000_044_64, "4.46e-05"),
-        ] {
-            assert_eq!(three_digits(figure), text);
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! Where a run's detector is: in this process, or in a worker process of its own.
+//! A run's detector: in this process, or in a worker process of its own.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -16,13 +16,13 @@ use crate::interrupt::Interrupt;
 /// Longest wait for a worker to load or to search one picture: beyond the compilation of all kernels on a slow GPU.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Finds objects, here or elsewhere.
-pub enum Finder {
+/// A detector, here or elsewhere.
+pub enum RunDetector {
     Here(Box<Detector>),
     Isolated(Box<IsolatedDetector>),
 }
 
-impl Finder {
+impl RunDetector {
     /// A detector in a worker: this program again, with the same words.
     pub fn isolated() -> Result<Self> {
         let program = env::current_exe().context("the program's own file")?;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::{Builder, NamedTempFile};
 
-/// A file in the making. Dropped before [`WholeFile::keep`], it leaves nothing.
-pub struct WholeFile {
+/// A file in the making. Dropped before [`OutputFile::keep`], it leaves nothing.
+pub struct OutputFile {
     writer: BufWriter<NamedTempFile>,
     path: PathBuf,
 }
 
-impl WholeFile {
+impl OutputFile {
     /// Starts a file that will lie at `path`.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -35,7 +35,7 @@ impl WholeFile {
     }
 
     /// Where the file is until it is kept, for a program that writes it in our place.
-    pub fn path_for_others(&self) -> &Path {
+    pub fn temporary_path(&self) -> &Path {
         self.writer.get_ref().path()
     }
 
@@ -48,7 +48,7 @@ impl WholeFile {
     }
 }
 
-impl Write for WholeFile {
+impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.writer.write(bytes)
     }

@@ -6,10 +6,12 @@
 use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 
 /// What may wait between two stages, per lane.
 const QUEUE: usize = 1;
+/// Threads of a stage beside the detector at most: each may hold three pictures.
+const MOST_LANES: usize = 4;
 
 /// Where a stage's input goes.
 pub struct Dealer<T> {
@@ -26,6 +28,12 @@ pub struct Collector<T> {
 /// Nobody wants the results any more.
 #[derive(Clone, Copy, Debug)]
 pub struct Closed;
+
+/// How many threads a stage beside the detector gets.
+pub fn lanes() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.div_ceil(2).min(MOST_LANES)
+}
 
 /// Starts a stage: `lanes` threads that each apply `work` to what they are dealt.
 pub fn stage<'scope, I, O, W>(scope: &'scope Scope<'scope, '_>, lanes: usize, work: W) -> (Dealer<I>, Collector<O>)

@@ -1,0 +1,76 @@
+//! Which weights, and how they run: what a command's options come to, and the detector they make.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use yolov10_model::selection::Assignment;
+use yolov10_model::{Detector, Device, Error, Options, Weights};
+
+use crate::{message, release, weights};
+
+/// What to say of a detector whose [`Detector::graphs_refused`] is true.
+pub const GRAPHS_REFUSED: &str = "the device refused to hold the network as a graph: it runs kernel by kernel, slower";
+
+/// Which weights, and how they run.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// A file, or a variant's name; the built-in demo if `None`.
+    pub weights: Option<PathBuf>,
+    /// Where a GPU's kernels are kept; in the program's cache if `None`.
+    pub cache: Option<PathBuf>,
+    /// How they run.
+    pub options: Options,
+}
+
+impl Setup {
+    /// What messages call the weights.
+    pub fn weights_name(&self) -> String {
+        weights::name_of(self.weights.as_deref())
+    }
+
+    /// The weights, with the heads that the options ask for.
+    pub fn load_weights(&self) -> Result<Arc<Weights>> {
+        let options = weights_convert::Options {
+            keep_one_to_many: self.options.selection.assignment != Assignment::OneToOne,
+            ..weights_convert::Options::default()
+        };
+        weights::load(self.weights.as_deref(), &options)
+    }
+
+    /// A detector of these weights. It has its own copy: who drops the weights gets their memory back.
+    pub fn detector(&self, weights: &Arc<Weights>) -> Result<Detector> {
+        let Options { device, input, .. } = self.options;
+        if let Some(size) = input.filter(|size| *size != size.to_stride()) {
+            let raised = size.to_stride();
+            message::note(format_args!("input size {size}: raised to {raised}, the next multiples of 32"));
+        }
+        keep_kernels(device, self.cache.clone())?;
+        Detector::new(weights, &self.options).map_err(|error| match error {
+            Error::NotBuiltIn { .. }
+            | Error::DeviceUnavailable { .. }
+            | Error::PrecisionUnsupported { .. }
+            | Error::Engine(_) => error.into(),
+            of_weights => anyhow!(of_weights).context(self.weights_name()),
+        })
+    }
+}
+
+/// Has a GPU's kernels kept in `folder`, or in the program's cache; says where, and that they take time when there are
+/// none yet.
+pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
+    let folder = folder.or_else(|| Some(release::cache_folder()?.join("kernels")));
+    let file = device.keep_kernels(folder.as_deref())?;
+    let Some(file) = file.filter(|file| !file.exists()) else {
+        return Ok(());
+    };
+    let folder = file.parent().expect("a file is in a folder");
+    // The device's own cache does without where it cannot write, and says nothing.
+    let kept = match fs::create_dir_all(folder) {
+        Ok(()) => format!(", once for this GPU; they are kept in {}", file.display()),
+        Err(error) => format!("; they cannot be kept in {}: {error}", folder.display()),
+    };
+    message::note(format_args!("{device}: compiling and tuning kernels{kept}"));
+    Ok(())
+}

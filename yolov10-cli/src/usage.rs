@@ -1,0 +1,47 @@
+//! Bad usage in one line: what is wrong, what may have been meant, where to read on.
+
+use clap::error::{ContextKind, ContextValue};
+
+/// The line of an error that clap found.
+pub fn line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    // What is wrong ends at the first empty line. Of the tips below only those that name something that exists help.
+    let wrong: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let meant = kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(name) => Some(name.clone()),
+        ContextValue::Strings(names) => names.first().cloned(),
+        _ => None,
+    });
+    let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
+    format!("{}{meant} (--help says more)", wrong.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command};
+
+    use super::*;
+
+    fn found(words: &[&str]) -> String {
+        let run = Command::new("run").arg(Arg::new("conf").long("conf")).arg(Arg::new("data").required(true));
+        let program = Command::new("program").subcommand_required(true).subcommand(run);
+        line(&program.try_get_matches_from(words).expect_err("bad usage"))
+    }
+
+    #[test]
+    fn every_kind_of_bad_usage_is_one_line_that_names_what_exists() {
+        for (words, expected) in [
+            (&["program", "rnu"][..], "unrecognized subcommand 'rnu'; did you mean run? (--help says more)"),
+            (
+                &["program", "run", "--cnf", "1"],
+                "unexpected argument '--cnf' found; did you mean --conf? (--help says more)",
+            ),
+            (&["program", "run", "--zzz"], "unexpected argument '--zzz' found (--help says more)"),
+            (&["program", "run"], "the following required arguments were not provided: <data> (--help says more)"),
+        ] {
+            assert_eq!(found(words), expected);
+        }
+    }
+}

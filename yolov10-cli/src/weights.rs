@@ -1,0 +1,40 @@
+//! Weights in memory, whatever form they have on disk.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use weights_convert::Options;
+use yolov10_model::Weights;
+
+use crate::{demo, release};
+
+/// What messages call the weights at a path, or the built-in ones.
+pub fn name_of(path: Option<&Path>) -> String {
+    path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| path.display().to_string())
+}
+
+/// Reads weights in any form, converted as `options` say where they are not yet; the built-in ones where there is
+/// no path.
+pub fn load(path: Option<&Path>, options: &Options) -> Result<Arc<Weights>> {
+    let weights = match path {
+        None => Weights::from_static(demo::WEIGHTS)?,
+        Some(path) => open(path, options)?,
+    };
+    Ok(Arc::new(weights))
+}
+
+fn open(path: &Path, options: &Options) -> Result<Weights> {
+    let found = release::find(path)?;
+    let path = found.as_deref().unwrap_or(path);
+    read(path, options).with_context(|| path.display().to_string())
+}
+
+/// A converted file is read straight into its place; every other form is converted in memory first.
+fn read(path: &Path, options: &Options) -> Result<Weights> {
+    if Weights::is_converted(path)? {
+        return Ok(Weights::open(path)?);
+    }
+    let converted = weights_convert::convert(path, options)?;
+    Ok(Weights::from_bytes(&converted.bytes)?)
+}
