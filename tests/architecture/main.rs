@@ -1,6 +1,7 @@
-//! The layout of the crates: no rings, and nothing below that imports what is above it.
+//! The layout of the crates: no rings, and nothing below that imports what is above it in `docs/architecture.md`.
 
 mod imports;
+mod map;
 mod modules;
 mod rings;
 
@@ -8,24 +9,41 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates' folders, in the repository's, in which cargo runs this.
-const CRATES: [&str; 6] =
-    ["detection-metrics", "weights-convert", "yolov10-cli", "yolov10-cpu", "yolov10-media", "yolov10-model"];
+use map::Map;
 
 /// The rings that are there for a reason: crate, folder, who imports, from whom, why.
 const KEPT: [(&str, &str, &str, &str, &str); 0] = [];
 
+/// A file of the repository, in whose root cargo runs this.
+fn read(file: impl AsRef<Path>) -> String {
+    let file = file.as_ref();
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The crates' folders, as the workspace lists them.
+fn crates() -> Vec<String> {
+    let manifest = read("Cargo.toml");
+    let (_, members) = manifest.split_once("\nmembers = [").expect("a workspace has members");
+    let (members, _) = members.split_once(']').expect("the list of members ends");
+    members.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The root files of a crate.
 fn roots(name: &str) -> impl Iterator<Item = PathBuf> {
     ["lib.rs", "main.rs"].map(|file| Path::new(name).join("src").join(file)).into_iter().filter(|file| file.exists())
+}
+
+fn modules_of(root: &Path) -> Vec<modules::Module> {
+    modules::read(root, &|file| fs::read_to_string(file).ok())
 }
 
 #[test]
 fn no_two_files_or_folders_of_a_crate_import_each_other_in_a_ring() {
     let mut found = String::new();
     let mut kept = KEPT.to_vec();
-    for name in CRATES {
-        for root in roots(name) {
-            for (path, mut folder) in imports::folders(&modules::read(&root, &|file| fs::read_to_string(file).ok())) {
+    for name in crates() {
+        for root in roots(&name) {
+            for (path, mut folder) in imports::folders(&modules_of(&root)) {
                 let path = path.join("/");
                 kept.retain(|&(its_crate, its_folder, from, to, _)| {
                     let here = its_crate == name && its_folder == path;
@@ -39,6 +57,42 @@ fn no_two_files_or_folders_of_a_crate_import_each_other_in_a_ring() {
     }
     assert!(found.is_empty(), "files that import each other in a ring:\n{found}");
     assert!(kept.is_empty(), "listed as kept, but there no more: {kept:?}");
+}
+
+#[test]
+fn what_sits_below_never_imports_what_sits_above_it_in_the_map() {
+    let page = read("docs/architecture.md");
+    let mut found = Vec::new();
+    for name in crates() {
+        let map = Map::read(&page, &name);
+        let mut files = Vec::new();
+        for root in roots(&name) {
+            let modules = modules_of(&root);
+            files.extend(modules[0].children.keys().cloned());
+            let Some(top) = imports::folders(&modules).remove(&Vec::new()) else { continue };
+            let offends = |(from, to): &(String, String)| map.is_below(from, to);
+            let offences = top.imports.into_iter().filter(|(ends, _)| offends(ends));
+            found.extend(offences.map(|((from, _), names)| format!("{name}: {from} imports {names:?}")));
+        }
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        found.extend(map.differences(&files).into_iter().map(|difference| format!("{name}: {difference}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_crate_depends_on_those_below_it_alone() {
+    let crates = crates();
+    let map = Map::read(&read("docs/architecture.md"), "Crates");
+    let mut found = map.differences(&crates.iter().map(String::as_str).collect::<Vec<_>>());
+    for name in &crates {
+        let manifest = read(Path::new(name).join("Cargo.toml"));
+        let sections = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
+        let used = sections.flat_map(str::lines).filter_map(|line| line.split(['.', ' ', '=']).next());
+        let above = used.filter(|used| crates.iter().any(|name| name == used) && !map.is_below(used, name));
+        found.extend(above.map(|used| format!("{name} depends on {used}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// The rings of the crate that these files make, described.
@@ -82,4 +136,11 @@ fn test_code_makes_no_ring() {
         ("b.rs", "pub fn g() {} #[cfg(all(test, unix))] mod tests { use crate::a::f; } #[cfg(test)] use crate::a::f;"),
     ];
     assert_eq!(rings_of(&files), "");
+}
+
+#[test]
+fn a_map_has_its_names_from_top_to_bottom() {
+    let map = Map::read("## `x`\n\nText.\n\n```text\nabove       First.\nb, folder/  Second.\n```\n", "x");
+    assert!(map.is_below("folder", "above") && !map.is_below("above", "folder") && !map.is_below("b", "folder"));
+    assert_eq!(map.differences(&["above", "b", "c"]), ["c is not in the map", "folder is only in the map"]);
 }
