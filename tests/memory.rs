@@ -164,17 +164,6 @@ fn a_steady_state_run_allocates_nothing_beside_the_detections_it_returns() {
 }
 
 #[test]
-fn detections_outlive_their_detector() {
-    let _alone = alone();
-    let mut detector = detector(Device::Cpu);
-    let found = detector.detect(&street()).unwrap();
-    let copy = bits(&found);
-    detector.close().unwrap();
-    assert!(found.len() > 4);
-    assert_eq!(bits(&found), copy);
-}
-
-#[test]
 fn two_hundred_cycles_of_load_run_and_drop_leave_the_resident_set_flat() {
     let _alone = alone();
     let (weights, picture) = (weights(), grey(64, 64));

@@ -1,0 +1,146 @@
+//! The layout of the crates: no rings, and nothing below that imports what is above it in `docs/architecture.md`.
+
+mod imports;
+mod map;
+mod modules;
+mod rings;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use map::Map;
+
+/// The rings that are there for a reason: crate, folder, who imports, from whom, why.
+const KEPT: [(&str, &str, &str, &str, &str); 0] = [];
+
+/// A file of the repository, in whose root cargo runs this.
+fn read(file: impl AsRef<Path>) -> String {
+    let file = file.as_ref();
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The crates' folders, as the workspace lists them.
+fn crates() -> Vec<String> {
+    let manifest = read("Cargo.toml");
+    let (_, members) = manifest.split_once("\nmembers = [").expect("a workspace has members");
+    let (members, _) = members.split_once(']').expect("the list of members ends");
+    members.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The root files of a crate.
+fn roots(name: &str) -> impl Iterator<Item = PathBuf> {
+    ["lib.rs", "main.rs"].map(|file| Path::new(name).join("src").join(file)).into_iter().filter(|file| file.exists())
+}
+
+fn modules_of(root: &Path) -> Vec<modules::Module> {
+    modules::read(root, &|file| fs::read_to_string(file).ok())
+}
+
+#[test]
+fn no_two_files_or_folders_of_a_crate_import_each_other_in_a_ring() {
+    let mut found = String::new();
+    let mut kept = KEPT.to_vec();
+    for name in crates() {
+        for root in roots(&name) {
+            for (path, mut folder) in imports::folders(&modules_of(&root)) {
+                let path = path.join("/");
+                kept.retain(|&(its_crate, its_folder, from, to, _)| {
+                    let here = its_crate == name && its_folder == path;
+                    !(here && folder.imports.remove(&(from.to_owned(), to.to_owned())).is_some())
+                });
+                for ring in rings::rings(&folder) {
+                    found += &format!("{name}/src/{path}:\n{}", rings::describe(&folder, &ring));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "files that import each other in a ring:\n{found}");
+    assert!(kept.is_empty(), "listed as kept, but there no more: {kept:?}");
+}
+
+#[test]
+fn what_sits_below_never_imports_what_sits_above_it_in_the_map() {
+    let page = read("docs/architecture.md");
+    let mut found = Vec::new();
+    for name in crates() {
+        let map = Map::read(&page, &name);
+        let mut files = Vec::new();
+        for root in roots(&name) {
+            let modules = modules_of(&root);
+            files.extend(modules[0].children.keys().cloned());
+            let Some(top) = imports::folders(&modules).remove(&Vec::new()) else { continue };
+            let offends = |(from, to): &(String, String)| map.is_below(from, to);
+            let offences = top.imports.into_iter().filter(|(ends, _)| offends(ends));
+            found.extend(offences.map(|((from, _), names)| format!("{name}: {from} imports {names:?}")));
+        }
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        found.extend(map.differences(&files).into_iter().map(|difference| format!("{name}: {difference}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_crate_depends_on_those_below_it_alone() {
+    let crates = crates();
+    let map = Map::read(&read("docs/architecture.md"), "Crates");
+    let mut found = map.differences(&crates.iter().map(String::as_str).collect::<Vec<_>>());
+    for name in &crates {
+        let manifest = read(Path::new(name).join("Cargo.toml"));
+        let sections = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
+        let used = sections.flat_map(str::lines).filter_map(|line| line.split(['.', ' ', '=']).next());
+        let above = used.filter(|used| crates.iter().any(|name| name == used) && !map.is_below(used, name));
+        found.extend(above.map(|used| format!("{name} depends on {used}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The rings of the crate that these files make, described.
+fn rings_of(files: &[(&str, &str)]) -> String {
+    let files: BTreeMap<&Path, &str> = files.iter().map(|&(name, text)| (Path::new(name), text)).collect();
+    let modules = modules::read(Path::new("lib.rs"), &|file| files.get(file).map(|&text| text.to_owned()));
+    let mut described = String::new();
+    for folder in imports::folders(&modules).values() {
+        rings::rings(folder).iter().for_each(|ring| described += &rings::describe(folder, ring));
+    }
+    described
+}
+
+#[test]
+fn a_ring_is_found_through_re_exports_trees_inline_paths_and_macros() {
+    let ring = rings_of(&[
+        ("lib.rs", "mod a; mod b; mod c; pub use c::Third;"),
+        ("a.rs", "use crate::{b::{self, inner::*}}; pub struct First; fn f(_: b::Second, _: Fourth) {}"),
+        ("b/mod.rs", "pub mod inner; pub struct Second(crate::Third);"),
+        ("b/inner.rs", "pub struct Fourth;"),
+        ("c.rs", "#[cfg(unix)] macro_rules! m { () => { crate::a::First } } pub struct Third;"),
+    ]);
+    assert_eq!(ring, "    a imports b::Second, b::inner::Fourth\n    b imports c::Third\n    c imports a::First\n");
+}
+
+#[test]
+fn a_parent_is_in_a_ring_with_its_child_unless_it_keeps_for_the_two_what_the_child_uses() {
+    let ring = |visibility: &str| {
+        let parent = format!("mod child; {visibility} struct Shared; pub fn f() {{ child::f() }}");
+        rings_of(&[("lib.rs", "mod a;"), ("a/mod.rs", &parent), ("a/child.rs", "pub fn f(_: super::Shared) {}")])
+    };
+    assert_eq!(ring(""), "");
+    assert_eq!(ring("pub"), "    (the folder's own file) imports child::f\n    child imports Shared\n");
+}
+
+#[test]
+fn test_code_makes_no_ring() {
+    let files = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "pub fn f() { crate::b::g() }"),
+        ("b.rs", "pub fn g() {} #[cfg(all(test, unix))] mod tests { use crate::a::f; } #[cfg(test)] use crate::a::f;"),
+    ];
+    assert_eq!(rings_of(&files), "");
+}
+
+#[test]
+fn a_map_has_its_names_from_top_to_bottom() {
+    let map = Map::read("## `x`\n\nText.\n\n```text\nabove       First.\nb, folder/  Second.\n```\n", "x");
+    assert!(map.is_below("folder", "above") && !map.is_below("above", "folder") && !map.is_below("b", "folder"));
+    assert_eq!(map.differences(&["above", "b", "c"]), ["c is not in the map", "folder is only in the map"]);
+}
