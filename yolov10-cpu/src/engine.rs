@@ -1,48 +1,44 @@
-//! The engine: a network's packed weights, a team of threads, and plans for the sizes of image that it has seen.
+//! The engine: a network, a team of threads, and plans for the sizes of image that it has seen.
 
 use std::sync::Arc;
 
-use crate::compile::compile;
 use crate::cores;
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::image::{InputPlanes, MapView};
 use crate::isa::Isa;
-use crate::kernels::Kernels;
 use crate::layout::LANES;
+use crate::network::Network;
 use crate::options::Options;
-use crate::packing::pack;
 use crate::pages::{Ledger, Pages};
 use crate::plan::Plan;
 use crate::steps::{Memory as StepMemory, Threads};
-use crate::team::{Broken, Member, Tasks, Team};
+use crate::team::{Tasks, Team};
 use crate::value::Value;
-use crate::weights::Packed;
 
 /// Plans kept: of so many sizes the least recently used is forgotten.
 const PLANS: usize = 8;
 
-/// A network that runs. It is used by one thread at a time, may move between threads, and shares nothing with
-/// other engines: dropping it ends its threads and returns its memory to the operating system at once.
+/// A network that runs. It is used by one thread at a time and may move between threads. Its packed weights are its own
+/// or, after [`Engine::share`], those of several engines; everything else is its own. Dropping it ends its threads and
+/// returns its memory to the operating system at once, the weights with the last engine that uses them.
 pub struct Engine {
-    graph: Graph,
-    packed: Vec<Packed>,
-    isa: Isa,
+    network: Arc<Network>,
     memory_limit: usize,
-    // Before the region: the team's threads end first.
-    team: Team<Region>,
-    region: Arc<Region>,
+    team: Team,
+    arena: Pages,
+    /// Of each phase of a plan.
+    tasks: Vec<Tasks>,
     /// Most recently used last.
-    plans: Vec<Arc<Plan>>,
+    plans: Vec<Plan>,
     /// Room for the views of the outputs, reused by every run.
     views: Vec<MapView<'static>>,
     ledgers: Ledgers,
 }
 
-/// Counts of the bytes that an engine has mapped. They may be kept longer than the engine, and then say 0.
+/// Counts of the bytes that an engine has mapped. They may be kept longer than the engine, and then say what is left.
 #[derive(Clone, Debug, Default)]
 pub struct Ledgers {
-    /// Packed weights.
+    /// Packed weights: one count for all engines that share them.
     pub weights: Ledger,
     /// Activations and scratch.
     pub workspace: Ledger,
@@ -51,50 +47,58 @@ pub struct Ledgers {
 /// Bytes that an engine holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Packed weights.
+    /// Packed weights: they are there once, however many engines share them.
     pub weights: usize,
+    /// Engines that share the weights, this one included.
+    pub sharers: usize,
     /// Activations and scratch, sized for the largest plan since the last [`Engine::trim`].
     pub workspace: usize,
     /// Plans kept.
     pub plans: usize,
 }
 
-/// What the team works on: a plan and all memory. The engine owns it alone between runs.
-struct Region {
-    plan: Option<Arc<Plan>>,
-    /// Of each phase.
-    tasks: Vec<Tasks>,
-    weights: Pages,
-    arena: Pages,
-    kernels: &'static Kernels,
+/// Bytes that went back to the operating system with an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freed {
+    /// Packed weights: 0 where another engine shares them.
+    pub weights: usize,
+    /// Activations and scratch.
+    pub workspace: usize,
 }
 
 impl Engine {
     /// Reads the network that ends in `outputs` and packs its weights. `weights` is asked once for each
     /// convolution's key, in evaluation order, and fills the weight `[out, in / groups, k, k]` and the bias `[out]`.
+    ///
+    /// # Errors
+    /// There are no kernels for the network or none of the kind asked for, a number is beyond what any machine has, the
+    /// memory limit does not suffice, the system gives no memory or no thread, or `weights` fails.
     pub fn new<E: From<Error>>(
         outputs: &[Value],
         options: &Options,
         weights: impl FnMut(u64, &mut [f32], &mut [f32]) -> Result<(), E>,
     ) -> Result<Engine, E> {
-        let isa = options.isa.unwrap_or_else(Isa::detect);
-        let kernels = Kernels::of(isa, options.precision)?;
-        let graph = compile(outputs, options)?;
-        let memory_limit = options.memory_limit.unwrap_or(usize::MAX);
+        let team = Team::new(options.threads.unwrap_or_else(cores::physical))?;
         let ledgers = Ledgers::default();
-        let (pages, packed) = pack(&graph.weights, memory_limit, &ledgers.weights, kernels, weights)?;
-        let region = Region { plan: None, tasks: Vec::new(), weights: pages, arena: Pages::new(0)?, kernels };
-        Ok(Engine {
-            views: Vec::with_capacity(graph.outputs.len()),
-            graph,
-            packed,
-            isa,
-            memory_limit,
-            team: Team::new(options.threads.unwrap_or_else(cores::physical), Region::work)?,
-            region: Arc::new(region),
-            plans: Vec::new(),
-            ledgers,
-        })
+        let network = Network::new(outputs, options, &ledgers.weights, weights)?;
+        Ok(Engine::of(Arc::new(network), team, options.memory_limit.unwrap_or(usize::MAX), ledgers))
+    }
+
+    /// Another engine for the same network: it uses the weights of this one and has threads, as many, plans and workspace
+    /// of its own. Each may be dropped first. A memory limit holds for each, with the weights.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn share(&self) -> Result<Engine, Error> {
+        let team = Team::new(self.team.threads())?;
+        let ledgers = Ledgers { weights: self.ledgers.weights.clone(), workspace: Ledger::default() };
+        Ok(Engine::of(Arc::clone(&self.network), team, self.memory_limit, ledgers))
+    }
+
+    fn of(network: Arc<Network>, team: Team, memory_limit: usize, ledgers: Ledgers) -> Engine {
+        let views = Vec::with_capacity(network.graph.outputs.len());
+        let (arena, tasks, plans) = (Pages::default(), Vec::new(), Vec::new());
+        Engine { network, memory_limit, team, arena, tasks, plans, views, ledgers }
     }
 
     /// Runs one image of `height` x `width`. `fill` writes all of the input, `read` sees the outputs in place, in
@@ -105,6 +109,10 @@ impl Engine {
     ///
     /// Results are the same bits for every run and any number of threads. Denormal numbers count as zero, in the
     /// team's threads and only while they work. A panic of one of them continues in the caller.
+    ///
+    /// # Errors
+    /// The size does not fit the network, or its workspace the memory limit or the machine. The engine stays usable.
+    #[allow(unsafe_code, reason = "runs the plan's steps on the arena")]
     pub fn run<R>(
         &mut self,
         height: usize,
@@ -112,14 +120,30 @@ impl Engine {
         fill: impl FnOnce(InputPlanes<'_>),
         read: impl FnOnce(&[MapView<'_>]) -> R,
     ) -> Result<R, Error> {
-        let plan = self.plan([height, width])?;
-        let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
-        fill(InputPlanes::new(plan.input, region.arena.floats_mut()));
-        region.tasks.iter_mut().for_each(Tasks::reset);
-        self.team.run(&self.region);
+        self.prepare([height, width])?;
+        let plan = self.plans.last().expect("the plan was prepared");
+        fill(InputPlanes::new(plan.input, self.arena.floats_mut()));
+        self.tasks.iter_mut().for_each(Tasks::reset);
+        let (network, arena, tasks) = (&self.network, &self.arena, &self.tasks);
+        self.team.run(&|member| {
+            let memory = StepMemory {
+                arena: arena.as_mut_ptr(),
+                weights: network.weights.floats().as_ptr(),
+                scratch: arena.as_mut_ptr().wrapping_add(plan.arena + member.index * plan.scratch),
+                kernels: network.kernels,
+            };
+            for (phase, tasks) in plan.phases.iter().zip(tasks) {
+                member.share(tasks, phase.tasks(), |task| {
+                    // SAFETY: the arena holds the plan's views and a scratch for each member; each task is run
+                    // once, and a phase is done before the next begins.
+                    unsafe { phase.run(task, &memory) }
+                })?;
+            }
+            Ok(())
+        });
 
         let mut views = recycle(std::mem::take(&mut self.views));
-        let data = self.region.arena.floats();
+        let data = self.arena.floats();
         views.extend(plan.outputs.iter().map(|&view| MapView::new(view, data)));
         let result = read(&views);
         self.views = recycle(views);
@@ -128,7 +152,12 @@ impl Engine {
 
     /// The bytes it holds now.
     pub fn memory(&self) -> Memory {
-        Memory { weights: self.region.weights.len(), workspace: self.region.arena.len(), plans: self.plans.len() }
+        Memory {
+            weights: self.network.weights.len(),
+            sharers: Arc::strong_count(&self.network),
+            workspace: self.arena.len(),
+            plans: self.plans.len(),
+        }
     }
 
     /// The counts of its bytes, which outlive it.
@@ -138,78 +167,61 @@ impl Engine {
 
     /// Gives all plans and their workspace back and keeps the weights; says how many bytes that were.
     pub fn trim(&mut self) -> usize {
-        let freed = self.region.arena.len();
-        let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
-        region.plan = None;
-        region.tasks = Vec::new();
-        region.arena = Pages::default();
+        let freed = self.arena.len();
+        self.arena = Pages::default();
+        self.tasks = Vec::new();
         self.plans = Vec::new();
         freed
     }
 
+    /// Drops it and says what went back.
+    pub fn close(self) -> Freed {
+        let Engine { network, team, arena, .. } = self;
+        let workspace = arena.len();
+        drop((team, arena));
+        // Of engines that share weights and are closed at once, one gets them here.
+        let weights = Arc::into_inner(network).map_or(0, |network| network.weights.len());
+        Freed { weights, workspace }
+    }
+
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
-        self.isa
+        self.network.isa
     }
 
     /// Threads that work, the calling one included.
     pub fn threads(&self) -> usize {
-        self.team.threads()
+        self.team.threads().get()
     }
 
-    /// The plan for a size, ready in the region.
-    fn plan(&mut self, size: [usize; 2]) -> Result<Arc<Plan>, Error> {
-        let members = self.team.threads();
-        let known = self.plans.iter().position(|plan| plan.size == size);
-        let plan = match known {
-            Some(index) => Arc::clone(&self.plans[index]),
-            None => Arc::new(Plan::new(&self.graph, &self.packed, size, Threads(members))?),
+    /// Makes the plan for a size the last one, and room for it.
+    fn prepare(&mut self, size: [usize; 2]) -> Result<(), Error> {
+        let plan = match self.plans.iter().position(|plan| plan.size == size) {
+            Some(known) => self.plans.remove(known),
+            None => Plan::new(&self.network.graph, &self.network.packed, size, Threads(self.threads()))?,
         };
-        let region = Arc::get_mut(&mut self.region).expect("the team has let go of the region");
+        self.make_room(&plan)?;
+        if self.plans.len() == PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push(plan);
+        Ok(())
+    }
+
+    fn make_room(&mut self, plan: &Plan) -> Result<(), Error> {
+        let members = self.threads();
         let bytes = plan.bytes(members);
-        if region.arena.len() < bytes {
-            let requested = bytes.saturating_add(region.weights.len());
+        if self.arena.len() < bytes {
+            let requested = bytes.saturating_add(self.network.weights.len());
             if requested > self.memory_limit {
                 return Err(Error::MemoryLimit { requested, limit: self.memory_limit });
             }
             // First the old arena goes: both together would be the peak.
-            region.arena = Pages::default();
-            region.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
+            self.arena = Pages::default();
+            self.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
         }
-        if region.tasks.len() < plan.phases.len() {
-            region.tasks.resize_with(plan.phases.len(), || Tasks::new(members));
-        }
-        region.plan = Some(Arc::clone(&plan));
-        match known {
-            Some(index) => drop(self.plans.remove(index)),
-            None if self.plans.len() == PLANS => drop(self.plans.remove(0)),
-            None => {}
-        }
-        self.plans.push(Arc::clone(&plan));
-        Ok(plan)
-    }
-}
-
-impl Region {
-    /// One thread's part of a run: phase after phase, the tasks that it gets.
-    #[allow(unsafe_code, reason = "runs the plan's steps on the arena")]
-    fn work(&self, member: Member<'_>) -> Result<(), Broken> {
-        let Some(plan) = &self.plan else {
-            return Ok(());
-        };
-        let arena = self.arena.as_mut_ptr();
-        let memory = StepMemory {
-            arena,
-            weights: self.weights.floats().as_ptr(),
-            scratch: arena.wrapping_add(plan.arena + member.index * plan.scratch),
-            kernels: self.kernels,
-        };
-        for (phase, tasks) in plan.phases.iter().zip(&self.tasks) {
-            member.share(tasks, phase.tasks(), |task| {
-                // SAFETY: the arena holds the plan's views and a scratch for each member; each task is run
-                // once, and a phase is done before the next begins.
-                unsafe { phase.run(task, &memory) }
-            })?;
+        if self.tasks.len() < plan.phases.len() {
+            self.tasks.resize_with(plan.phases.len(), || Tasks::new(members));
         }
         Ok(())
     }

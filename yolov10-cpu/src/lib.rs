@@ -58,6 +58,7 @@ mod team;
 mod compile;
 mod graph;
 mod lower;
+mod network;
 mod packing;
 mod passes;
 mod value;
@@ -73,7 +74,7 @@ mod steps;
 mod engine;
 mod image;
 
-pub use engine::{Engine, Ledgers, Memory};
+pub use engine::{Engine, Freed, Ledgers, Memory};
 pub use error::Error;
 pub use image::{InputPlanes, MapView};
 pub use isa::{Isa, UnknownIsa};

@@ -7,12 +7,12 @@
 //! Between jobs the workers sleep.
 
 use std::any::Any;
-use std::hint;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::{hint, mem};
 
 use crate::error::Error;
 use crate::kernels::denormals::FlushDenormals;
@@ -25,26 +25,28 @@ const SPINS: usize = 500;
 /// The most members of a team: more than the processors of any machine.
 const MEMBERS: usize = 1024;
 
-/// Threads that run `work` on a job, every one with an index of its own.
-pub(crate) struct Team<J: Send + Sync + 'static> {
-    shared: Arc<Shared<J>>,
+/// What every member does, each with an index of its own: all lists of tasks one after another.
+pub(crate) type Job<'a> = dyn Fn(Member<'_>) -> Result<(), Broken> + Sync + 'a;
+
+/// Threads that do one job after another together.
+pub(crate) struct Team {
+    shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
 }
 
-struct Shared<J> {
-    work: fn(&J, Member<'_>) -> Result<(), Broken>,
+struct Shared {
     /// A member has panicked: its task will never be done.
     broken: AtomicBool,
-    state: Mutex<State<J>>,
+    state: Mutex<State>,
     start: Condvar,
     finished: Condvar,
 }
 
-struct State<J> {
+struct State {
     /// Counts jobs, so that a worker runs each at most once.
     round: usize,
     /// There while a worker may still join in.
-    job: Option<Arc<J>>,
+    job: Option<&'static Job<'static>>,
     /// Workers that have joined in.
     active: usize,
     panic: Option<Box<dyn Any + Send>>,
@@ -124,15 +126,14 @@ impl Member<'_> {
     }
 }
 
-impl<J: Send + Sync + 'static> Team<J> {
-    /// Starts all but the calling thread. `work` leads every member through all lists of a job.
-    pub fn new(threads: NonZeroUsize, work: fn(&J, Member<'_>) -> Result<(), Broken>) -> Result<Team<J>, Error> {
+impl Team {
+    /// Starts all but the calling thread.
+    pub fn new(threads: NonZeroUsize) -> Result<Team, Error> {
         if threads.get() > MEMBERS {
             return Err(Error::TooLarge { what: "threads", most: MEMBERS, found: threads.get() });
         }
         let state = State { round: 0, job: None, active: 0, panic: None, dismissed: false };
         let shared = Arc::new(Shared {
-            work,
             broken: AtomicBool::new(false),
             state: Mutex::new(state),
             start: Condvar::new(),
@@ -151,14 +152,19 @@ impl<J: Send + Sync + 'static> Team<J> {
     }
 
     /// How many threads work, the calling one included.
-    pub fn threads(&self) -> usize {
-        self.workers.len() + 1
+    pub fn threads(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN.saturating_add(self.workers.len())
     }
 
     /// Does the job. When it returns, no thread holds the job; a member's panic continues here.
-    pub fn run(&mut self, job: &Arc<J>) {
+    #[allow(unsafe_code, reason = "lends the job to threads that live longer")]
+    pub fn run(&mut self, job: &Job<'_>) {
+        // SAFETY: who joins in counts itself as active, and only while the job is there. Below, the job is taken away,
+        // and then nobody active is left before this function ends; nothing in between unwinds. So no thread has the
+        // job when its borrow ends.
+        let lent = unsafe { mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
         let mut state = self.shared.lock();
-        state.job = Some(Arc::clone(job));
+        state.job = Some(lent);
         state.round += 1;
         drop(state);
         self.shared.start.notify_all();
@@ -187,7 +193,7 @@ impl<J: Send + Sync + 'static> Team<J> {
     }
 }
 
-impl<J: Send + Sync + 'static> Drop for Team<J> {
+impl Drop for Team {
     fn drop(&mut self) {
         self.shared.lock().dismissed = true;
         self.shared.start.notify_all();
@@ -197,9 +203,9 @@ impl<J: Send + Sync + 'static> Drop for Team<J> {
     }
 }
 
-impl<J> Shared<J> {
+impl Shared {
     /// Nothing panics while it holds the lock.
-    fn lock(&self) -> MutexGuard<'_, State<J>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -213,14 +219,12 @@ impl<J> Shared<J> {
                 continue;
             }
             served = state.round;
-            let Some(job) = state.job.clone() else {
+            let Some(job) = state.job else {
                 continue;
             };
             state.active += 1;
             drop(state);
-            self.take_part(&job, index);
-            // Let go before the caller hears of it: it counts on being the only owner again.
-            drop(job);
+            self.take_part(job, index);
             state = self.lock();
             state.active -= 1;
             if state.active == 0 {
@@ -229,12 +233,12 @@ impl<J> Shared<J> {
         }
     }
 
-    fn take_part(&self, job: &J, index: usize) {
+    fn take_part(&self, job: &Job<'_>, index: usize) {
         let member = Member { index, broken: &self.broken };
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             let _flush = FlushDenormals::new();
             // Who panicked says why; the others only leave.
-            (self.work)(job, member).ok();
+            job(member).ok();
         }));
         if let Err(payload) = outcome {
             self.broken.store(true, Ordering::Relaxed);
@@ -245,6 +249,8 @@ impl<J> Shared<J> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const LISTS: usize = 50;
@@ -258,9 +264,9 @@ mod tests {
     }
 
     impl Sums {
-        fn new(threads: usize, panics_at: usize) -> Arc<Sums> {
+        fn new(threads: usize, panics_at: usize) -> Sums {
             let lists = std::array::from_fn(|_| Tasks::new(threads));
-            Arc::new(Sums { lists, sum: AtomicUsize::new(0), panics_at })
+            Sums { lists, sum: AtomicUsize::new(0), panics_at }
         }
 
         fn work(&self, member: Member<'_>) -> Result<(), Broken> {
@@ -275,20 +281,49 @@ mod tests {
         }
     }
 
-    fn team(threads: usize) -> Team<Sums> {
-        Team::new(NonZeroUsize::new(threads).unwrap(), Sums::work).unwrap()
+    fn team(threads: usize) -> Team {
+        Team::new(NonZeroUsize::new(threads).unwrap()).unwrap()
     }
 
     #[test]
-    fn lists_are_done_one_after_another_and_nobody_keeps_the_job() {
+    fn lists_are_done_one_after_another() {
         for threads in 1..6 {
             let mut team = team(threads);
             for _ in 0..20 {
-                let job = Sums::new(threads, usize::MAX);
-                team.run(&job);
-                let job = Arc::try_unwrap(job).ok().unwrap();
-                assert_eq!(job.sum.into_inner(), LISTS * COUNT);
+                let sums = Sums::new(threads, usize::MAX);
+                team.run(&|member| sums.work(member));
+                assert_eq!(sums.sum.into_inner(), LISTS * COUNT);
             }
+        }
+    }
+
+    #[test]
+    fn nobody_is_at_a_job_when_the_call_has_returned_or_panicked() {
+        /// A member that is at the job.
+        struct At<'a>(&'a AtomicUsize);
+        impl<'a> At<'a> {
+            fn new(count: &'a AtomicUsize) -> At<'a> {
+                count.fetch_add(1, Ordering::SeqCst);
+                At(count)
+            }
+        }
+        impl Drop for At<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        let mut team = team(4);
+        for round in 0..500 {
+            let count = AtomicUsize::new(0);
+            let job = |member: Member<'_>| {
+                let _at = At::new(&count);
+                assert!(round % 2 == 0 || member.index > 0, "the caller gives up");
+                thread::sleep(Duration::from_micros(50));
+                Ok(())
+            };
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&job)));
+            assert_eq!(count.load(Ordering::SeqCst), 0);
+            assert_eq!(outcome.is_ok(), round % 2 == 0);
         }
     }
 
@@ -306,12 +341,13 @@ mod tests {
     fn a_panic_of_any_member_reaches_the_caller_and_the_team_works_on() {
         let mut team = team(3);
         for _ in 0..20 {
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&Sums::new(3, 30))));
+            let sums = Sums::new(3, 30);
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| team.run(&|member| sums.work(member))));
             let message = outcome.unwrap_err();
             assert_eq!(message.downcast_ref::<String>().unwrap(), "task 3 of list 30 gives up");
-            let job = Sums::new(3, usize::MAX);
-            team.run(&job);
-            assert_eq!(job.sum.load(Ordering::Relaxed), LISTS * COUNT);
+            let sums = Sums::new(3, usize::MAX);
+            team.run(&|member| sums.work(member));
+            assert_eq!(sums.sum.into_inner(), LISTS * COUNT);
         }
     }
 }

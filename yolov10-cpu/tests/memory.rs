@@ -7,8 +7,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, MapView, Options, Value};
+use yolov10_cpu::{Activation, Conv, Engine, Error, Freed, InputPlanes, MapView, Memory, Options, Value};
 
 struct Counting;
 
@@ -174,5 +175,60 @@ fn a_size_whose_workspace_no_machine_has_is_an_error_and_the_engine_stays_usable
         assert!(matches!(error, Error::OutOfMemory { requested, .. } if requested > 1 << 50), "{error}");
         assert_eq!(run(&mut engine, [8, 8]), expected);
         assert_eq!(engine.memory(), held);
+    }
+}
+
+#[test]
+fn engines_that_share_weights_hold_one_copy_and_the_last_gives_it_back() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    run(&mut engine(&Options::default()).unwrap(), SIZE);
+    let before = resident();
+    let mut first = engine(&Options::default()).unwrap();
+    let expected = run(&mut first, SIZE);
+    let held = first.memory();
+    assert_eq!(held.sharers, 1);
+
+    let with_one = resident();
+    let mut second = first.share().unwrap();
+    assert_eq!(second.memory(), Memory { sharers: 2, workspace: 0, plans: 0, ..held });
+    assert_eq!(run(&mut second, SIZE), expected);
+    let with_two = resident();
+    assert!(with_two < with_one + held.workspace + RESIDUE, "{with_one} bytes with one, {with_two} with two");
+    let ledgers = [first.ledgers(), second.ledgers()];
+    assert!(ledgers.iter().all(|ledgers| ledgers.weights.bytes() == held.weights));
+
+    // The one that packed them goes first.
+    assert_eq!(first.close(), Freed { weights: 0, workspace: held.workspace });
+    assert_eq!([ledgers[0].workspace.bytes(), ledgers[0].weights.bytes()], [0, held.weights]);
+    assert!(resident() < with_two - held.workspace / 2, "its workspace is still resident");
+    assert_eq!(second.memory(), held);
+    assert_eq!(run(&mut second, SIZE), expected);
+    assert_eq!(second.close(), Freed { weights: held.weights, workspace: held.workspace });
+    assert_eq!([ledgers[1].workspace.bytes(), ledgers[1].weights.bytes()], [0, 0]);
+    let after = resident();
+    assert!(after < before + RESIDUE, "{before} bytes before, {after} after");
+}
+
+#[test]
+fn engines_that_share_weights_run_at_once_and_one_of_them_frees_the_weights() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..5 {
+        let mut first = engine(&Options::default()).unwrap();
+        let expected = run(&mut first, [64, 96]);
+        let held = first.memory();
+        let others = [first.share().unwrap(), first.share().unwrap()];
+        let threads = others.into_iter().chain([first]).map(|mut engine| {
+            thread::spawn(move || {
+                for _ in 0..5 {
+                    assert_eq!(run(&mut engine, [64, 96]), expected);
+                }
+                engine.close()
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let freed: Vec<Freed> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert!(freed.iter().all(|freed| freed.workspace == held.workspace), "{freed:?}");
+        let weights: Vec<usize> = freed.iter().map(|freed| freed.weights).filter(|&bytes| bytes > 0).collect();
+        assert_eq!(weights, [held.weights]);
     }
 }
