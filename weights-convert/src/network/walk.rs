@@ -1,88 +1,33 @@
-//! The walk along the graph: every tensor is found, its shape compared with what the graph feeds
-//! it, and named as the model names it. Nothing is read yet; `fold` does that, one convolution at a
-//! time.
+//! The steps of the walk along the graph: a tensor is found, its shape compared with what the graph feeds it, and named
+//! as the model names it. Nothing is read yet; `fold` does that, one convolution at a time.
 
 use std::collections::BTreeSet;
 
 use super::{
-    blocks::Style,
     convolution::{Activation, At, Branch, Convolution, Filter},
-    layers::{COUNTER, IMAGE_CHANNELS, Kind, LAYERS, LEFT_OUT, ONE_TO_MANY, ONE_TO_ONE},
+    layers::{COUNTER, LEFT_OUT, ONE_TO_MANY, ONE_TO_ONE},
+    plan::Plan,
 };
-use crate::{error::Error, torch::Checkpoint};
-
-/// What the walk found.
-#[derive(Debug, Default)]
-pub(crate) struct Plan {
-    /// In the order of the network.
-    pub(crate) convolutions: Vec<Convolution>,
-    /// Output channels by layer.
-    pub(crate) widths: Vec<usize>,
-    /// Style and number of the bottlenecks of each `C2f`.
-    pub(crate) stages: Vec<(Style, usize)>,
-    /// Class count.
-    pub(crate) classes: usize,
-    /// Whether hidden widths are the ones the variants have.
-    pub(crate) regular: bool,
-}
+use crate::{error::Error, options::Heads, torch::Checkpoint};
 
 /// The walk and what it has seen so far.
 pub(crate) struct Walk<'s> {
     pub(crate) source: &'s Checkpoint<'s>,
     pub(crate) plan: Plan,
+    pub(crate) heads: Heads,
     used: BTreeSet<String>,
     missing: Vec<String>,
     /// The first contradiction; it counts only if the names are right.
     problem: Option<Error>,
 }
 
-/// Plans the conversion of `source`.
-pub(crate) fn plan(source: &Checkpoint<'_>, keep_one_to_many: bool) -> Result<Plan, Error> {
-    check_layers(source)?;
-    let plan = Plan { regular: true, ..Plan::default() };
-    let mut walk = Walk { source, plan, used: BTreeSet::new(), missing: Vec::new(), problem: None };
-    for (index, layer) in LAYERS.iter().enumerate() {
-        let at = At { source: format!("model.{index}"), target: layer.target.to_owned() };
-        let widths: Vec<usize> = layer.from.iter().map(|from| walk.plan.widths[*from]).collect();
-        let inputs = if widths.is_empty() { IMAGE_CHANNELS } else { widths.iter().sum() };
-        let outputs = match layer.kind {
-            Kind::Conv => walk.conv(&at, inputs, Filter::dense(3)),
-            Kind::C2f => walk.c2f(&at, inputs, layer.shortcut),
-            Kind::ScDown => walk.sc_down(&at, inputs),
-            Kind::Sppf => walk.sppf(&at, inputs),
-            Kind::Psa => walk.psa(&at, inputs),
-            Kind::Upsample | Kind::Concat => inputs,
-            Kind::Head => walk.head(&at, &widths, keep_one_to_many),
-        };
-        walk.plan.widths.push(outputs);
+impl<'s> Walk<'s> {
+    /// A walk before its first step.
+    pub(crate) fn new(source: &'s Checkpoint<'s>, heads: Heads) -> Self {
+        let plan = Plan { regular: true, ..Plan::default() };
+        Self { source, plan, heads, used: BTreeSet::new(), missing: Vec::new(), problem: None }
     }
-    walk.finish(keep_one_to_many)
-}
 
-/// Layers are those of YOLOv10, as far as the source names their classes.
-fn check_layers(source: &Checkpoint<'_>) -> Result<(), Error> {
-    if source.modules.is_empty() {
-        return Ok(());
-    }
-    for index in 0.. {
-        let found = source.modules.get(&format!("model.{index}")).map(|module| module.class.as_str());
-        let expected = LAYERS.get(index).map_or(&[] as &[_], |layer| layer.kind.classes());
-        match found {
-            None if expected.is_empty() => break,
-            Some(class) if expected.contains(&class) => {}
-            _ => {
-                return Err(Error::Module {
-                    module: format!("layer {index}"),
-                    expected: if expected.is_empty() { "nothing".to_owned() } else { expected.join(" or ") },
-                    found: found.unwrap_or("missing").to_owned(),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-impl Walk<'_> {
     /// A `Conv`, with batch normalisation or already fused; gives its outputs.
     pub(crate) fn conv(&mut self, at: &At, inputs: usize, filter: Filter) -> usize {
         let (branch, shape) = self.branch(&at.source, inputs, filter);
@@ -194,11 +139,12 @@ impl Walk<'_> {
     }
 
     /// Every tensor is used, left out on purpose, or an error.
-    fn finish(self, keep_one_to_many: bool) -> Result<Plan, Error> {
+    pub(crate) fn finish(self) -> Result<Plan, Error> {
+        let leaves_one_to_many = self.heads == Heads::OneToOne;
         let left_out = |name: &str| {
             name.ends_with(COUNTER)
                 || LEFT_OUT.iter().any(|prefix| name.starts_with(prefix))
-                || !keep_one_to_many && ONE_TO_MANY.iter().any(|prefix| name.starts_with(prefix))
+                || leaves_one_to_many && ONE_TO_MANY.iter().any(|prefix| name.starts_with(prefix))
         };
         let names = self.source.tensors.keys();
         let unexpected: Vec<String> =
