@@ -73,7 +73,7 @@ fn main() -> ExitCode {
         Head::OneToOne => Assignment::OneToOne,
         Head::OneToMany => Assignment::OneToMany(Suppression::default()),
     };
-    let both_heads = weights_convert::Options { keep_one_to_many: true, ..weights_convert::Options::default() };
+    let both_heads = weights_convert::Options::default();
     let converted = weights_convert::convert(Path::new(weights), &both_heads).expect("WEIGHTS is a checkpoint");
     let weights = Arc::new(Weights::from_bytes(&converted.bytes).expect("it was just converted"));
     let selection = Selection { confidence: RECORDED, assignment, ..Selection::default() };

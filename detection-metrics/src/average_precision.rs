@@ -1,7 +1,7 @@
 //! One class's curves and average precision, from its detections ranked by score, as `ultralytics val` computes them.
 //!
 //! Average precision is the area under the precision envelope between 101 recalls by the trapezoid rule; COCO, in
-//! `coco_eval.rs`, takes the mean of steps instead, so the two differ in the third digit.
+//! `coco/curve.rs`, takes the mean of steps instead, so the two differ in the third digit.
 
 use crate::matching::THRESHOLDS;
 

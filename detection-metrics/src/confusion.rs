@@ -1,10 +1,7 @@
 //! The confusion matrix: what was taken for what, as `ultralytics val` counts it.
 
 use crate::bounds::{Detection, Label};
-use crate::matching::assign;
-
-/// A detection and a label belong together above this IoU, whatever their classes.
-const LEAST_IOU: f64 = 0.45;
+use crate::matching::{Overlap, assign};
 
 /// How often each class was taken for each class; the last row and column are the background.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -26,11 +23,12 @@ impl ConfusionMatrix {
     }
 
     /// Counts one picture; `detections` are best first.
-    pub(crate) fn add(&mut self, detections: &[Detection], labels: &[Label], overlaps: &[Vec<f64>]) {
+    pub(crate) fn add(&mut self, detections: &[Detection], labels: &[Label], overlaps: &[Vec<Overlap>]) {
         let background = self.background();
         let confident = detections.iter().take_while(|detection| detection.score > self.above_score).count();
         let overlaps = &overlaps[..confident];
-        let assigned = assign(overlaps, |detection, label| overlaps[detection][label] > LEAST_IOU);
+        // Whatever their classes: all that overlap enough are admissible.
+        let assigned = assign(overlaps, |_, _| true);
         let mut found = vec![background; labels.len()];
         for (detection, label) in detections.iter().zip(assigned) {
             match label {

@@ -1,28 +1,31 @@
 //! A data set: which pictures, what is in them, what the classes are called.
 //!
-//! Comes from an ultralytics data set file (`yaml.rs`) with YOLO labels, or from COCO annotations (`coco/annotations.rs`).
+//! Comes from an ultralytics data set file (`yaml.rs`) with YOLO labels, or from COCO annotations (`coco/dataset.rs`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::bounds::Label;
-use crate::coco::ImageId;
+use crate::bounds::{Bounds, Label};
+use crate::class_names::ClassList;
 use crate::error::Error;
+use crate::image_id::ImageId;
 use crate::labels::{label_path, read_labels};
-
-/// Endings of files that are pictures.
-const PICTURES: [&str; 11] = ["bmp", "dng", "gif", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
+use crate::note::Note;
 
 /// Pictures with their labels.
 #[derive(Debug)]
 pub struct Dataset {
     /// What the class numbers mean.
     pub class_names: Vec<String>,
+    /// Whether these are names of the data set's own; otherwise it says their number alone.
+    pub names_are_given: bool,
     /// What result files call the classes; `None` for a class that the annotations know nothing of.
     pub category_ids: Vec<Option<u64>>,
     /// The pictures, by path.
     pub samples: Vec<Sample>,
     /// The pictures left out because of their labels, and why.
     pub skipped: Vec<(PathBuf, Error)>,
+    /// What is odd about it.
+    pub notes: Vec<Note>,
 }
 
 /// A picture and what is in it.
@@ -32,72 +35,68 @@ pub struct Sample {
     pub image: PathBuf,
     /// What result files call it.
     pub id: ImageId,
-    /// What is in it, in shares of the picture's sides; empty for a background.
+    /// What is in it; empty for a background.
     pub labels: Vec<Label>,
+    /// What the labels' coordinates are.
+    pub unit: Unit,
+    /// Height and width in pixels, where the data set says so; the picture itself decides.
+    pub said_size: Option<[usize; 2]>,
+}
+
+/// What coordinates are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Shares of the picture's sides, 0..1.
+    Shares,
+    /// Pixels of the picture.
+    Pixels,
+}
+
+impl Sample {
+    /// The labels in shares of the sides of the picture, which has this size in pixels.
+    pub fn labels_in_shares(&self, [height, width]: [usize; 2]) -> Vec<Label> {
+        let [height, width] = match self.unit {
+            Unit::Shares => [1.0, 1.0],
+            // A picture without pixels has no labels, either: nothing is divided by 0.
+            Unit::Pixels => [height.max(1) as f64, width.max(1) as f64],
+        };
+        let shares = |b: Bounds| Bounds { x1: b.x1 / width, y1: b.y1 / height, x2: b.x2 / width, y2: b.y2 / height };
+        self.labels.iter().map(|label| Label { bounds: shares(label.bounds), ..*label }).collect()
+    }
 }
 
 impl Dataset {
     /// Finds the labels of `images`.
     pub(crate) fn with_labels_of(
         images: Vec<PathBuf>,
-        class_names: Vec<String>,
+        ClassList { names: class_names, are_given: names_are_given }: ClassList,
         category_ids: Vec<Option<u64>>,
     ) -> Self {
-        let mut dataset = Self { class_names, category_ids, samples: Vec::new(), skipped: Vec::new() };
-        for image in images {
-            match read_labels(&label_path(&image), dataset.class_names.len()) {
-                Ok(labels) => dataset.samples.push(Sample { id: ImageId::of(&image), image, labels }),
-                Err(error) => dataset.skipped.push((image, error)),
+        let (samples, skipped, notes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut dataset = Self { class_names, names_are_given, category_ids, samples, skipped, notes };
+        let mut first_missing = None;
+        let mut are_labelled = false;
+        let ids = ImageId::of_all(images.iter().map(PathBuf::as_path));
+        for (image, id) in images.into_iter().zip(ids) {
+            let path = label_path(&image);
+            match read_labels(&path, dataset.class_names.len()) {
+                Ok(labels) => {
+                    are_labelled |= labels.is_some();
+                    if labels.is_none() {
+                        first_missing.get_or_insert(path);
+                    }
+                    let labels = labels.unwrap_or_default();
+                    dataset.samples.push(Sample { image, id, labels, unit: Unit::Shares, said_size: None });
+                }
+                Err(error) => {
+                    are_labelled = true;
+                    dataset.skipped.push((image, error));
+                }
             }
+        }
+        if let Some(looked_for) = first_missing.filter(|_| !are_labelled) {
+            dataset.notes.push(Note::NoLabels { pictures: dataset.samples.len(), looked_for });
         }
         dataset
     }
-}
-
-/// The pictures of an entry, sorted and each once: all in a folder and its folders, or those a text file lists.
-pub(crate) fn pictures(entries: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    for entry in entries {
-        let before = found.len();
-        if entry.is_dir() {
-            collect_folder(entry, &mut found)?;
-        } else {
-            collect_list(entry, &mut found)?;
-        }
-        if found.len() == before {
-            return Err(Error::NoPictures { path: entry.clone() });
-        }
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
-}
-
-fn collect_folder(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let unreadable = |error| Error::Unreadable { path: folder.to_owned(), error };
-    for entry in folder.read_dir().map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.is_dir() {
-            collect_folder(&path, found)?;
-        } else if is_picture(&path) {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// One path a line; relative ones start at the list's own folder.
-fn collect_list(list: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let text = std::fs::read_to_string(list).map_err(|error| Error::Unreadable { path: list.to_owned(), error })?;
-    let folder = list.parent().unwrap_or(Path::new(""));
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    found
-        .extend(lines.map(|line| folder.join(line.strip_prefix("./").unwrap_or(line))).filter(|path| is_picture(path)));
-    Ok(())
-}
-
-fn is_picture(path: &Path) -> bool {
-    path.extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| PICTURES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }

@@ -1,17 +1,55 @@
-//! Everything that can be wrong with a data set, its annotations or predictions.
+//! Everything that can be wrong with a data set, its annotations or predictions. What the operating system said is the
+//! error's `source`, not a part of its text.
 
 use std::path::PathBuf;
 
 /// Why there is nothing to measure, or a picture had to be left out.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The operating system did not let a file or folder be read.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: cannot read", path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        error: std::io::Error,
+        source: std::io::Error,
+    },
+    /// A device, which has no end.
+    #[error("{}: expected a file, found a device", path.display())]
+    NotAFile {
+        /// The device.
+        path: PathBuf,
+    },
+    /// A file is larger than any of its kind.
+    #[error("{}: expected at most {limit} bytes, found {found}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: u64,
+        /// What there is.
+        found: u64,
+    },
+    /// A text is not in UTF-8.
+    #[error("{}: expected text in UTF-8, found {found}: save it again as UTF-8", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What it is in.
+        found: &'static str,
+    },
+    /// A line of a list that no system takes for a path.
+    #[error("{}:{line}: expected a path of at most {limit} bytes, found {found}", path.display())]
+    LongPath {
+        /// The list.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Bytes of a path at most.
+        limit: usize,
+        /// Bytes of the line.
+        found: usize,
     },
     /// A file is not what it should be.
     #[error("{}: not {expected}: {reason}", path.display())]
@@ -60,6 +98,14 @@ pub enum Error {
         expected: String,
         /// What is.
         content: String,
+    },
+    /// More classes than there is memory to compare with each other.
+    #[error("classes: expected at most {limit}, found {found}")]
+    TooManyClasses {
+        /// The most that are taken.
+        limit: usize,
+        /// How many there are.
+        found: usize,
     },
     /// A class number that the detector or the data set does not have.
     #[error("class {found}: expected a number below {classes}")]

@@ -2,6 +2,7 @@
 
 use crate::average_precision::{CURVE_POINTS, ClassCurves, Curve, Ranked, average_precision};
 use crate::bounds::{Detection, Label};
+use crate::class_names::MAX_CLASSES;
 use crate::confusion::ConfusionMatrix;
 use crate::error::Error;
 use crate::matching::{THRESHOLDS, hits, overlaps};
@@ -77,9 +78,15 @@ pub struct ClassEvaluation {
 impl Evaluator {
     /// For a detector of this many classes. All detections make the averages and curves; those above the score
     /// `confusion_above` make the confusion matrix.
-    pub fn new(classes: usize, confusion_above: f32) -> Self {
+    ///
+    /// # Errors
+    /// More than 10,000 classes: the matrix has the square of their number.
+    pub fn new(classes: usize, confusion_above: f32) -> Result<Self, Error> {
+        if classes > MAX_CLASSES {
+            return Err(Error::TooManyClasses { limit: MAX_CLASSES, found: classes });
+        }
         let confusion = ConfusionMatrix::new(classes, confusion_above);
-        Self { classes: vec![Tally::default(); classes], images: 0, confusion }
+        Ok(Self { classes: vec![Tally::default(); classes], images: 0, confusion })
     }
 
     /// Adds one picture. Boxes of both are in one coordinate system, whichever; detections in any order.
@@ -97,8 +104,11 @@ impl Evaluator {
         for (detection, hits) in detections.iter().zip(hits(&detections, labels, &overlaps)) {
             self.classes[detection.class].ranked.push(Ranked { score: detection.score, hits });
         }
-        for (index, tally) in self.classes.iter_mut().enumerate() {
-            let here = labels.iter().filter(|label| label.class == index).count();
+        let mut here = vec![0; self.classes.len()];
+        for label in labels {
+            here[label.class] += 1;
+        }
+        for (tally, here) in self.classes.iter_mut().zip(here) {
             tally.labels += here;
             tally.images += usize::from(here > 0);
         }
@@ -173,9 +183,9 @@ fn mean_curve(classes: &[ClassEvaluation], curve: Curve) -> Vec<f64> {
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    // Nothing to average is no success.
+    // Nothing to average is no success, and no negative zero, which an empty sum is.
     let count = values.len().max(1);
-    values.sum::<f64>() / count as f64
+    values.fold(0.0, |sum, value| sum + value) / count as f64
 }
 
 /// The curve point where the mean F1 of the classes, smoothed, is best.

@@ -1,11 +1,13 @@
 //! YOLO label files: one object a line, `class cx cy width height` or `class x y x y x y ..`, in shares of the
 //! picture's sides.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::bounds::{Bounds, Label};
 use crate::error::Error;
+use crate::text;
 
 /// Numbers on the line of a box.
 const BOX_FIELDS: usize = 5;
@@ -15,7 +17,7 @@ const POLYGON_FIELDS: usize = 7;
 const SLACK: f64 = 0.01;
 
 /// Where a picture's labels are: the last folder `images` of its path becomes `labels`; without one, beside it.
-pub fn label_path(image: &Path) -> PathBuf {
+pub(crate) fn label_path(image: &Path) -> PathBuf {
     let mut parts: Vec<&OsStr> = image.iter().collect();
     let folders = parts.len().saturating_sub(1);
     if let Some(last) = parts[..folders].iter().rposition(|folder| *folder == OsStr::new("images")) {
@@ -24,26 +26,29 @@ pub fn label_path(image: &Path) -> PathBuf {
     parts.iter().collect::<PathBuf>().with_extension("txt")
 }
 
-/// Reads a picture's labels; a picture without a label file shows nothing of interest.
-pub fn read_labels(path: &Path, classes: usize) -> Result<Vec<Label>, Error> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse_labels(&text, path, classes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::Unreadable { path: path.to_owned(), error }),
+/// Bytes of a label file at most, for some ten million rows.
+const LARGEST: u64 = 1 << 30;
+
+/// Reads a picture's labels; `None` if there is no label file: the picture shows nothing of interest.
+pub(crate) fn read_labels(path: &Path, classes: usize) -> Result<Option<Vec<Label>>, Error> {
+    match text::read(path, LARGEST) {
+        Ok(text) => parse_labels(&text, path, classes).map(Some),
+        Err(Error::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// Boxes or polygons, not both in one file; labels that are there twice count once.
 fn parse_labels(text: &str, path: &Path, classes: usize) -> Result<Vec<Label>, Error> {
     let mut labels = Vec::new();
+    let mut seen = HashSet::new();
     let mut boxes = None;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, content) in text.lines().enumerate().filter(|(_, content)| !content.trim().is_empty()) {
         let malformed = |expected: String| Error::Label {
             path: path.to_owned(),
             line: index + 1,
             expected,
-            content: content.to_owned(),
+            content: text::shown(content),
         };
         let fields: Vec<f64> = content
             .split_whitespace()
@@ -55,11 +60,16 @@ fn parse_labels(text: &str, path: &Path, classes: usize) -> Result<Vec<Label>, E
         if *boxes.get_or_insert(is_box) != is_box {
             return Err(malformed("boxes or polygons, not both in one file".to_owned()));
         }
-        if !labels.contains(&label) {
+        if seen.insert(key(&label)) {
             labels.push(label);
         }
     }
     Ok(labels)
+}
+
+/// What two labels that are there twice have in common; adding 0 makes one of the two zeros that floats have.
+fn key(Label { class, bounds: Bounds { x1, y1, x2, y2 } }: &Label) -> (usize, [u64; 4]) {
+    (*class, [x1, y1, x2, y2].map(|edge| (edge + 0.0).to_bits()))
 }
 
 /// The label that a line's numbers mean, or what was expected of them.

@@ -1,7 +1,9 @@
 //! Which detection of one picture belongs to which label, as `ultralytics val` decides it.
 //!
 //! Greedy: best detection first, each takes of the labels still free the one it overlaps most. COCO's rule in
-//! `coco_eval.rs` is the same but for crowds and labels to be ignored.
+//! `coco/matching.rs` is the same but for crowds and labels to be ignored.
+
+use std::collections::HashSet;
 
 use crate::bounds::{Detection, Label};
 
@@ -14,33 +16,48 @@ fn suffices(iou: f64, index: usize) -> bool {
     iou as f32 >= (0.5 + 0.05 * index as f64) as f32
 }
 
-/// The IoU of every detection with every label: `overlaps[detection][label]`.
-pub fn overlaps(detections: &[Detection], labels: &[Label]) -> Vec<Vec<f64>> {
-    detections.iter().map(|detection| labels.iter().map(|label| detection.bounds.iou(label.bounds)).collect()).collect()
+/// Pairs of a lower IoU, or of just this one, never belong together: the confusion matrix wants more.
+pub const LEAST_IOU: f64 = 0.45;
+
+/// A label that a detection overlaps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Overlap {
+    /// Which of the picture's labels.
+    pub label: usize,
+    /// By how much; above [`LEAST_IOU`].
+    pub iou: f64,
 }
 
-/// The label each detection gets, best detection first; only pairs that are `admissible(detection, label)` count.
-pub fn assign(overlaps: &[Vec<f64>], admissible: impl Fn(usize, usize) -> bool) -> Vec<Option<usize>> {
-    let mut taken = vec![false; overlaps.first().map_or(0, Vec::len)];
+/// For every detection the labels that it may belong to, in their order. Few do: a table of all pairs would be large.
+pub fn overlaps(detections: &[Detection], labels: &[Label]) -> Vec<Vec<Overlap>> {
+    let with_all = |detection: &Detection| -> Vec<Overlap> {
+        let ious = labels.iter().map(|label| detection.bounds.iou(label.bounds)).enumerate();
+        ious.filter(|(_, iou)| *iou > LEAST_IOU).map(|(label, iou)| Overlap { label, iou }).collect()
+    };
+    detections.iter().map(with_all).collect()
+}
+
+/// The label each detection gets, best detection first; only pairs that are `admissible(detection, overlap)` count.
+pub fn assign(overlaps: &[Vec<Overlap>], admissible: impl Fn(usize, Overlap) -> bool) -> Vec<Option<usize>> {
+    let mut taken = HashSet::new();
     overlaps
         .iter()
         .enumerate()
         .map(|(detection, row)| {
-            let best = (0..row.len())
-                .filter(|&label| !taken[label] && admissible(detection, label))
-                .max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
-            taken[best] = true;
+            let free = row.iter().filter(|overlap| !taken.contains(&overlap.label) && admissible(detection, **overlap));
+            let best = free.max_by(|a, b| a.iou.total_cmp(&b.iou))?.label;
+            taken.insert(best);
             Some(best)
         })
         .collect()
 }
 
 /// For each detection, at which IoU thresholds it hits a label of its class; bit `t` belongs to 0.5 + 0.05 `t`.
-pub fn hits(detections: &[Detection], labels: &[Label], overlaps: &[Vec<f64>]) -> Vec<u16> {
+pub fn hits(detections: &[Detection], labels: &[Label], overlaps: &[Vec<Overlap>]) -> Vec<u16> {
     let mut hits = vec![0; detections.len()];
     for index in 0..THRESHOLDS {
-        let assigned = assign(overlaps, |detection, label| {
-            detections[detection].class == labels[label].class && suffices(overlaps[detection][label], index)
+        let assigned = assign(overlaps, |detection, Overlap { label, iou }| {
+            detections[detection].class == labels[label].class && suffices(iou, index)
         });
         for (hit, label) in hits.iter_mut().zip(assigned) {
             *hit |= u16::from(label.is_some()) << index;
@@ -55,8 +72,9 @@ mod tests {
 
     #[test]
     fn a_detection_takes_its_second_best_label_when_the_best_is_gone() {
-        let overlaps = [vec![0.90, 0.10], vec![0.92, 0.80]];
-        let at = |minimum: f64| assign(&overlaps, |detection, label| overlaps[detection][label] >= minimum);
+        let both = |ious: [f64; 2]| vec![Overlap { label: 0, iou: ious[0] }, Overlap { label: 1, iou: ious[1] }];
+        let overlaps = [both([0.90, 0.50]), both([0.92, 0.80])];
+        let at = |minimum: f64| assign(&overlaps, |_, overlap| overlap.iou >= minimum);
         assert_eq!(at(0.5), [Some(0), Some(1)]);
         assert_eq!(at(0.85), [Some(0), None]);
     }

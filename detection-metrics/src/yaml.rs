@@ -2,16 +2,16 @@
 //!
 //! Left out: `download` scripts, keypoints, and the search for data sets in a folder set up elsewhere.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::class_names::{self, ClassList, ClassNames, parse_yaml};
 use crate::coco::CATEGORY_IDS;
-use crate::dataset::{Dataset, pictures};
+use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::pictures::pictures;
+use crate::text;
 
 /// How ultralytics knows COCO from other data sets of 80 classes.
 const COCO_LISTS: [&str; 2] = ["val2017.txt", "test-dev2017.txt"];
@@ -60,19 +60,16 @@ enum Entries {
 
 impl Dataset {
     /// Reads a data set file and the labels of one of its splits. Relative paths start at `path:` of the file, that at
-    /// the file's folder or else at the working directory.
+    /// the file's folder or else at the working directory; `../images` that is not there is looked for as `images`, as
+    /// Roboflow's exports need it.
     ///
     /// # Errors
     /// The file is not a data set's, lacks the split, or there are no pictures; broken label files are no error but
     /// in `skipped`.
     pub fn from_yaml(path: &Path, split: Split) -> Result<Self, Error> {
-        let unreadable = |error| Error::Unreadable { path: path.to_owned(), error };
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let file: DatasetFile = serde_saphyr::from_str(&text).map_err(|error| Error::Malformed {
-            path: path.to_owned(),
-            expected: "a data set file",
-            reason: error.without_snippet().to_string(),
-        })?;
+        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+        let text = text::read(path, class_names::MAX_BYTES)?;
+        let file: DatasetFile = parse_yaml(path, &text)?;
         let home = std::path::absolute(path).map_err(unreadable)?;
         let home = home.parent().expect("a file that was read is in a folder");
         let root = match &file.path {
@@ -82,8 +79,8 @@ impl Dataset {
         };
         let splits = [(Split::Train, &file.train), (Split::Val, &file.val), (Split::Test, &file.test)];
         let entries = match splits.iter().find(|(key, _)| *key == split).and_then(|(_, entries)| entries.as_ref()) {
-            Some(Entries::One(entry)) => vec![root.join(entry)],
-            Some(Entries::Many(entries)) => entries.iter().map(|entry| root.join(entry)).collect(),
+            Some(Entries::One(entry)) => vec![place(&root, entry)],
+            Some(Entries::Many(entries)) => entries.iter().map(|entry| place(&root, entry)).collect(),
             None => {
                 let found: Vec<_> =
                     splits.iter().filter(|(_, entries)| entries.is_some()).map(|(key, _)| key.key()).collect();
@@ -91,13 +88,20 @@ impl Dataset {
                 return Err(Error::MissingSplit { path: path.to_owned(), split: split.key(), found });
             }
         };
-        let class_names = class_names(file.names, file.nc).map_err(|[expected, found]| Error::ClassNames {
-            path: path.to_owned(),
-            expected,
-            found,
-        })?;
-        let category_ids = category_ids(&entries, class_names.len());
-        Ok(Self::with_labels_of(pictures(&entries)?, class_names, category_ids))
+        let wrong = |[expected, found]: [String; 2]| Error::ClassNames { path: path.to_owned(), expected, found };
+        let classes = ClassList::new(file.names, file.nc).map_err(wrong)?;
+        let category_ids = category_ids(&entries, classes.names.len());
+        Ok(Self::with_labels_of(pictures(&entries)?, classes, category_ids))
+    }
+}
+
+/// Where an entry's pictures are. Roboflow writes `../valid/images` beside the folder `valid`: the reference drops the
+/// dots where nothing is there with them.
+fn place(root: &Path, entry: &Path) -> PathBuf {
+    let place = root.join(entry);
+    match entry.strip_prefix("..") {
+        Ok(inner) if !place.exists() => root.join(inner),
+        _ => place,
     }
 }
 
@@ -111,57 +115,5 @@ fn category_ids(entries: &[PathBuf], classes: usize) -> Vec<Option<u64>> {
         CATEGORY_IDS.map(Some).to_vec()
     } else {
         (1..=classes as u64).map(Some).collect()
-    }
-}
-
-/// The names by class number; otherwise what was expected and what found.
-fn class_names(names: Option<ClassNames>, count: Option<usize>) -> Result<Vec<String>, [String; 2]> {
-    let names = match (names, count) {
-        (Some(ClassNames(names)), _) => names,
-        (None, Some(count)) => (0..count).map(|class| (class, format!("class_{class}"))).collect(),
-        (None, None) => return Err(["names or nc".to_owned(), "neither".to_owned()]),
-    };
-    if let Some((found, expected)) = names.keys().zip(0..).find(|(found, expected)| **found != *expected) {
-        return Err([format!("class {expected} next"), format!("class {found}")]);
-    }
-    match count {
-        Some(count) if count != names.len() => Err([format!("{count} as nc says"), names.len().to_string()]),
-        _ => Ok(names.into_values().collect()),
-    }
-}
-
-/// Names by class number, written as a map or as a list.
-struct ClassNames(BTreeMap<usize, String>);
-
-impl<'de> Deserialize<'de> for ClassNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ClassNamesVisitor)
-    }
-}
-
-/// An untagged enum would lose what was written: a class called `no` or `7` is a text here.
-struct ClassNamesVisitor;
-
-impl<'de> Visitor<'de> for ClassNamesVisitor {
-    type Value = ClassNames;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("class names as a list or by number")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<ClassNames, A::Error> {
-        let mut numbered = BTreeMap::new();
-        while let Some(name) = names.next_element()? {
-            numbered.insert(numbered.len(), name);
-        }
-        Ok(ClassNames(numbered))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut names: A) -> Result<ClassNames, A::Error> {
-        let mut numbered = BTreeMap::new();
-        while let Some((number, name)) = names.next_entry()? {
-            numbered.insert(number, name);
-        }
-        Ok(ClassNames(numbered))
     }
 }

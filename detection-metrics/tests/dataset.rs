@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use detection_metrics::coco::{Annotations, CATEGORY_IDS, ImageId, Prediction, read_predictions, write_predictions};
-use detection_metrics::{Bounds, Dataset, Detection, Label, Split};
+use detection_metrics::{Bounds, Dataset, Detection, Evaluator, Label, Note, Split};
 use tempfile::TempDir;
 
 /// A folder with these files; what is in a picture's file does not matter here.
@@ -22,7 +22,12 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 fn open(folder: &TempDir) -> Result<Dataset, String> {
     let path = folder.path().join("data.yaml");
     let without_folder = |text: String| text.replace(&format!("{}/", folder.path().display()), "");
-    Dataset::from_yaml(&path, Split::Val).map_err(|error| without_folder(error.to_string()))
+    Dataset::from_yaml(&path, Split::Val).map_err(|error| without_folder(line(error)))
+}
+
+/// The line that a program prints of an error: its text and those of its sources.
+fn line(error: detection_metrics::Error) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 fn names(dataset: &Dataset) -> Vec<&str> {
@@ -61,6 +66,124 @@ fn a_list_names_pictures_relative_to_itself() {
     assert_eq!(names(&dataset), ["1.jpg", "2.jpg", "3.jpg"]);
     let counts: Vec<usize> = dataset.samples.iter().map(|sample| sample.labels.len()).collect();
     assert_eq!(counts, [0, 1, 2]);
+}
+
+#[test]
+fn a_list_names_pictures_relative_to_the_working_directory_or_else_to_itself() {
+    // Tests run in the crate's folder, which has no pictures but this source; a picture is what ends like one.
+    let here = TempDir::new_in(".").unwrap();
+    fs::write(here.path().join("1.jpg"), "").unwrap();
+    let relative = Path::new(here.path().file_name().unwrap()).join("1.jpg");
+    let list = format!("\u{feff}{}\r\nbeside.jpg\r\n", relative.display());
+    let folder =
+        folder(&[("data.yaml", "val: lists/l.txt\nnc: 1\n"), ("lists/l.txt", &list), ("lists/beside.jpg", "")]);
+    let images: Vec<PathBuf> = open(&folder).unwrap().samples.into_iter().map(|sample| sample.image).collect();
+    assert_eq!(images, [folder.path().join("lists/beside.jpg"), relative]);
+}
+
+#[test]
+fn a_line_that_is_no_path_and_a_text_in_utf_16_are_named() {
+    let long = format!("images/1.jpg\n{}\n", "x".repeat(5 << 20));
+    let utf16: String = "a.jpg".chars().flat_map(|c| [c, '\0']).collect();
+    for (list, expected) in [
+        (long, "list.txt:2: expected a path of at most 4096 bytes, found 5242880"),
+        (utf16, "list.txt: expected text in UTF-8, found UTF-16: save it again as UTF-8"),
+    ] {
+        let folder = folder(&[("data.yaml", "val: list.txt\nnc: 1\n"), ("list.txt", &list)]);
+        assert_eq!(open(&folder).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn roboflows_paths_out_of_the_folder_are_looked_for_in_it() {
+    let folder = folder(&[
+        ("data.yaml", "train: ../train/images\nval: ../valid/images\nnc: 1\nnames: ['a']\n"),
+        ("valid/images/1.jpg", ""),
+        ("valid/labels/1.txt", "0 .5 .5 .1 .1"),
+    ]);
+    let dataset = open(&folder).unwrap();
+    assert_eq!((names(&dataset), dataset.samples[0].labels.len()), (vec!["1.jpg"], 1));
+    // What is there is meant as it is written.
+    let outer = TempDir::new().unwrap();
+    for (name, content) in [("set/data.yaml", "val: ../valid\nnc: 1\n"), ("valid/a.jpg", ""), ("set/valid/b.jpg", "")] {
+        fs::create_dir_all(outer.path().join(name).parent().unwrap()).unwrap();
+        fs::write(outer.path().join(name), content).unwrap();
+    }
+    let dataset = Dataset::from_yaml(&outer.path().join("set/data.yaml"), Split::Val).unwrap();
+    assert_eq!(names(&dataset), ["a.jpg"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_circles_count_no_picture_twice_and_what_is_hidden_is_not_meant() {
+    use std::os::unix::fs::symlink;
+    let folder = folder(&[
+        ("data.yaml", "val: images\nnc: 1\n"),
+        ("images/1.jpg", ""),
+        ("images/deep/2.jpg", ""),
+        ("images/._1.jpg", ""),
+        ("images/.cache/3.jpg", ""),
+        ("elsewhere/4.jpg", ""),
+    ]);
+    let images = folder.path().join("images");
+    symlink(".", images.join("again")).unwrap();
+    symlink("..", images.join("deep/up")).unwrap();
+    symlink("../elsewhere", images.join("linked")).unwrap();
+    assert_eq!(names(&open(&folder).unwrap()), ["1.jpg", "2.jpg", "4.jpg"]);
+}
+
+#[test]
+fn labels_that_are_nowhere_are_said_with_the_place() {
+    let upper = folder(&[
+        ("data.yaml", "val: Images\nnc: 1\n"),
+        ("Images/1.jpg", ""),
+        ("Images/2.jpg", ""),
+        ("Labels/1.txt", "0 .5 .5 .1 .1"),
+    ]);
+    let note = open(&upper).unwrap().notes[0].to_string();
+    let place = upper.path().join("Images/1.txt");
+    let expected = format!("no labels for any of the 2 pictures; those of the first one would be {}", place.display());
+    assert_eq!(note, expected);
+    // One label file, an empty one too, is a data set with backgrounds.
+    let labelled = folder(&[("data.yaml", "val: images\nnc: 1\n"), ("images/1.jpg", ""), ("labels/1.txt", "")]);
+    assert_eq!(open(&labelled).unwrap().notes, []);
+}
+
+#[test]
+fn a_million_rows_of_labels_are_read_and_measured() {
+    let rows: String = (0..1_000_000)
+        .map(|row| format!("0 {:.6} {:.6} .001 .001\n", f64::from(row % 1000) / 1000.0, f64::from(row / 1000) / 1000.0))
+        .collect();
+    let folder = folder(&[("data.yaml", "val: images\nnc: 1\n"), ("images/1.jpg", ""), ("labels/1.txt", &rows)]);
+    let dataset = open(&folder).unwrap();
+    let labels = &dataset.samples[0].labels;
+    assert_eq!(labels.len(), 1_000_000);
+    let found: Vec<Detection> =
+        labels.iter().step_by(10_000).map(|label| Detection { class: 0, score: 0.5, bounds: label.bounds }).collect();
+    let mut evaluator = Evaluator::new(1, 0.25).unwrap();
+    evaluator.add(&found, labels).unwrap();
+    let evaluation = evaluator.finish();
+    assert_eq!((evaluation.labels, evaluation.mean.precision, evaluation.mean.recall), (1_000_000, 1.0, 0.0001));
+}
+
+#[test]
+fn nothing_to_measure_gives_zeros_without_a_sign() {
+    let mean = Evaluator::new(3, 0.25).unwrap().finish().mean;
+    for figure in [mean.precision, mean.recall, mean.f1, mean.ap50, mean.ap75, mean.ap50_95] {
+        assert_eq!(figure.to_bits(), 0.0_f64.to_bits());
+    }
+    let error = Evaluator::new(1 << 40, 0.25).unwrap_err();
+    assert_eq!(error.to_string(), "classes: expected at most 10000, found 1099511627776");
+}
+
+#[test]
+fn swapped_names_are_said() {
+    let [dataset, detector] = [["cat", "dog", "cow"], ["dog", "cat", "cow"]].map(|names| names.map(str::to_owned));
+    let note = Note::other_names(&dataset, &detector).unwrap().to_string();
+    let expected =
+        "2 classes have other names than in the weights: class 0 is \"cat\" here, \"dog\" there; numbers decide";
+    assert_eq!(note, expected);
+    assert_eq!(Note::other_names(&dataset, &dataset), None);
 }
 
 #[test]
@@ -107,7 +230,8 @@ fn what_is_wrong_with_a_data_set_is_said() {
         ("val: images\nnc: 3\nnames: [a]\n", "data.yaml: class names: expected 3 as nc says, found 1"),
         ("val: images\nnames: {0: a, 2: b}\n", "data.yaml: class names: expected class 1 next, found class 2"),
         ("val: empty\nnames: [a]\n", "empty: no pictures found in it"),
-        ("val: nowhere\nnames: [a]\n", "nowhere: No such file or directory (os error 2)"),
+        ("val: nowhere\nnames: [a]\n", "nowhere: cannot read: No such file or directory (os error 2)"),
+        ("val: images\nnc: 1000000000000\n", "data.yaml: class names: expected at most 10000, found 1000000000000"),
     ] {
         let folder = folder(&[("data.yaml", yaml), ("images/1.jpg", ""), ("empty/readme.txt", "")]);
         assert_eq!(open(&folder).unwrap_err(), expected);
@@ -139,8 +263,47 @@ fn coco_annotations_become_labels_of_the_detectors_classes_without_crowds() {
     let [first, second] = &dataset.samples[..] else { panic!("there are two pictures") };
     assert_eq!((&first.image, &first.id), (&PathBuf::from("pictures/9.jpg"), &ImageId::Number(9)));
     let label = Label { class: 1, bounds: Bounds { x1: 0.25, y1: 0.25, x2: 0.75, y2: 0.75 } };
-    assert_eq!(first.labels, [label]);
+    assert_eq!(first.labels_in_shares([100, 200]), [label]);
+    // The picture's own size decides, not what the file says of it.
+    assert_eq!(first.labels_in_shares([200, 400])[0].bounds.x2, 0.375);
+    assert_eq!(first.said_size, Some([100, 200]));
     assert_eq!(second.labels, []);
+    let unknown = Note::UnknownToDetector { categories: vec!["cat".to_owned()], of: 2 };
+    assert_eq!(dataset.notes, [unknown]);
+}
+
+#[test]
+fn annotations_are_read_as_people_write_them() {
+    let odd = r#"{
+        "images": [{"id": 9.0, "file_name": "9.jpg"}, {"id": 4, "file_name": "4.jpg", "height": null, "width": 0}],
+        "categories": [{"id": 1.0, "name": "cat"}, {"id": "2", "name": "Dog"}],
+        "annotations": [
+            {"image_id": 9, "category_id": 1.0, "bbox": [1, 2, 3, 4], "iscrowd": false, "area": null},
+            {"image_id": 9.0, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": true},
+            {"image_id": 9, "category_id": "2", "bbox": [1, 2, 3, 4], "iscrowd": null},
+            {"image_id": 4, "category_id": 1, "bbox": []},
+            {"image_id": 4, "category_id": 1},
+            {"image_id": 4, "category_id": 7, "bbox": [1, 2, 3, 4]},
+            {"image_id": 5, "category_id": 1, "bbox": [1, 2, 3, 4]},
+            {"image_id": 5, "category_id": 7, "bbox": [1, 2, 3, 4]}
+        ]
+    }"#;
+    let folder = folder(&[("instances.json", &format!("\u{feff}{odd}"))]);
+    let annotations = Annotations::open(&folder.path().join("instances.json")).unwrap();
+    let crowds: Vec<bool> = annotations.annotations.iter().map(|annotation| annotation.crowd).collect();
+    assert_eq!(crowds, [false, true, false, false, false, false]);
+    let dataset = Dataset::from_coco(&annotations, Path::new("pictures"), &["cat", "dog"].map(str::to_owned));
+    let found: Vec<_> = dataset.samples.iter().map(|sample| (&sample.id, sample.labels.len())).collect();
+    assert_eq!(found, [(&ImageId::Number(9), 1), (&ImageId::Number(4), 0)]);
+    assert_eq!(dataset.samples.iter().find_map(|sample| sample.said_size), None);
+    let notes: Vec<String> = dataset.notes.iter().map(Note::to_string).collect();
+    let expected = [
+        "2 annotations without a bbox: left out",
+        "2 annotations of categories that are not defined, 7 for one: left out",
+        "2 annotations of pictures that are not listed, 5 for one: left out",
+        r#"1 of 2 categories have no class in the weights: "Dog""#,
+    ];
+    assert_eq!(notes, expected);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const BLUE: [u8; 3] = [0, 0, 255];
 /// One thing of the first of `classes` classes, found.
 fn evaluation(classes: usize) -> Evaluation {
     let bounds = Bounds { x1: 0.0, y1: 0.0, x2: 9.0, y2: 9.0 };
-    let mut evaluator = Evaluator::new(classes, 0.25);
+    let mut evaluator = Evaluator::new(classes, 0.25).expect("few classes");
     let detection = Detection { class: 0, score: 0.5, bounds };
     evaluator.add(&[detection], &[Label { class: 0, bounds }]).expect("class 0 is a class");
     evaluator.finish()
@@ -50,7 +50,7 @@ fn the_confusion_matrix_has_a_cell_for_each_class_that_occurs_and_for_the_backgr
 #[test]
 fn an_evaluation_of_nothing_is_drawn_too() {
     let plots = Plots::new(FONT).unwrap();
-    let nothing = Evaluator::new(3, 0.25).finish();
+    let nothing = Evaluator::new(3, 0.25).expect("few classes").finish();
     plots.curves(Curve::PrecisionAtRecall, &nothing, &class_names(3)).unwrap();
     plots.confusion(Cells::Shares, &nothing, &class_names(3)).unwrap();
 }

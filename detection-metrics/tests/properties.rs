@@ -36,7 +36,7 @@ fn picture() -> impl Strategy<Value = Picture> {
 }
 
 fn evaluation(pictures: &[Picture]) -> Evaluation {
-    let mut evaluator = Evaluator::new(CLASSES, CONFUSION_ABOVE);
+    let mut evaluator = Evaluator::new(CLASSES, CONFUSION_ABOVE).expect("three classes are not many");
     for (detections, labels) in pictures {
         evaluator.add(detections, labels).expect("classes are in range");
     }
@@ -61,7 +61,7 @@ fn perfect(pictures: &[Picture]) -> Vec<Picture> {
 
 fn coco_files(pictures: &[Picture]) -> (Annotations, Vec<Prediction>) {
     let numbered = || pictures.iter().enumerate().map(|(number, picture)| (ImageId::Number(number as u64), picture));
-    let image = |(id, _)| Image { id, file_name: String::new(), height: 640, width: 640 };
+    let image = |(id, _)| Image { id, file_name: String::new(), height: None, width: None };
     let annotations = numbered().flat_map(|(image_id, (_, labels))| {
         labels.iter().map(move |label| {
             let bbox = label.bounds.to_xywh();
@@ -79,8 +79,12 @@ fn coco_files(pictures: &[Picture]) -> (Annotations, Vec<Prediction>) {
         })
     });
     let categories = (0..CLASSES as u64).map(|id| Category { id, name: id.to_string() }).collect();
-    let annotations =
-        Annotations { images: numbered().map(image).collect(), annotations: annotations.collect(), categories };
+    let annotations = Annotations {
+        images: numbered().map(image).collect(),
+        annotations: annotations.collect(),
+        categories,
+        without_box: 0,
+    };
     (annotations, predictions.collect())
 }
 
@@ -153,7 +157,8 @@ fn nothing_in_nothing_out() {
 #[test]
 fn a_class_the_detector_does_not_have_is_named() {
     let label = Label { class: 7, bounds: Bounds::from_xywh([0.0, 0.0, 1.0, 1.0]) };
-    let error = Evaluator::new(CLASSES, CONFUSION_ABOVE).add(&[], &[label]).expect_err("there are 3 classes");
+    let mut evaluator = Evaluator::new(CLASSES, CONFUSION_ABOVE).expect("three classes are not many");
+    let error = evaluator.add(&[], &[label]).expect_err("there are 3 classes");
     assert_eq!(error.to_string(), "class 7: expected a number below 3");
 }
 

@@ -74,7 +74,7 @@ fn labels_in(coco: &Coco, image: &ImageId) -> Vec<Label> {
 }
 
 fn evaluation(reference: &Reference) -> Evaluation {
-    let mut evaluator = Evaluator::new(reference.classes, reference.confusion_above);
+    let mut evaluator = Evaluator::new(reference.classes, reference.confusion_above).expect("six classes are not many");
     for image in &reference.coco.ground.images {
         let (detections, labels) = (detections_in(&reference.coco, &image.id), labels_in(&reference.coco, &image.id));
         evaluator.add(&detections, &labels).expect("classes are in range");

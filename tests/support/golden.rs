@@ -78,7 +78,7 @@ impl Golden {
         let statistics = file(format!("yolov10{variant}.safetensors"));
         let statistics = SafeTensors::deserialize(&statistics).expect("goldens.py writes safetensors");
         let state_dict = formula::state_dict(&recipe(variant).state_dict, &statistics);
-        let options = Options { dtype, keep_one_to_many: true };
+        let options = Options { dtype, ..Options::default() };
         weights_convert::convert_bytes(state_dict, &options).expect("it is a YOLOv10").bytes
     }
 }

@@ -1,6 +1,6 @@
-//! Everything that can be wrong with a checkpoint, as one line that names the thing and both
-//! values. Text taken from the file is escaped and cut, so that a hostile name cannot forge a
-//! second line.
+//! Everything that can be wrong with a checkpoint, as one line that names the thing and both values. Text taken from
+//! the file is escaped and cut, so that a hostile name cannot forge a second line. What another library said is the
+//! error's `source`, not a part of its text.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -11,21 +11,52 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be read.
-    #[error("cannot read: {0}")]
-    Read(io::Error),
+    #[error("cannot read")]
+    Read(#[source] io::Error),
+    /// What the path names has no end, or is no file at all.
+    #[error("expected a file, found {found}")]
+    NotAFile {
+        /// What it is.
+        found: &'static str,
+    },
     /// The result would replace what it is made from.
     #[error("{} is the input itself: name another output", path.display())]
     OutputIsInput {
         /// The output file.
         path: PathBuf,
     },
+    /// What the result would replace is no file.
+    #[error("{} is {found}: name a file as the output", path.display())]
+    OutputIsNoFile {
+        /// The output.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The result would replace a file that no conversion has written.
+    #[error("{} is there already and no converted file: name another output, or remove it", path.display())]
+    OutputIsForeign {
+        /// The output file.
+        path: PathBuf,
+    },
     /// The result could not be written; an earlier file of that name is untouched.
-    #[error("cannot write {}: {error}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The output file.
         path: PathBuf,
         /// What the operating system said.
-        error: io::Error,
+        source: io::Error,
+    },
+    /// There is nothing in the file.
+    #[error("an empty file: expected a zip (.pt) or safetensors")]
+    Empty,
+    /// The first bytes belong to another format.
+    #[error("not a checkpoint but {found}: {advice}")]
+    OtherFormat {
+        /// What it is.
+        found: &'static str,
+        /// What to do.
+        advice: &'static str,
     },
     /// The first bytes belong to no format that is read here.
     #[error("not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"{start}\"")]
@@ -49,6 +80,12 @@ pub enum Error {
     NoPickle {
         /// How many entries the zip has.
         entries: usize,
+    },
+    /// A zip around a checkpoint.
+    #[error("not a checkpoint but a zip that holds {entry}: unpack it first")]
+    PackedCheckpoint {
+        /// The checkpoint's name in it.
+        entry: String,
     },
     /// Weights of a big-endian machine.
     #[error("byte order \"{found}\" is not supported, expected \"little\"")]
@@ -88,6 +125,9 @@ pub enum Error {
         /// What stands in their place.
         found: String,
     },
+    /// `torch.compile` was called on the model, which then hides its layers.
+    #[error("a model of torch.compile: save its `_orig_mod` or its state dict")]
+    Compiled,
     /// A parameter or buffer is not what torch rebuilds tensors from.
     #[error("{tensor}: expected a tensor, found {found}")]
     NotATensor {
@@ -205,8 +245,16 @@ pub enum Error {
         dtype: &'static str,
     },
     /// The safetensors container is broken.
-    #[error("safetensors: {0}")]
-    Safetensors(safetensors::SafeTensorError),
+    #[error("safetensors")]
+    Safetensors(#[source] safetensors::SafeTensorError),
+    /// There are more or fewer names than classes.
+    #[error("class names: expected {expected} as the weights have classes, found {found}")]
+    ClassNames {
+        /// Classes of the weights.
+        expected: usize,
+        /// Names given.
+        found: usize,
+    },
     /// A converted file of another generation.
     #[error("format_version: expected {expected}, found {found}")]
     FormatVersion {

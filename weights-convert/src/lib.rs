@@ -12,25 +12,34 @@
 //!
 //! let input = Path::new("yolov10n.pt");
 //! let converted = convert(input, &Options::default())?;
-//! println!("{converted}"); // YOLOv10 n, 80 classes, 2775520 parameters, ..
+//! println!("{converted}"); // YOLOv10 n, 80 classes, 2299264 parameters, .. both heads, ..
 //! write(&converted, &output_path(input, None)?)?; // yolov10n.safetensors
 //! # Ok::<(), weights_convert::Error>(())
 //! ```
 
 mod coco;
+#[cfg(feature = "command")]
+pub mod command;
+mod container;
 mod convert;
 mod error;
 mod fold;
 mod limits;
 mod metadata;
 mod network;
+mod options;
+mod save;
 mod tensor;
 mod torch;
+mod whole_file;
 mod write;
 
+pub use container::is_converted;
 #[doc(hidden)]
 pub use convert::check_pickle;
-pub use convert::{Converted, DType, Options, convert, convert_bytes};
+pub use convert::{Converted, convert, convert_bytes};
 pub use error::Error;
 pub use metadata::Summary;
-pub use write::{output_path, write};
+pub use options::{DType, Heads, Options};
+pub use save::{output_path, write};
+pub use whole_file::WholeFile;

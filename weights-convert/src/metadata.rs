@@ -8,10 +8,11 @@ use std::{
 use serde_json::{Value as Json, json};
 
 use crate::{
-    DType, coco,
+    coco,
     error::{Error, printable},
     limits::{self, MAX_METADATA},
     network::{self, Plan, REG_MAX, STRIDES},
+    options::DType,
     torch::Checkpoint,
 };
 
@@ -20,6 +21,9 @@ pub(crate) const FORMAT: &str = "yolo10-burn";
 
 /// The value of `format_version`; another meaning of keys or metadata raises it.
 pub(crate) const FORMAT_VERSION: &str = "1";
+
+/// What the keys of the one-to-many head start with.
+const ONE_TO_MANY: &str = "head.one_to_many.";
 
 /// What a conversion produced, in the words of the file's own metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,26 +38,33 @@ pub struct Summary {
     pub lineage: String,
     /// SHA-256 of the source file, hexadecimal.
     pub source_sha256: String,
-    /// Parameters as the reference counts them: the 16 fixed weights of the box distribution, which
-    /// the file leaves out, included.
+    /// Parameters as the reference counts them: without the one-to-many head, and with the 16 fixed weights of the box
+    /// distribution, which the file leaves out.
     pub parameters: u64,
     /// Tensors in the file.
     pub tensors: usize,
     /// How they are stored.
     pub dtype: DType,
-    /// Whether the head for non-maximum suppression was kept.
+    /// Whether the head for non-maximum suppression is there, too.
     pub one_to_many: bool,
 }
 
-/// The metadata of a conversion; depends on the source's bytes alone.
+/// The metadata of a conversion; depends on the source's bytes and the `names` given alone.
 pub(crate) fn describe(
     source: &Checkpoint<'_>,
     plan: &Plan,
     sha256: &str,
+    names: Option<&[String]>,
 ) -> Result<BTreeMap<&'static str, String>, Error> {
     let activation = source.modules.get("model.9.cv1.act").map_or("SiLU", |module| module.class.as_str());
     let mut metadata = source.origin.clone();
-    let class_names = class_names(source, plan.classes);
+    let class_names = match names {
+        Some(names) if names.len() != plan.classes => {
+            return Err(Error::ClassNames { expected: plan.classes, found: names.len() });
+        }
+        Some(names) => names.iter().map(|name| Cow::Borrowed(&**name)).collect(),
+        None => class_names(source, plan.classes),
+    };
     let lengths = class_names.iter().map(|name| name.len());
     let bytes = lengths.chain(metadata.values().map(String::len)).sum::<usize>() as u64;
     limits::check("bytes of metadata", bytes, MAX_METADATA)?;
@@ -73,10 +84,10 @@ pub(crate) fn describe(
 
 /// The checkpoint's names; COCO's where it has none and 80 classes, else `class0` and so on.
 fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, str>> {
-    if source.names.is_empty() && classes == coco::NAMES.len() {
+    if source.names.is_none() && classes == coco::NAMES.len() {
         return coco::NAMES.map(Cow::Borrowed).to_vec();
     }
-    let name = |class| match source.names.get(&class) {
+    let name = |class| match source.names.as_ref().and_then(|names| names.get(&class)) {
         Some(name) => Cow::Borrowed(&**name),
         None => Cow::Owned(format!("class{class}")),
     };
@@ -101,7 +112,9 @@ impl Summary {
             None => None,
         };
         let tensors = metadata.tensors();
-        let values: u64 = tensors.values().map(|info| info.shape.iter().product::<usize>() as u64).sum();
+        let is_counted = |name: &str| !name.starts_with(ONE_TO_MANY);
+        let counted = tensors.iter().filter(|(name, _)| is_counted(name));
+        let values: u64 = counted.map(|(_, info)| info.shape.iter().product::<usize>() as u64).sum();
         let is_half = tensors.values().all(|info| info.dtype == safetensors::Dtype::F16);
         let dtype = if is_half { DType::F16 } else { DType::F32 };
         Ok(Self {
@@ -113,7 +126,7 @@ impl Summary {
             parameters: values + REG_MAX as u64,
             tensors: tensors.len(),
             dtype,
-            one_to_many: tensors.keys().any(|name| name.starts_with("head.one_to_many.")),
+            one_to_many: tensors.keys().any(|name| name.starts_with(ONE_TO_MANY)),
         })
     }
 }

@@ -1,20 +1,16 @@
-//! A converted file: its bytes, the same for the same source, and its way to disk.
+//! A converted file's bytes, the same for the same source.
 //!
 //! The safetensors crate writes metadata in the order of a hash map, which differs from run to run.
 //! The header is therefore written here, in the order of the network; the crate reads and checks
 //! it.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use half::f16;
 use safetensors::{Dtype, tensor::TensorInfo};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{Converted, DType, error::Error, fold::Folded, limits, network::Plan};
+use crate::{error::Error, fold::Folded, limits, network::Plan, options::DType};
 
 /// safetensors aligns the first tensor.
 const ALIGNMENT: usize = 8;
@@ -103,45 +99,4 @@ impl Writer {
     pub(crate) fn finish(self) -> Vec<u8> {
         self.bytes
     }
-}
-
-/// Where the result of converting `input` goes: to the file asked for, or else beside the input, under its name with
-/// `.safetensors`. Never onto the input.
-pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error> {
-    let path = wanted.map_or_else(|| input.with_extension("safetensors"), Path::to_owned);
-    // Links followed, if both exist.
-    let is_same_file = matches!((path.canonicalize(), input.canonicalize()), (Ok(one), Ok(other)) if one == other);
-    if path == input || is_same_file {
-        return Err(Error::OutputIsInput { path });
-    }
-    Ok(path)
-}
-
-/// Writes a converted file beside `path` and renames it: `path` is the old file or the new one,
-/// never a part.
-pub fn write(converted: &Converted, path: &Path) -> Result<(), Error> {
-    replace(path, &converted.bytes).map_err(|error| Error::Write { path: path.to_owned(), error })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Asked first: where there is no folder, a temporary file's error would name the temporary file.
-    folder.metadata()?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".weights-convert-");
-    // Temporary files are private by default; a result has the rights that the umask gives.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    // Removed when dropped, unless it is renamed.
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The rename itself is durable once the folder is.
-    #[cfg(unix)]
-    std::fs::File::open(folder)?.sync_all()?;
-    Ok(())
 }

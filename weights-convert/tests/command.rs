@@ -41,8 +41,7 @@ fn folder() -> tempfile::TempDir {
 fn the_result_lies_beside_the_input_and_is_reported_in_one_line() {
     let folder = folder();
     let output = run(folder.path(), &["tiny.pt"]);
-    let expected =
-        "tiny.safetensors: YOLOv10 custom, 3 classes, 312393 parameters, 164 tensors, f32, 1.3 MB, from ultralytics\n";
+    let expected = "tiny.safetensors: YOLOv10 custom, 3 classes, 312393 parameters, 212 tensors, f32, both heads, 1.7 MB, from ultralytics\n";
     assert_eq!((text(&output.stdout), text(&output.stderr)), (expected, ""));
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(files(folder.path()), ["tiny.pt", "tiny.safetensors"]);
@@ -54,17 +53,46 @@ fn the_result_lies_beside_the_input_and_is_reported_in_one_line() {
 #[test]
 fn options_choose_the_output_the_type_and_the_heads() {
     let folder = folder();
-    let output = run(folder.path(), &["tiny.pt", "-o", "half.st", "--dtype", "f16", "--keep-one2many"]);
+    let output = run(folder.path(), &["tiny.pt", "-o", "half.st", "--dtype", "f16", "--one2one-only"]);
     let line = text(&output.stdout);
-    assert!(line.starts_with("half.st: YOLOv10 custom, 3 classes, ") && line.contains(" 212 tensors, f16, "), "{line}");
-    assert_eq!(files(folder.path()), ["half.st", "tiny.pt"]);
+    assert!(line.starts_with("half.st: YOLOv10 custom, 3 classes, "), "{line}");
+    assert!(line.contains(" 164 tensors, f16, one-to-one head, "), "{line}");
+    // What was an option is what is done anyway.
+    let output = run(folder.path(), &["tiny.pt", "-o", "both.st", "--keep-one2many"]);
+    assert!(text(&output.stdout).contains(" 212 tensors, f32, both heads, "), "{output:?}");
+    assert_eq!(files(folder.path()), ["both.st", "half.st", "tiny.pt"]);
+}
+
+#[test]
+fn names_come_from_a_text_or_a_data_set_file() {
+    let folder = folder();
+    fs::write(folder.path().join("names.txt"), "\u{feff}cat\r\n\nno\n7\n").expect("room for a file");
+    fs::write(folder.path().join("data.yaml"), "val: x\nnames: {0: cat, 1: no, 2: 7}\n").expect("room for a file");
+    for file in ["names.txt", "data.yaml"] {
+        let output = run(folder.path(), &["tiny.pt", "--names", file]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let written = convert(&folder.path().join("tiny.safetensors"), &Options::default()).expect("a result");
+        assert_eq!(written.summary.classes, ["cat", "no", "7"]);
+    }
+    let output = run(folder.path(), &["tiny.safetensors", "--names", "names.txt", "--dtype", "f16", "-o", "b.st"]);
+    let expected = "error: tiny.safetensors: converted already: --dtype, --one2one-only and --names need its source\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
+    fs::write(folder.path().join("names.txt"), "cat\n").expect("room for a file");
+    let output = run(folder.path(), &["tiny.pt", "--names", "names.txt"]);
+    let expected = "error: tiny.pt: class names: expected 3 as the weights have classes, found 1\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
+}
+
+/// Bytes of a converted file, earlier than those of the test.
+fn earlier() -> Vec<u8> {
+    converted(forms::ultralytics(&tiny("s"), Stored::F16)).bytes
 }
 
 #[test]
 fn a_wrong_file_leaves_an_earlier_result_alone() {
     let folder = folder();
     fs::write(folder.path().join("wrong.pt"), "not a checkpoint").expect("room for a file");
-    fs::write(folder.path().join("result.safetensors"), "earlier").expect("room for a file");
+    fs::write(folder.path().join("result.safetensors"), earlier()).expect("room for a file");
     let output = run(folder.path(), &["wrong.pt", "-o", "result.safetensors"]);
     assert_eq!(text(&output.stdout), "");
     assert_eq!(
@@ -72,7 +100,7 @@ fn a_wrong_file_leaves_an_earlier_result_alone() {
         "error: wrong.pt: not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"not a checkpoint\"\n"
     );
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(fs::read(folder.path().join("result.safetensors")).expect("the earlier file"), b"earlier");
+    assert_eq!(fs::read(folder.path().join("result.safetensors")).expect("the earlier file"), earlier());
     assert_eq!(files(folder.path()), ["result.safetensors", "tiny.pt", "wrong.pt"]);
 }
 
@@ -80,10 +108,51 @@ fn a_wrong_file_leaves_an_earlier_result_alone() {
 fn an_earlier_result_is_replaced_on_success() {
     let folder = folder();
     let path = folder.path().join("tiny.safetensors");
-    fs::write(&path, "earlier").expect("room for a file");
+    fs::write(&path, earlier()).expect("room for a file");
     assert_eq!(run(folder.path(), &["tiny.pt"]).status.code(), Some(0));
-    assert!(fs::read(&path).expect("the result").len() > 1_000_000);
+    assert_ne!(fs::read(&path).expect("the result"), earlier());
     assert_eq!(files(folder.path()), ["tiny.pt", "tiny.safetensors"]);
+}
+
+#[test]
+fn what_no_conversion_has_written_is_not_replaced() {
+    let folder = folder();
+    // As downloaded: PyTorch's names under the name that a result would have.
+    let original = forms::safetensors(&tiny("n"), Stored::F32, "");
+    fs::write(folder.path().join("tiny.safetensors"), &original).expect("room for a file");
+    let output = run(folder.path(), &["tiny.pt"]);
+    let expected =
+        "error: tiny.safetensors is there already and no converted file: name another output, or remove it\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
+    assert!(fs::read(folder.path().join("tiny.safetensors")).expect("the original") == original);
+    // An empty file is a place that somebody has reserved.
+    fs::write(folder.path().join("empty.st"), "").expect("room for a file");
+    assert_eq!(run(folder.path(), &["tiny.pt", "-o", "empty.st"]).status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_what_is_no_file_is_refused() {
+    use std::os::unix::fs::symlink;
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("elsewhere")).expect("room for a folder");
+    symlink("elsewhere/target.st", at("link.st")).expect("a link to nothing yet");
+    assert_eq!(run(folder.path(), &["tiny.pt", "-o", "link.st"]).status.code(), Some(0));
+    assert!(at("link.st").is_symlink() && !at("elsewhere/target.st").is_symlink());
+    symlink("tiny.pt", at("back.st")).expect("a link to the input");
+    fs::hard_link(at("tiny.pt"), at("hard.st")).expect("another name of the input");
+    for (output, expected) in [
+        (".", ". is a folder: name a file as the output"),
+        ("/dev/null", "/dev/null is a device or a pipe: name a file as the output"),
+        ("back.st", "back.st is the input itself: name another output"),
+        ("hard.st", "hard.st is the input itself: name another output"),
+        ("elsewhere/../tiny.pt", "elsewhere/../tiny.pt is the input itself: name another output"),
+    ] {
+        let said = run(folder.path(), &["tiny.pt", "-o", output]);
+        assert_eq!((said.status.code(), text(&said.stderr)), (Some(2), &*format!("error: {expected}\n")));
+    }
+    assert_eq!(files(folder.path()), ["back.st", "elsewhere", "hard.st", "link.st", "tiny.pt"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use support::{
-    converted, forms, message, naive,
+    converted, forms, line, message, naive,
     network::{Array, Builder, Module, tiny},
     pickle::{Pickler, Py, Stored, dict, text, torch_file, zip_entries, zip_file},
 };
@@ -27,24 +27,72 @@ fn message_of(value: Py) -> String {
 #[test]
 fn a_missing_file_cannot_be_read() {
     let error = convert(Path::new("no/such/file.pt"), &Options::default()).expect_err("no file");
-    assert_eq!(error.to_string(), "cannot read: No such file or directory (os error 2)");
+    assert_eq!(line(error), "cannot read: No such file or directory (os error 2)");
 }
 
 #[test]
 fn a_missing_folder_cannot_be_written_to() {
     let file = converted(forms::ultralytics(&tiny("n"), Stored::F16));
     let error = write(&file, Path::new("no/such/file.safetensors")).expect_err("no folder");
-    assert!(error.to_string().starts_with("cannot write no/such/file.safetensors: "), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+    assert_eq!(line(error), "cannot write no/such/file.safetensors: No such file or directory (os error 2)");
 }
 
 #[test]
-fn other_formats_are_shown_by_their_first_bytes() {
-    let jpeg = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01".to_vec();
+fn what_is_taken_for_weights_is_told_with_what_to_do() {
+    let tar = [vec![b'a'; 257], b"ustar".to_vec()].concat();
+    let unpack = "unpack it first";
+    let exported = "give the .pt that it was exported from";
+    let cases: [(&[u8], &str, &str); 12] = [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            "a Git LFS pointer",
+            "`git lfs pull` fetches the file itself",
+        ),
+        (b"\x1f\x8b\x08\0", "a gzip archive", unpack),
+        (b"\x28\xb5\x2f\xfd\0", "a zstd archive", unpack),
+        (&tar, "a tar archive", unpack),
+        (b"\x08\x08\x12\x07pytorch", "an ONNX model", exported),
+        (b"\x1c\0\0\0TFL3", "a TensorFlow Lite model", exported),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG", "a picture is a source, not weights"),
+        (b"\xef\xbb\xbfPK\x03\x04", "a zip that was copied as a text", "copy or download it again, as binary"),
+        (
+            b"\n<!DOCTYPE html>\n<html>",
+            "a web page",
+            "a server may have sent it in place of the file: download it again",
+        ),
+        (
+            br#"{"message":"Not Found"}"#,
+            "a JSON text",
+            "a server may have sent it in place of the file: download it again",
+        ),
+        (b"\x80\x04\x95\0", "a bare pickle", "load it in Python and save it with torch.save"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes", exported),
+    ];
+    for (file, found, advice) in cases {
+        assert_eq!(message(file.to_vec()), format!("not a checkpoint but {found}: {advice}"));
+    }
+    assert_eq!(message(Vec::new()), "an empty file: expected a zip (.pt) or safetensors");
     let expected = "not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with";
-    assert_eq!(message(jpeg), format!(r#"{expected} "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01""#));
-    assert_eq!(message(Vec::new()), format!(r#"{expected} """#));
-    let pointer = b"version https://git-lfs.github.com/spec/v1".to_vec();
-    assert_eq!(message(pointer), format!(r#"{expected} "version https://""#));
+    assert_eq!(message(b"nc: 80\n".to_vec()), format!(r#"{expected} "nc: 80\n""#));
+}
+
+#[test]
+fn what_is_no_file_is_not_read() {
+    let read = |path: &str| line(convert(Path::new(path), &Options::default()).expect_err("no file"));
+    assert_eq!(read("/"), "expected a file, found a folder");
+    #[cfg(unix)]
+    assert_eq!(read("/dev/zero"), "expected a file, found a device or a pipe");
+}
+
+#[test]
+fn a_zip_around_a_checkpoint_and_a_program_are_told() {
+    let zipped = [("weights/yolov10n.pt".to_owned(), b"PK".to_vec())];
+    let expected = "not a checkpoint but a zip that holds weights/yolov10n.pt: unpack it first";
+    assert_eq!(message(zip_entries(&zipped, AsIs)), expected);
+    let script = ["a/data.pkl", "a/code/__torch__.py"].map(|name| (name.to_owned(), b".".to_vec()));
+    let expected = "not a checkpoint but a TorchScript program: give the .pt that it was exported from";
+    assert_eq!(message(zip_entries(&script, AsIs)), expected);
 }
 
 #[test]
@@ -140,12 +188,20 @@ fn a_checkpoint_without_weights_says_what_it_holds() {
         (dict([("model", list)]), "a sequence of 1"),
         (dict([("model", Py::Raw(b"C\x01a".to_vec()))]), "bytes"),
         (dict([("model", Py::Global("os.system".to_owned()))]), "os.system"),
-        (dict([("model", Py::Dict(vec![(Py::Int(1), Py::None)]))]), "a dict with an int as a key"),
+        (dict([("model", Py::Dict(vec![(Py::Int(1), Py::None)]))]), "a dict of 1 without ema, model or tensors"),
+        (Py::Dict(vec![(Py::Int(1), tensor(&[1]))]), "a dict with an int as a key"),
         (Py::Call("os.system".to_owned(), vec![text("true")]), "os.system"),
     ];
     for (value, found) in cases {
         assert_eq!(message_of(value), format!("{expected} {found}"));
     }
+}
+
+#[test]
+fn a_compiled_model_that_hides_its_layers_is_told() {
+    let compiled = Py::Call("torch._dynamo.eval_frame.OptimizedModule".to_owned(), vec![Py::None]);
+    let expected = "a model of torch.compile: save its `_orig_mod` or its state dict";
+    assert_eq!(message_of(dict([("model", compiled)])), expected);
 }
 
 #[test]
@@ -378,6 +434,13 @@ fn edited(from: &str, to: &str) -> Vec<u8> {
     let place = file.windows(from.len()).position(|window| window == from.as_bytes()).expect("in the header");
     file[place..place + from.len()].copy_from_slice(to.as_bytes());
     file
+}
+
+#[test]
+fn names_that_are_not_as_many_as_the_classes_are_told() {
+    let options = Options { names: Some(vec!["cat".to_owned()]), ..Options::default() };
+    let error = convert_bytes(forms::ultralytics(&tiny("n"), Stored::F16), &options).expect_err("three classes");
+    assert_eq!(line(error), "class names: expected 3 as the weights have classes, found 1");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use safetensors::SafeTensors;
 use support::{
     converted, forms, metadata, naive,
     network::{Array, Builder, Module, tiny},
-    pickle::{Pickler, Py, Stored, torch_file, zip_file},
+    pickle::{Pickler, Py, Stored, dict, torch_file, zip_file},
     tensors,
 };
-use weights_convert::{DType, Options, convert_bytes};
+use weights_convert::{DType, Heads, Options, convert_bytes};
 use zip::CompressionMethod;
 
 const ALL_STORED: [Stored; 4] = [Stored::F16, Stored::BF16, Stored::F32, Stored::F64];
@@ -39,6 +39,63 @@ fn all_forms_and_all_dtypes_give_the_same_tensors_to_the_bit() {
         ] {
             assert!(tensor_bytes(&converted(file).bytes) == expected, "{form} as {stored:?} differs");
         }
+    }
+}
+
+#[test]
+fn weights_are_found_under_the_keys_and_prefixes_that_people_use() {
+    let model = tiny("n");
+    let expected = tensor_bytes(&converted(forms::ultralytics(&model, Stored::F32)).bytes);
+    let file_of = |value: Py| tensor_bytes(&converted(torch_file(&value)).bytes);
+    let state_dict = |prefix: &str| {
+        let entries = model.tensors().into_iter();
+        let named = entries.map(|(name, array)| (Py::Str(format!("{prefix}{name}")), Py::Tensor(array, Stored::F32)));
+        Py::OrderedDict(named.collect())
+    };
+    for prefix in ["", "model.", "module.", "_orig_mod.", "net.", "module._orig_mod.", "net.model."] {
+        assert!(file_of(state_dict(prefix)) == expected, "prefix {prefix}");
+    }
+    for key in ["model", "state_dict", "model_state_dict", "weights", "net", "state_dict_ema", "params"] {
+        let value = dict([("epoch", Py::Int(1)), ("optimizer_state_dict", dict([])), (key, state_dict(""))]);
+        assert!(file_of(value) == expected, "key {key}");
+    }
+    let averaged = dict([("module", state_dict("")), ("updates", Py::Int(5))]);
+    let trained = Py::OrderedDict(Vec::new());
+    assert!(file_of(dict([("model", trained), ("ema", averaged)])) == expected);
+    // An average without weights does not hide the weights.
+    assert!(file_of(dict([("ema", dict([("decay", Py::Float(0.9))])), ("model", state_dict(""))])) == expected);
+    // torch.compile's module, as its own `__reduce__` gives it, and with its module as a child.
+    let compiled = "torch._dynamo.eval_frame.OptimizedModule".to_owned();
+    let reduced = Py::Call(compiled.clone(), vec![model.pickle(Stored::F32), Py::None]);
+    assert!(file_of(dict([("model", reduced)])) == expected);
+    let children = dict([("_modules", dict([("_orig_mod", model.pickle(Stored::F32))]))]);
+    assert!(file_of(dict([("model", Py::Object(compiled, Box::new(children)))])) == expected);
+}
+
+#[test]
+fn names_beside_the_weights_are_used() {
+    let tensors = Builder::tiny(80).build("n").tensors().into_iter();
+    let entries: Vec<_> = tensors.map(|(name, array)| (Py::Str(name), Py::Tensor(array, Stored::F16))).collect();
+    let named = |key: fn(i64) -> Py| {
+        let names = (0..80).map(|class| (key(class), Py::Str(format!("N{class}")))).collect();
+        dict([("state_dict", Py::OrderedDict(entries.clone())), ("names", Py::Dict(names))])
+    };
+    let keys: [fn(i64) -> Py; 3] = [Py::Int, |class| Py::Float(class as f64), |class| Py::Str(class.to_string())];
+    for key in keys {
+        let summary = converted(torch_file(&named(key))).summary;
+        assert_eq!((summary.classes[0].as_str(), summary.classes[79].as_str()), ("N0", "N79"));
+    }
+    let names = Py::List((0..80).map(|class| Py::Str(format!("L{class}"))).collect());
+    let inside = [entries, vec![(Py::Str("names".to_owned()), names)]].concat();
+    assert_eq!(converted(torch_file(&Py::Dict(inside))).summary.classes[79], "L79");
+}
+
+#[test]
+fn names_that_are_given_replace_the_checkpoints_own() {
+    let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let options = Options { names: Some(names.clone()), ..Options::default() };
+    for file in [forms::ultralytics(&tiny("n"), Stored::F16), forms::state_dict(&tiny("n"), Stored::F16)] {
+        assert_eq!(convert_bytes(file, &options).expect("three classes").summary.classes, names);
     }
 }
 
@@ -184,17 +241,27 @@ fn a_bare_module_and_a_wrapped_one_are_read() {
 }
 
 #[test]
-fn the_other_head_is_kept_on_request() {
+fn both_heads_are_kept_unless_one_is_enough() {
     let model = tiny("n");
     let file = forms::ultralytics(&model, Stored::F32);
-    let without = converted(file.clone());
-    let options = Options { keep_one_to_many: true, ..Options::default() };
-    let with = convert_bytes(file, &options).expect("both heads are there");
+    let with = converted(file.clone());
+    let options = Options { heads: Heads::OneToOne, ..Options::default() };
+    let without = convert_bytes(file, &options).expect("both heads are there");
     let expected: Vec<String> = naive::expected(&model).into_keys().collect();
     assert!(tensors(&with.bytes).into_keys().eq(expected.iter().cloned()));
     let one_to_one = expected.iter().filter(|key| !key.starts_with("head.one_to_many."));
     assert!(tensors(&without.bytes).into_keys().eq(one_to_one.cloned()));
     assert!(with.summary.one_to_many && !without.summary.one_to_many);
+    // As the reference counts, which fuses the other head away.
+    assert_eq!(with.summary.parameters, without.summary.parameters);
+}
+
+#[test]
+fn a_checkpoint_fused_for_the_one_to_one_head_has_no_other() {
+    let mut model = naive::fused(&tiny("n"));
+    model.at("model.23").children.retain(|(name, _)| !["cv2", "cv3"].contains(&name.as_str()));
+    let found = converted(forms::ultralytics(&model, Stored::F32));
+    assert!(!found.summary.one_to_many);
 }
 
 #[test]
@@ -216,7 +283,7 @@ fn half_precision_is_the_full_one_rounded_once() {
 #[test]
 fn a_converted_file_is_passed_through_whatever_the_options() {
     let once = converted(forms::ultralytics(&tiny("n"), Stored::F16));
-    let options = Options { dtype: DType::F16, keep_one_to_many: true };
+    let options = Options { dtype: DType::F16, heads: Heads::OneToOne, ..Options::default() };
     let twice = convert_bytes(once.bytes.clone(), &options).expect("a converted file");
     assert!(twice.bytes == once.bytes);
     assert_eq!(twice.summary, once.summary);

@@ -17,7 +17,7 @@ pub enum Head {
 /// Which head, and how its boxes are thinned out.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct HeadArgs {
-    /// The head that finds the objects; one2many needs a .pt, or weights converted with --keep-one2many.
+    /// The head that finds the objects; one2many needs a .pt, or weights converted without --one2one-only.
     #[arg(long, value_enum, default_value_t = Head::One2one)]
     pub head: Head,
     /// NMS drops a box that overlaps a better one by more than this IoU, 0 to 1 [default: 0.7]; one2many only.

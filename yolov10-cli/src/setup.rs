@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
+use weights_convert::Heads;
 use yolov10_model::selection::Assignment;
 use yolov10_model::{Detector, Device, Error, Options, Weights};
 
@@ -32,10 +33,11 @@ impl Setup {
 
     /// The weights, with the heads that the options ask for.
     pub fn load_weights(&self) -> Result<Arc<Weights>> {
-        let options = weights_convert::Options {
-            keep_one_to_many: self.options.selection.assignment != Assignment::OneToOne,
-            ..weights_convert::Options::default()
+        let heads = match self.options.selection.assignment {
+            Assignment::OneToOne => Heads::OneToOne,
+            Assignment::OneToMany(_) => Heads::Both,
         };
+        let options = weights_convert::Options { heads, ..weights_convert::Options::default() };
         weights::load(self.weights.as_deref(), &options)
     }
 

@@ -32,7 +32,7 @@ fn open(path: &Path, options: &Options) -> Result<Weights> {
 
 /// A converted file is read straight into its place; every other form is converted in memory first.
 fn read(path: &Path, options: &Options) -> Result<Weights> {
-    if Weights::is_converted(path)? {
+    if weights_convert::is_converted(path)? {
         return Ok(Weights::open(path)?);
     }
     let converted = weights_convert::convert(path, options)?;

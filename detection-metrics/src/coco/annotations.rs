@@ -3,14 +3,14 @@
 //! Left out: masks and keypoints.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, Unexpected};
 
-use crate::bounds::{Bounds, Label};
-use crate::dataset::{Dataset, Sample};
 use crate::error::Error;
+use crate::image_id::ImageId;
+use crate::text::{self, LONGEST_PATH};
 
 /// COCO's category ids by class number: 80 of the numbers 1 to 90 are in use.
 #[rustfmt::skip]
@@ -22,14 +22,32 @@ pub const CATEGORY_IDS: [u64; 80] = [
 
 /// An annotation file.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(from = "File")]
 pub struct Annotations {
     /// The pictures.
     pub images: Vec<Image>,
     /// What is in them.
-    #[serde(default)]
     pub annotations: Vec<Annotation>,
     /// The kinds of things.
     pub categories: Vec<Category>,
+    /// Annotations left out because they have no box.
+    pub without_box: usize,
+}
+
+#[derive(Deserialize)]
+struct File {
+    images: Vec<Image>,
+    #[serde(default)]
+    annotations: Vec<AnnotationFields>,
+    categories: Vec<Category>,
+}
+
+impl From<File> for Annotations {
+    fn from(File { images, annotations, categories }: File) -> Self {
+        let all = annotations.len();
+        let annotations: Vec<Annotation> = annotations.into_iter().filter_map(AnnotationFields::with_box).collect();
+        Self { images, without_box: all - annotations.len(), annotations, categories }
+    }
 }
 
 /// A picture.
@@ -39,49 +57,16 @@ pub struct Image {
     pub id: ImageId,
     /// Its file, relative to the folder of pictures.
     pub file_name: String,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-/// A picture's id: a number in COCO's own files, a file's stem elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ImageId {
-    /// A number.
-    Number(u64),
-    /// A name.
-    Name(String),
-}
-
-impl ImageId {
-    /// The id of a picture that no annotation file gives one: the file's stem.
-    pub fn of(image: &Path) -> Self {
-        Self::from(image.file_stem().unwrap_or_default().to_string_lossy().into_owned())
-    }
-}
-
-impl From<String> for ImageId {
-    /// A number if there are only digits, as in the names of COCO's own files.
-    fn from(stem: String) -> Self {
-        let number = stem.parse().ok().filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
-        number.map_or(Self::Name(stem), Self::Number)
-    }
-}
-
-impl fmt::Display for ImageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Name(name) => write!(f, "{name:?}"),
-        }
-    }
+    /// Rows, if the file says so; the picture itself decides.
+    #[serde(default, deserialize_with = "side")]
+    pub height: Option<usize>,
+    /// Columns, likewise.
+    #[serde(default, deserialize_with = "side")]
+    pub width: Option<usize>,
 }
 
 /// A thing in a picture.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "AnnotationFields")]
+#[derive(Clone, Debug)]
 pub struct Annotation {
     /// The picture.
     pub image_id: ImageId,
@@ -98,29 +83,59 @@ pub struct Annotation {
 #[derive(Deserialize)]
 struct AnnotationFields {
     image_id: ImageId,
+    #[serde(deserialize_with = "category_id")]
     category_id: u64,
-    bbox: [f64; 4],
+    #[serde(default)]
+    bbox: Option<Vec<f64>>,
     area: Option<f64>,
     #[serde(default, deserialize_with = "flag")]
     iscrowd: bool,
 }
 
-impl From<AnnotationFields> for Annotation {
-    fn from(fields: AnnotationFields) -> Self {
-        let AnnotationFields { image_id, category_id, bbox, area, iscrowd } = fields;
-        Self { image_id, category_id, bbox, area: area.unwrap_or(bbox[2] * bbox[3]), crowd: iscrowd }
+impl AnnotationFields {
+    fn with_box(self) -> Option<Annotation> {
+        let Self { image_id, category_id, bbox, area, iscrowd } = self;
+        let bbox: [f64; 4] = bbox?.try_into().ok()?;
+        Some(Annotation { image_id, category_id, bbox, area: area.unwrap_or(bbox[2] * bbox[3]), crowd: iscrowd })
     }
 }
 
-/// 0 and 1, as COCO writes them.
+/// A number as people write it: an integer, or a float or a text that is one.
+fn category_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match ImageId::deserialize(deserializer)? {
+        ImageId::Number(number) => Ok(number),
+        ImageId::Name(name) => name
+            .parse()
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&text::shown(&name)), &"a category's number")),
+    }
+}
+
+/// 0 and 1, as COCO writes them, or false and true; nothing is no.
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(u8::deserialize(deserializer)? != 0)
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Bool(bool),
+        Number(f64),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        None => false,
+        Some(Flag::Bool(flag)) => flag,
+        Some(Flag::Number(number)) => number != 0.0,
+    })
+}
+
+/// A side in pixels; what is none is as good as nothing.
+fn side<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let side: Option<f64> = Option::deserialize(deserializer)?;
+    Ok(side.filter(|side| *side >= 1.0 && *side <= f64::from(u32::MAX)).map(|side| side as usize))
 }
 
 /// A kind of thing.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Category {
     /// Its id.
+    #[serde(deserialize_with = "category_id")]
     pub id: u64,
     /// What it is called.
     pub name: String,
@@ -132,12 +147,17 @@ impl Annotations {
     /// # Errors
     /// The file can't be read or is no annotation file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
+        let malformed = |reason: &str| Error::Malformed {
             path: path.to_owned(),
             expected: "a COCO annotation file",
-            reason: error.to_string(),
-        })
+            reason: text::shown(reason),
+        };
+        let text = text::read(path, text::LARGEST)?;
+        let annotations: Self = serde_json::from_str(&text).map_err(|error| malformed(&error.to_string()))?;
+        match annotations.images.iter().find(|image| image.file_name.len() > LONGEST_PATH) {
+            Some(image) => Err(malformed(&format!("image {}: a name of more than {LONGEST_PATH} bytes", image.id))),
+            None => Ok(annotations),
+        }
     }
 
     /// The category id of each class, by name; `None` for a class that the annotations know nothing of.
@@ -145,36 +165,5 @@ impl Annotations {
         let ids: HashMap<&str, u64> =
             self.categories.iter().map(|category| (category.name.as_str(), category.id)).collect();
         class_names.iter().map(|name| ids.get(name.as_str()).copied()).collect()
-    }
-}
-
-impl Dataset {
-    /// The data set that annotations describe, for a detector of these classes; the pictures are in `folder`.
-    ///
-    /// Crowds are left out, and so is what the detector has no class for.
-    pub fn from_coco(annotations: &Annotations, folder: &Path, class_names: &[String]) -> Self {
-        let ids = annotations.category_ids(class_names);
-        let classes: HashMap<u64, usize> =
-            ids.iter().enumerate().filter_map(|(class, id)| Some(((*id)?, class))).collect();
-        let mut labels: HashMap<&ImageId, Vec<(usize, Bounds)>> = HashMap::new();
-        for annotation in annotations.annotations.iter().filter(|annotation| !annotation.crowd) {
-            if let Some(&class) = classes.get(&annotation.category_id) {
-                let bounds = Bounds::from_xywh(annotation.bbox);
-                labels.entry(&annotation.image_id).or_default().push((class, bounds));
-            }
-        }
-        let sample = |image: &Image| {
-            let [width, height] = [image.width as f64, image.height as f64];
-            let share =
-                |b: &Bounds| Bounds { x1: b.x1 / width, y1: b.y1 / height, x2: b.x2 / width, y2: b.y2 / height };
-            let labels = labels.get(&image.id).map_or(&[][..], Vec::as_slice);
-            Sample {
-                image: folder.join(&image.file_name),
-                id: image.id.clone(),
-                labels: labels.iter().map(|(class, bounds)| Label { class: *class, bounds: share(bounds) }).collect(),
-            }
-        };
-        let samples = annotations.images.iter().map(sample).collect();
-        Self { class_names: class_names.to_vec(), category_ids: ids, samples, skipped: Vec::new() }
     }
 }

@@ -1,6 +1,6 @@
 //! One category over all pictures: average precision and recall, from its judged detections.
 
-use crate::coco::matching::{Judged, THRESHOLDS, Verdict};
+use super::matching::{Judged, THRESHOLDS, Verdict};
 
 /// Recalls at which precision is read: 0.00, 0.01, .. 1.00.
 const RECALL_POINTS: usize = 101;

@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::coco::curve::{Accumulated, accumulate};
-use crate::coco::matching::{AreaRange, Judged, MAX_DETECTIONS, Scene};
-use crate::coco::{Annotation, Annotations, Category, ImageId, Prediction};
+use super::annotations::{Annotation, Annotations, Category};
+use super::curve::{Accumulated, accumulate};
+use super::matching::{AreaRange, Judged, MAX_DETECTIONS, Scene};
+use super::predictions::Prediction;
 use crate::error::Error;
+use crate::image_id::ImageId;
 
 /// COCO's figures, each 0..1 and `None` where there was nothing to be found (`pycocotools` writes -1).
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

@@ -1,6 +1,7 @@
 //! One category in one picture: which detections are right, wrong, or neither, at each IoU threshold.
 
-use crate::coco::{Annotation, Prediction};
+use super::annotations::Annotation;
+use super::predictions::Prediction;
 
 /// How many IoU thresholds: 0.50, 0.55, .. 0.95.
 pub const THRESHOLDS: usize = 10;

@@ -2,10 +2,12 @@
 
 mod annotations;
 mod curve;
+mod dataset;
 mod evaluation;
 mod matching;
 mod predictions;
 
-pub use annotations::{Annotation, Annotations, CATEGORY_IDS, Category, Image, ImageId};
+pub use crate::image_id::ImageId;
+pub use annotations::{Annotation, Annotations, CATEGORY_IDS, Category, Image};
 pub use evaluation::{CategorySummary, Summary, evaluate};
 pub use predictions::{Prediction, read_predictions, write_predictions};

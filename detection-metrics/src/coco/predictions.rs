@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::Detection;
-use crate::coco::ImageId;
 use crate::error::Error;
+use crate::image_id::ImageId;
+use crate::text;
 
 /// A detection as COCO's result files hold it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,11 +49,11 @@ fn rounded(value: f64, decimals: usize) -> f64 {
 /// # Errors
 /// The file can't be read or is no result file.
 pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::Unreadable { path: path.to_owned(), error })?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
+    let text = text::read(path, text::LARGEST)?;
+    serde_json::from_str(&text).map_err(|error| Error::Malformed {
         path: path.to_owned(),
         expected: "a COCO result file",
-        reason: error.to_string(),
+        reason: text::shown(&error.to_string()),
     })
 }
 

@@ -5,20 +5,10 @@
 use super::{
     convolution::{Activation, At, Filter},
     layers::{BOX_SIDES, CHANNELS_PER_HEAD, REG_MAX},
-    plan::Walk,
+    plan::Style,
+    walk::Walk,
 };
-use crate::{error::Error, torch::Checkpoint};
-
-/// What a `C2f` is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// Two 3x3 convolutions.
-    Bottleneck,
-    /// Compact inverted block.
-    Cib,
-    /// Compact inverted block with a 7x7 in its middle.
-    LargeKernelCib,
-}
+use crate::{error::Error, options::Heads, torch::Checkpoint};
 
 impl Style {
     /// Told by names, and by the kernel where fusing has removed the names.
@@ -120,10 +110,13 @@ impl Walk<'_> {
     }
 
     /// Boxes and classes at three scales; gives the class count.
-    pub(crate) fn head(&mut self, at: &At, widths: &[usize], keep_one_to_many: bool) -> usize {
+    pub(crate) fn head(&mut self, at: &At, widths: &[usize]) -> usize {
         let one_to_one = ("one2one_cv2", "one2one_cv3", "one_to_one");
         let one_to_many = ("cv2", "cv3", "one_to_many");
-        let kept = if keep_one_to_many { vec![one_to_one, one_to_many] } else { vec![one_to_one] };
+        let kept = match self.heads {
+            Heads::Both => vec![one_to_one, one_to_many],
+            Heads::OneToOne => vec![one_to_one],
+        };
         for (boxes, classes, target) in kept {
             for (scale, inputs) in widths.iter().enumerate() {
                 let branch = |source: &str, kind: &str| {

@@ -3,11 +3,14 @@
 
 mod blocks;
 mod convolution;
+mod graph;
 mod layers;
 mod plan;
 mod variant;
+mod walk;
 
 pub(crate) use convolution::{Branch, Convolution};
+pub(crate) use graph::plan;
 pub(crate) use layers::{BOX_DISTRIBUTION, REG_MAX, STRIDES};
-pub(crate) use plan::{Plan, plan};
+pub(crate) use plan::Plan;
 pub(crate) use variant::infer as variant;

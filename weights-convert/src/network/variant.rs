@@ -2,9 +2,11 @@
 //! apart; a network of other widths is called custom.
 
 use super::{
-    blocks::Style::{self, Bottleneck, Cib, LargeKernelCib},
     layers::LAYERS,
-    plan::Plan,
+    plan::{
+        Plan,
+        Style::{self, Bottleneck, Cib, LargeKernelCib},
+    },
 };
 
 /// What no published variant is.

@@ -12,6 +12,7 @@ use std::{
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
 use crate::{
+    container,
     error::{Error, printable},
     limits,
 };
@@ -61,11 +62,17 @@ impl<'a> Archive<'a> {
 
 /// `<stem>/`: the stem is the file's name at save time or `archive`, so it is found, not assumed.
 fn root(zip: &ZipArchive<Cursor<&[u8]>>) -> Result<String, Error> {
-    (0..zip.len())
-        .filter_map(|index| entry_name(zip, index))
-        .filter_map(|name| name.strip_suffix("data.pkl").map(str::to_owned))
-        .find(|root| root.is_empty() || root.find('/') == Some(root.len() - 1))
-        .ok_or(Error::NoPickle { entries: zip.len() })
+    let is_root = |root: &str| root.is_empty() || root.find('/') == Some(root.len() - 1);
+    let names = || (0..zip.len()).filter_map(|index| entry_name(zip, index));
+    let mut roots = names().filter_map(|name| name.strip_suffix("data.pkl").map(str::to_owned));
+    let Some(root) = roots.find(|root| is_root(root)) else {
+        return Err(container::other_zip(names()));
+    };
+    // TorchScript has a program beside its pickle, and its pickle needs it.
+    if names().any(|name| name.strip_prefix(&root).is_some_and(|inner| inner.starts_with("code/"))) {
+        return Err(container::torch_script());
+    }
+    Ok(root)
 }
 
 /// Entries whose name is not UTF-8 are none of torch's.

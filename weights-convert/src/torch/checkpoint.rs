@@ -1,9 +1,7 @@
-//! Which object of a checkpoint holds the weights, and what else it tells: class names, image size,
-//! origin.
+//! A checkpoint as one table: every tensor by its PyTorch name, whatever form the file has, and what else it tells.
 //!
-//! Whole modules of both lineages, training checkpoints (`ema` before `model`) and bare state dicts
-//! give the same table of tensors by PyTorch name, wrappers (`module.`, `_orig_mod.`, `model.`)
-//! removed.
+//! Whole modules of both lineages, training checkpoints and bare state dicts give the same table, wrappers (`module.`,
+//! `_orig_mod.`, `model.`, `net.`) removed.
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
@@ -11,13 +9,13 @@ use safetensors::SafeTensors;
 
 use super::{
     archive::Archive,
-    facts, module_tree,
+    holder, module_tree, origin,
     pickle::{Pickle, Value},
     rebuild,
 };
 use crate::{
     error::{Error, printable},
-    limits::{self, MAX_DEPTH, MAX_NAME},
+    limits::{self, MAX_NAME},
     tensor::{Element, Tensor},
 };
 
@@ -29,8 +27,8 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) modules: BTreeMap<String, Module>,
     /// Who wrote the file: `ultralytics`, `thu-mig`, `state-dict` or `safetensors`.
     pub(crate) lineage: &'static str,
-    /// Class names by index.
-    pub(crate) names: BTreeMap<usize, Cow<'a, str>>,
+    /// Class names by index, where the source has any.
+    pub(crate) names: Option<BTreeMap<usize, Cow<'a, str>>>,
     /// `imgsz`, `source_version` and the like, where the checkpoint has them.
     pub(crate) origin: BTreeMap<&'static str, String>,
 }
@@ -50,12 +48,16 @@ impl<'a> Checkpoint<'a> {
     /// What a file of `torch.save` holds.
     pub(crate) fn from_pickle(pickle: &Pickle<'a>, archive: &'a Archive<'_>) -> Result<Self, Error> {
         let mut checkpoint = Self::empty("state-dict");
-        checkpoint.origin = facts::origin(pickle);
-        let weights = weights(pickle)?;
+        checkpoint.origin = origin::origin(pickle);
+        let weights = holder::weights(pickle)?;
         if pickle.entries(weights).is_some() {
             checkpoint.read_state_dict(pickle, archive, weights)?;
+            checkpoint.names = origin::names(pickle, weights);
         } else {
             checkpoint.read_module(pickle, archive, weights)?;
+        }
+        if checkpoint.names.is_none() {
+            checkpoint.names = origin::names(pickle, pickle.root);
         }
         Ok(checkpoint)
     }
@@ -89,17 +91,12 @@ impl<'a> Checkpoint<'a> {
     }
 
     fn empty(lineage: &'static str) -> Self {
-        Self {
-            tensors: BTreeMap::new(),
-            modules: BTreeMap::new(),
-            lineage,
-            names: BTreeMap::new(),
-            origin: BTreeMap::new(),
-        }
+        Self { tensors: BTreeMap::new(), modules: BTreeMap::new(), lineage, names: None, origin: BTreeMap::new() }
     }
 
     fn read_state_dict(&mut self, pickle: &Pickle<'a>, archive: &'a Archive<'_>, dict: Value<'a>) -> Result<(), Error> {
-        for (key, value) in pickle.entries(dict).unwrap_or_default() {
+        let entries = pickle.entries(dict).unwrap_or_default();
+        for (key, value) in entries.iter().filter(|(key, _)| *key != Value::Text("names")) {
             let Value::Text(name) = key else {
                 return Err(Error::NoWeights { found: format!("a dict with {} as a key", pickle.describe(*key)) });
             };
@@ -109,10 +106,10 @@ impl<'a> Checkpoint<'a> {
     }
 
     fn read_module(&mut self, pickle: &Pickle<'a>, archive: &'a Archive<'_>, module: Value<'a>) -> Result<(), Error> {
-        let (model, layers) = detection_model(pickle, module)?;
-        let is_thu_mig = class(pickle, model) == "YOLOv10DetectionModel";
+        let (model, layers) = holder::detection_model(pickle, module)?;
+        let is_thu_mig = pickle.class(model) == Some("YOLOv10DetectionModel");
         self.lineage = if is_thu_mig { "thu-mig" } else { "ultralytics" };
-        self.names = facts::names(pickle, model);
+        self.names = origin::names(pickle, model);
         let tree = module_tree::walk(pickle, layers, "model")?;
         for (path, object) in tree.modules {
             self.modules.insert(path, Module::read(pickle, object));
@@ -144,31 +141,13 @@ impl Module {
             Some(Value::Bool(add)) => Some(add),
             _ => None,
         };
-        Self { class: class(pickle, object), eps, shortcut }
+        Self { class: printable(pickle.class(object).unwrap_or_default()), eps, shortcut }
     }
-}
-
-/// The model and its layers; wrappers (`DataParallel`, the Hugging Face mixin) hold the model as a
-/// child.
-fn detection_model<'a>(pickle: &Pickle<'a>, module: Value<'a>) -> Result<(Value<'a>, Value<'a>), Error> {
-    let mut model = module;
-    for depth in 1.. {
-        limits::check("depth of the modules", depth, MAX_DEPTH)?;
-        let children = pickle.get(model, "_modules");
-        let child =
-            children.and_then(|children| pickle.get(children, "model").or_else(|| pickle.get(children, "module")));
-        match child {
-            Some(layers) if class(pickle, layers) == "Sequential" => return Ok((model, layers)),
-            Some(wrapped) => model = wrapped,
-            None => break,
-        }
-    }
-    Err(Error::NoWeights { found: pickle.describe(model) })
 }
 
 /// `model.N...` whatever wraps the layers; names that are no layer's stay as they are.
 fn canonical(name: &str) -> String {
-    const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
+    const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "model.", "net."];
     let mut inner = name;
     while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| inner.strip_prefix(wrapper)) {
         inner = rest;
@@ -178,28 +157,4 @@ fn canonical(name: &str) -> String {
     } else {
         printable(name)
     }
-}
-
-/// The module or state dict: the checkpoint itself, or its `ema`, `model` or `state_dict`.
-fn weights<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Error> {
-    let root = pickle.root;
-    let Some(entries) = pickle.entries(root) else {
-        return match pickle.call(root) {
-            Some(_) => Ok(root),
-            None => Err(Error::NoWeights { found: pickle.describe(root) }),
-        };
-    };
-    if let Some(held) = ["ema", "model", "state_dict"].iter().find_map(|key| pickle.get(root, key)) {
-        return Ok(held);
-    }
-    let is_tensor = |(_, value): &(Value<'a>, Value<'a>)| rebuild::is_tensor(pickle, *value);
-    if entries.iter().any(is_tensor) {
-        return Ok(root);
-    }
-    Err(Error::NoWeights { found: format!("a dict of {} without ema, model or tensors", entries.len()) })
-}
-
-/// An object's class without its package; empty for other values.
-fn class(pickle: &Pickle<'_>, object: Value<'_>) -> String {
-    pickle.call(object).map_or_else(String::new, |((_, name), _)| printable(name))
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Runs `bytes` to the STOP opcode.
-pub(super) fn run(bytes: &[u8]) -> Result<Pickle<'_>, Error> {
+pub(crate) fn unpickle(bytes: &[u8]) -> Result<Pickle<'_>, Error> {
     let mut machine =
         Machine { reader: Reader::new(bytes), stack: Stack::default(), memo: HashMap::new(), nodes: Vec::new() };
     let mut executed = 0;
@@ -269,7 +269,7 @@ mod tests {
 
     /// The result of a pickle, written as Python would.
     fn result(pickle: &[u8]) -> String {
-        let pickle = run(pickle).expect("a sound pickle");
+        let pickle = unpickle(pickle).expect("a sound pickle");
         shown(&pickle, pickle.root)
     }
 
@@ -358,20 +358,20 @@ mod tests {
             (b"Q.", "opcode 0x51 at offset 0: the stack is empty"),
         ];
         for (pickle, expected) in cases {
-            let error = run(pickle).err().expect("a broken pickle");
+            let error = unpickle(pickle).err().expect("a broken pickle");
             assert_eq!(error.to_string(), expected, "{}", pickle.escape_ascii());
         }
     }
 
     #[test]
     fn objects_may_contain_themselves() {
-        let pickle = run(b"]q\x00h\x00a.").expect("a list that holds itself");
+        let pickle = unpickle(b"]q\x00h\x00a.").expect("a list that holds itself");
         assert_eq!(pickle.sequence(pickle.root), Some(&[pickle.root][..]));
     }
 
     #[test]
     fn nesting_costs_no_stack() {
         let deep: Vec<u8> = [b")".to_vec(), b"\x85".repeat(500_000), b".".to_vec()].concat();
-        assert_eq!(run(&deep).expect("a deep tuple").nodes.len(), 500_001);
+        assert_eq!(unpickle(&deep).expect("a deep tuple").nodes.len(), 500_001);
     }
 }

@@ -1,13 +1,14 @@
-//! What PyTorch wrote: the zip, the pickle in it, and the tensors and facts that the pickle
+//! What PyTorch wrote: the zip, the pickle in it, and the tensors and words that the pickle
 //! describes. A pickle is data here: classes are names, calls are records, nothing is imported or
 //! executed.
 
 mod archive;
 mod checkpoint;
-mod facts;
+mod holder;
 mod machine;
 mod module_tree;
 mod opcode;
+mod origin;
 mod pickle;
 mod reader;
 mod rebuild;
@@ -15,4 +16,4 @@ mod stack;
 
 pub(crate) use archive::Archive;
 pub(crate) use checkpoint::Checkpoint;
-pub(crate) use pickle::Pickle;
+pub(crate) use machine::unpickle;

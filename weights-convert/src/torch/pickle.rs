@@ -4,8 +4,7 @@
 //! and arguments. Objects refer to each other by index, so cycles and deep nesting cost nothing to
 //! drop.
 
-use super::machine;
-use crate::error::{Error, printable};
+use crate::error::printable;
 
 /// A value: plain, or the index of a [`Node`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,10 +41,6 @@ pub(crate) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        machine::run(bytes)
-    }
-
     pub(crate) fn node(&self, value: Value<'a>) -> Option<&Node<'a>> {
         match value {
             Value::Node(index) => self.nodes.get(index as usize),
@@ -99,6 +94,11 @@ impl<'a> Pickle<'a> {
             Node::Object { callable, arguments, .. } => Some((self.global(*callable)?, self.sequence(*arguments)?)),
             _ => None,
         }
+    }
+
+    /// An object's class without its package.
+    pub(crate) fn class(&self, value: Value<'a>) -> Option<&'a str> {
+        self.call(value).map(|((_, name), _)| name)
     }
 
     /// What a value is, for messages.

@@ -22,8 +22,13 @@ pub fn converted(file: Vec<u8>) -> Converted {
 pub fn message(file: Vec<u8>) -> String {
     match convert_bytes(file, &Options::default()) {
         Ok(converted) => panic!("converted: {:?}", converted.summary),
-        Err(error) => error.to_string(),
+        Err(error) => line(error),
     }
+}
+
+/// The line that a program prints of an error: its text and those of its sources.
+pub fn line(error: weights_convert::Error) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 /// Shape and values of every tensor of a converted file.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use detection_metrics::coco::Annotations;
-use detection_metrics::{Dataset, Sample};
+use detection_metrics::{Dataset, Note, Sample};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageReader};
 use yolov10_model::Size;
@@ -46,19 +46,29 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
         dataset.class_names.len(),
         class_names.len()
     );
-    for (image, error) in &dataset.skipped {
-        message::error(format_args!("{}: {error}", image.display()));
+    let other_names = match dataset.names_are_given {
+        true => Note::other_names(&dataset.class_names, class_names),
+        false => None,
+    };
+    for note in dataset.notes.iter().chain(&other_names) {
+        message::note(format_args!("{}: {note}", path.display()));
+    }
+    let broken = dataset.skipped.len();
+    for (image, error) in dataset.skipped {
+        message::error(format_args!("{}: {:#}", image.display(), anyhow!(error)));
     }
     let mut data = Data {
         category_ids: dataset.category_ids,
         samples: Vec::new(),
         sizes: Vec::new(),
-        broken: dataset.skipped.len(),
+        broken,
         annotations,
     };
+    let mut missized = Missized::default();
     for sample in dataset.samples {
         match upright_size(&sample.image) {
             Ok(size) => {
+                missized.compare(&sample, size);
                 data.samples.push(sample);
                 data.sizes.push(size);
             }
@@ -68,8 +78,34 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
             }
         }
     }
+    missized.note(path);
     ensure!(!data.samples.is_empty(), "{}: none of its pictures can be used", path.display());
     Ok(data)
+}
+
+/// Pictures of another size than the annotations say. Their boxes are taken as pixels all the same, as COCO has them.
+#[derive(Default)]
+struct Missized {
+    pictures: usize,
+    first: Option<String>,
+}
+
+impl Missized {
+    fn compare(&mut self, sample: &Sample, found: Size) {
+        let Some([height, width]) = sample.said_size else { return };
+        let said = Size { height, width };
+        if said != found {
+            self.pictures += 1;
+            self.first.get_or_insert_with(|| format!("{} is {found}, not {said}", sample.image.display()));
+        }
+    }
+
+    fn note(&self, path: &Path) {
+        if let Some(first) = &self.first {
+            let (path, pictures) = (path.display(), self.pictures);
+            message::note(format_args!("{path}: {pictures} pictures have another size than it says: {first}"));
+        }
+    }
 }
 
 /// The folder given, or of the places where annotations have their pictures the one that has the first of them.

@@ -59,7 +59,7 @@ pub fn val(args: &Args) -> Result<Outcome> {
         Fit::Full => Layout::Square,
     };
     let places = placements(&data.sizes, side, layout);
-    let measured = Measurement::new(args, &data, class_names.len()).run(detector, places, &interrupt)?;
+    let measured = Measurement::new(args, &data, class_names.len())?.run(detector, places, &interrupt)?;
     if interrupt.is_pressed() {
         return Ok(Outcome::Interrupted);
     }
@@ -104,16 +104,16 @@ struct Measurement<'a> {
 }
 
 impl<'a> Measurement<'a> {
-    fn new(args: &Args, data: &'a Data, classes: usize) -> Self {
-        Self {
+    fn new(args: &Args, data: &'a Data, classes: usize) -> Result<Self> {
+        Ok(Self {
             data,
             batch: args.batch,
-            evaluator: Evaluator::new(classes, args.conf),
+            evaluator: Evaluator::new(classes, args.conf)?,
             predictions: (args.save_json || data.annotations.is_some()).then(Vec::new),
             pictures: 0,
             broken: 0,
             speed: Speed::default(),
-        }
+        })
     }
 
     /// Searches every picture, or up to Ctrl-C.
@@ -171,8 +171,10 @@ impl<'a> Measurement<'a> {
     /// Compares what was found in the picture there with its labels.
     fn compare(&mut self, place: &Placement, found: &[Detection]) -> Result<()> {
         let sample = &self.data.samples[place.index];
+        let Size { height, width } = place.letterbox.image;
+        let labels = sample.labels_in_shares([height, width]).into_iter();
         let labels: Vec<Label> =
-            sample.labels.iter().map(|label| Label { bounds: place.to_input(label.bounds), ..*label }).collect();
+            labels.map(|label| Label { bounds: place.to_input(label.bounds), ..label }).collect();
         self.evaluator.add(found, &labels)?;
         if let Some(predictions) = &mut self.predictions {
             predictions.extend(found.iter().filter_map(|found| {

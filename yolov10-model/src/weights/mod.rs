@@ -86,18 +86,6 @@ impl Weights {
         Self::new(Bytes::Static(bytes))
     }
 
-    /// Whether a file begins as the converter writes it. A wrong no is possible, where tensors come before what tells.
-    ///
-    /// # Errors
-    /// The file can't be read.
-    pub fn is_converted(path: &Path) -> io::Result<bool> {
-        const LOOKED_AT: u64 = 4096;
-        let mut start = Vec::new();
-        File::open(path)?.take(LOOKED_AT).read_to_end(&mut start)?;
-        let format = format!("\"format\":\"{}\"", metadata::FORMAT);
-        Ok(start.windows(format.len()).any(|window| window == format.as_bytes()))
-    }
-
     fn new(bytes: Bytes) -> Result<Self, Error> {
         let (header_length, header) =
             SafeTensors::read_metadata(bytes.get()).map_err(|error| Error::not_weights(error.to_string()))?;

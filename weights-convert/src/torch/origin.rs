@@ -1,5 +1,4 @@
-//! What a checkpoint tells beside its weights: class names, image size, version, date, licence,
-//! epoch.
+//! Where a checkpoint comes from, as it says itself: class names, image size, version, date, licence, epoch.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -7,12 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::pickle::{Pickle, Value};
 
-/// `names`: a dict by index, or a list in old files. They stay where they are, because one long
-/// string may be the name of very many classes.
-pub(super) fn names<'a>(pickle: &Pickle<'a>, model: Value<'a>) -> BTreeMap<usize, Cow<'a, str>> {
-    let Some(names) = pickle.get(model, "names") else {
-        return BTreeMap::new();
-    };
+/// The `names` that a module or a dict holds, if it does: a dict by index, or a list in old files. They stay where they
+/// are, because one long string may be the name of very many classes.
+pub(super) fn names<'a>(pickle: &Pickle<'a>, holder: Value<'a>) -> Option<BTreeMap<usize, Cow<'a, str>>> {
+    let names = pickle.get(holder, "names")?;
     let text = |value: Value<'a>| match value {
         Value::Text(name) => Some(Cow::Borrowed(name)),
         // A data set may call its classes 0, 1, 2.
@@ -20,14 +17,17 @@ pub(super) fn names<'a>(pickle: &Pickle<'a>, model: Value<'a>) -> BTreeMap<usize
         _ => None,
     };
     if let Some(list) = pickle.sequence(names) {
-        return list.iter().enumerate().filter_map(|(index, name)| Some((index, text(*name)?))).collect();
+        return Some(list.iter().enumerate().filter_map(|(index, name)| Some((index, text(*name)?))).collect());
     }
+    // JSON and tables on the way have made texts and floats of the numbers.
     let index = |key: Value<'a>| match key {
         Value::Int(index) => usize::try_from(index).ok(),
+        Value::Float(index) if index.fract() == 0.0 && index >= 0.0 => Some(index as usize),
+        Value::Text(index) => index.parse().ok(),
         _ => None,
     };
-    let entries = pickle.entries(names).unwrap_or_default();
-    entries.iter().filter_map(|(key, name)| Some((index(*key)?, text(*name)?))).collect()
+    let entries = pickle.entries(names)?;
+    Some(entries.iter().filter_map(|(key, name)| Some((index(*key)?, text(*name)?))).collect())
 }
 
 /// What the top level tells about the training, in the words of the converted file's metadata.

@@ -1,0 +1,84 @@
+//! From the places that a data set names to picture files.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::text::{self, LONGEST_PATH};
+
+/// Endings of files that are pictures.
+const ENDINGS: [&str; 11] = ["bmp", "dng", "gif", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
+
+/// The pictures of some places, sorted and each once: all in a folder and its folders, or those a text file lists.
+pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for place in places {
+        let before = found.len();
+        if place.is_dir() {
+            collect_folder(place, &mut HashSet::new(), &mut found)?;
+        } else {
+            collect_list(place, &mut found)?;
+        }
+        if found.len() == before {
+            return Err(Error::NoPictures { path: place.clone() });
+        }
+    }
+    // As texts, as the reference sorts them: `a-b/1.jpg` stands before `a/1.jpg`.
+    found.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+    found.dedup();
+    Ok(found)
+}
+
+/// Links are followed; a folder that several paths lead to, a circle's too, is entered once.
+fn collect_folder(folder: &Path, entered: &mut HashSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
+    if !entered.insert(folder.canonicalize().map_err(unreadable)?) {
+        return Ok(());
+    }
+    let mut entries = Vec::new();
+    for entry in folder.read_dir().map_err(unreadable)? {
+        entries.push(entry.map_err(unreadable)?.path());
+    }
+    // Which of several paths a folder is entered by must not depend on the disk.
+    entries.sort();
+    for path in entries.into_iter().filter(|path| !is_hidden(path)) {
+        if path.is_dir() {
+            collect_folder(&path, entered, found)?;
+        } else if is_picture(&path) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// One path a line. `./` is the list's own folder; other relative paths start at the working directory, as in the
+/// reference, or else at the list's folder.
+fn collect_list(list: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let text = text::read(list, text::LARGEST)?;
+    let folder = list.parent().unwrap_or(Path::new(""));
+    for (line, index) in text.lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty()) {
+        if line.len() > LONGEST_PATH {
+            let path = list.to_owned();
+            return Err(Error::LongPath { path, line: index, limit: LONGEST_PATH, found: line.len() });
+        }
+        let picture = match line.strip_prefix("./") {
+            Some(beside) => folder.join(beside),
+            None if Path::new(line).exists() => PathBuf::from(line),
+            None => folder.join(line),
+        };
+        if is_picture(&picture) {
+            found.push(picture);
+        }
+    }
+    Ok(())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+fn is_picture(path: &Path) -> bool {
+    path.extension()
+        .and_then(|ending| ending.to_str())
+        .is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}

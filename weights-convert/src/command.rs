@@ -1,0 +1,60 @@
+//! `convert` as a command: its options, and the line that it says. Two programs have it, `yolo10-burn convert` and
+//! `weights-convert`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    convert::convert,
+    options::{DType, Heads, Options},
+    save::{output_path, write},
+};
+
+/// Convert a checkpoint to safetensors, which loads faster and needs no .pt.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// A .pt of either lineage, or safetensors with PyTorch's names.
+    #[arg(value_name = "WEIGHTS")]
+    pub input: PathBuf,
+    /// The file to write [default: the input's name with .safetensors, beside it].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How weights are stored.
+    #[arg(long, value_enum, default_value_t)]
+    dtype: DType,
+    /// Leave out the head that needs non-maximum suppression; without this both heads are kept.
+    #[arg(long = "one2one-only")]
+    one_to_one_only: bool,
+    /// What is done anyway: the option of earlier versions.
+    #[arg(long = "keep-one2many", hide = true, conflicts_with = "one_to_one_only")]
+    keep_one_to_many: bool,
+    /// What the classes are called: a text with a name on each line, or the `names` of a data set's .yaml.
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Converts `found`, the file that the input's name means, or the input itself; gives the line to say.
+    ///
+    /// # Errors
+    /// The input is not to be had or no checkpoint, or the output must not or can't be written.
+    pub fn run(&self, found: Option<&Path>) -> Result<String> {
+        let input = found.unwrap_or(&self.input);
+        // What was found somewhere else is not the place for a result.
+        let here = found.and_then(Path::file_name).map(|name| Path::new(name).with_extension("safetensors"));
+        let output = output_path(input, self.output.as_deref().or(here.as_deref()))?;
+        let heads = if self.one_to_one_only { Heads::OneToOne } else { Heads::Both };
+        let names = self.names.as_deref().map(detection_metrics::read_class_names).transpose()?;
+        let options = Options { dtype: self.dtype, heads, names };
+        let name = || input.display().to_string();
+        let converted = convert(input, &options).with_context(name)?;
+        let summary = &converted.summary;
+        let as_asked = summary.dtype == options.dtype
+            && !(summary.one_to_many && heads == Heads::OneToOne)
+            && options.names.as_ref().is_none_or(|names| *names == summary.classes);
+        ensure!(as_asked, "{}: converted already: --dtype, --one2one-only and --names need its source", name());
+        write(&converted, &output)?;
+        Ok(format!("{}: {converted}", output.display()))
+    }
+}

@@ -1,0 +1,87 @@
+//! Files that are written whole or not at all: beside their place, synced, then renamed into it.
+
+use std::{
+    fs,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::{Builder, NamedTempFile};
+
+use crate::error::Error;
+
+/// A file in the making. Dropped before [`WholeFile::keep`], it leaves nothing, and an older file of its name is as it
+/// was.
+#[derive(Debug)]
+pub struct WholeFile {
+    writer: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl WholeFile {
+    /// Starts a file that will lie at `path`.
+    ///
+    /// # Errors
+    /// The folder is not there, or takes no files.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Write { path: path.to_owned(), source };
+        let folder = folder_of(path);
+        // Asked first: where there is no folder, a temporary file's error would name the temporary file.
+        folder.metadata().map_err(failed)?;
+        let mut builder = Builder::new();
+        builder.prefix(".yolo10-burn-");
+        // A temporary file is private; a result has the rights that the umask leaves.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder).map_err(failed)?;
+        Ok(Self { writer: BufWriter::new(file), path: path.to_owned() })
+    }
+
+    /// Writes all of `bytes` to `path`.
+    ///
+    /// # Errors
+    /// The system's, with the file's name; an older file is then as it was.
+    pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = Self::create(path)?;
+        file.write_all(bytes).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        file.keep()
+    }
+
+    /// Where the file is until it is kept, for a program that writes it in our place.
+    pub fn path_for_others(&self) -> &Path {
+        self.writer.get_ref().path()
+    }
+
+    /// The file is complete: gives it its name, in place of an older one, and returns when both are on the disk.
+    ///
+    /// # Errors
+    /// The system's, with the file's name.
+    pub fn keep(self) -> Result<(), Error> {
+        let Self { writer, path } = self;
+        persist(writer, &path).map_err(|source| Error::Write { path, source })
+    }
+}
+
+fn persist(writer: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+    let file = writer.into_inner().map_err(|error| error.into_error())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The rename itself is on the disk once the folder is.
+    #[cfg(unix)]
+    fs::File::open(folder_of(path))?.sync_all()?;
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
