@@ -19,15 +19,17 @@ pub const OWN: &str = "(the folder's own file)";
 pub fn folders(modules: &[Module]) -> BTreeMap<Vec<String>, Folder> {
     let mut folders = BTreeMap::<_, Folder>::new();
     for (index, module) in modules.iter().enumerate() {
-        let uses = module.uses.iter().map(|(_, path)| path);
-        for path in uses.chain(&module.paths) {
+        let uses = module.uses.iter().map(|used| (&used.path, used.is_handed_on));
+        let named = module.paths.iter().map(|path| (path, false));
+        for (path, is_handed_on) in uses.chain(named) {
             let Some(item) = (Search { modules, seen: BTreeSet::new() }).item(index, path) else { continue };
             let definer = &modules[item.module].home;
             let shared = module.home.iter().zip(definer).take_while(|(own, other)| own == other).count();
             let entry = |home: &[String]| home.get(shared).map_or(OWN.to_owned(), String::clone);
             let (from, to) = (entry(&module.home), entry(definer));
-            // A child may use what its parent keeps for itself and its children.
-            if from == to || (to == OWN && item.private) {
+            // A child may use what its parent keeps for itself and its children, and a parent may hand on what is a child's
+            // without using it.
+            if from == to || (to == OWN && item.private) || (from == OWN && is_handed_on) {
                 continue;
             }
             let name = [&definer[shared..], &[item.name]].concat().join("::");
@@ -95,8 +97,8 @@ impl Search<'_> {
             Some(Found::Item(Item { module, name: name.to_owned(), private }))
         } else if let Some(&child) = here.children.get(name) {
             Some(Found::Module(child))
-        } else if let Some((_, path)) = here.uses.iter().find(|(used, _)| used == name) {
-            self.resolve(module, path)
+        } else if let Some(used) = here.uses.iter().find(|used| used.name == name) {
+            self.resolve(module, &used.path)
         } else {
             here.globs.iter().find_map(|glob| match self.resolve(module, glob)? {
                 Found::Module(module) => self.name(module, name),

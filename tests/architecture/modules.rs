@@ -16,12 +16,20 @@ pub struct Module {
     pub children: BTreeMap<String, usize>,
     /// The items that are defined here, and whether each is private to this module.
     pub items: BTreeMap<String, bool>,
-    /// What `use` brings in: the name here, and the path behind it.
-    pub uses: Vec<(String, Vec<String>)>,
+    /// What `use` brings in.
+    pub uses: Vec<Use>,
     /// The paths whose every name `use` brings in.
     pub globs: Vec<Vec<String>>,
     /// Every path that the code names.
     pub paths: BTreeSet<Vec<String>>,
+}
+
+pub struct Use {
+    /// The name here.
+    pub name: String,
+    pub path: Vec<String>,
+    /// Whether the name is for others, by `pub use`.
+    pub is_handed_on: bool,
 }
 
 /// Reads the crate whose root is `file`, `lib.rs` or `main.rs`, through `text`, which knows what is in a file. The root is
@@ -106,7 +114,7 @@ impl Visit<'_> for Module {
     }
 
     fn visit_item_use(&mut self, item: &syn::ItemUse) {
-        self.bring_in(&item.tree, &[]);
+        self.bring_in(&item.tree, &[], !is_private(&item.vis));
     }
 
     fn visit_path(&mut self, path: &syn::Path) {
@@ -126,18 +134,19 @@ impl Visit<'_> for Module {
 }
 
 impl Module {
-    fn bring_in(&mut self, tree: &syn::UseTree, before: &[String]) {
+    fn bring_in(&mut self, tree: &syn::UseTree, before: &[String], is_handed_on: bool) {
         let joined = |name: &syn::Ident| [before, &[name.to_string()]].concat();
-        match tree {
-            syn::UseTree::Path(path) => self.bring_in(&path.tree, &joined(&path.ident)),
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.bring_in(tree, before)),
-            syn::UseTree::Glob(_) => self.globs.push(before.to_vec()),
-            syn::UseTree::Name(name) if name.ident == "self" => {
-                self.uses.push((before.last().cloned().unwrap_or_default(), before.to_vec()));
+        let (name, path) = match tree {
+            syn::UseTree::Path(path) => return self.bring_in(&path.tree, &joined(&path.ident), is_handed_on),
+            syn::UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.bring_in(tree, before, is_handed_on));
             }
-            syn::UseTree::Name(name) => self.uses.push((name.ident.to_string(), joined(&name.ident))),
-            syn::UseTree::Rename(renamed) => self.uses.push((renamed.rename.to_string(), joined(&renamed.ident))),
-        }
+            syn::UseTree::Glob(_) => return self.globs.push(before.to_vec()),
+            syn::UseTree::Name(name) if name.ident == "self" => (before.last().cloned(), before.to_vec()),
+            syn::UseTree::Name(name) => (Some(name.ident.to_string()), joined(&name.ident)),
+            syn::UseTree::Rename(renamed) => (Some(renamed.rename.to_string()), joined(&renamed.ident)),
+        };
+        self.uses.push(Use { name: name.unwrap_or_default(), path, is_handed_on });
     }
 
     /// Finds the paths in what a macro is given, which is not parsed.
