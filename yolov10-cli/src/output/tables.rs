@@ -71,7 +71,7 @@ impl CocoResults {
     pub fn add(&mut self, about: &About, detection: &Detection) -> Result<()> {
         let prediction = Prediction::new(
             Path::new(&about.name),
-            ImageId::from(about.file_stem()),
+            ImageId::of(Path::new(&about.file_stem())),
             self.category_ids[detection.class],
             &measurable(detection),
         );
