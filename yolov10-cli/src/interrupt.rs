@@ -1,10 +1,9 @@
 //! Ctrl-C: the first one asks to finish what is in flight, the second one ends the program.
 
 use std::process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use yolov10_media::Cancel;
 
 use crate::message;
 
@@ -13,15 +12,15 @@ const INTERRUPTED: i32 = 130;
 
 /// Whether Ctrl-C was pressed.
 #[derive(Clone)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt(Cancel);
 
 impl Interrupt {
     /// Catches Ctrl-C from now on.
     pub fn catch() -> Result<Self> {
-        let pressed = Arc::new(AtomicBool::new(false));
-        let interrupt = Self(Arc::clone(&pressed));
+        let pressed = Cancel::new();
+        let interrupt = Self(pressed.clone());
         ctrlc::set_handler(move || {
-            if pressed.swap(true, Ordering::Relaxed) {
+            if pressed.cancel() {
                 process::exit(INTERRUPTED);
             }
             message::note("finishing what is in flight; Ctrl-C again to stop at once");
@@ -32,6 +31,11 @@ impl Interrupt {
 
     /// Whether it was pressed.
     pub fn is_pressed(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_cancelled()
+    }
+
+    /// Ends what waits for pictures.
+    pub fn cancel(&self) -> Cancel {
+        self.0.clone()
     }
 }

@@ -103,7 +103,7 @@ fn download(url: &str, path: &Path) -> Result<()> {
 fn receive(url: &str, part: &mut File) -> Result<()> {
     let had = part.seek(SeekFrom::End(0))?;
     // A part that the server will not continue, one that is whole for instance, is begun again.
-    let web::Answer { start, length, body } = match web::get(url, had) {
+    let web::Answer { start, length, body, .. } = match web::get(url, had) {
         Err(_) if had > 0 => web::get(url, 0)?,
         answer => answer?,
     };

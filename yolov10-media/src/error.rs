@@ -1,9 +1,13 @@
 //! Everything that can keep a picture from being had. Errors do not name the source: their item does.
-//! A message holds its cause, so that there is none to add to it.
+//! A message says what befell it; the cause is its `source()`, and `{:#}` of anyhow writes both.
 
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
+
+/// What to do about a missing ffmpeg.
+pub(crate) const FFMPEG_ADVICE: &str = "apt install ffmpeg, or https://ffmpeg.org";
 
 /// Why there is no picture.
 #[derive(Debug, Error)]
@@ -23,12 +27,12 @@ pub enum Error {
         /// What was announced; `None` if it only turned out.
         found: Option<u64>,
     },
-    /// Not a picture, or a broken one.
+    /// Not a picture, or a broken one, or one that takes more than the budget.
     #[error(transparent)]
-    Picture(#[from] yolov10_model::Error),
-    /// A frame of an animation can't be decoded.
-    #[error("a broken frame: {0}")]
-    Frame(image::ImageError),
+    Picture(yolov10_model::Error),
+    /// A frame of an animation can't be decoded; it ends there.
+    #[error("a broken frame")]
+    Frame(#[source] yolov10_model::Error),
     /// A folder without anything to search.
     #[error("no picture or video in this folder, expected files ending in {expected}")]
     EmptyFolder {
@@ -52,17 +56,20 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// Bytes on stdin that are neither.
-    #[error("neither a picture nor a list of sources")]
-    NeitherPictureNorList,
+    /// Bytes on stdin, or at an address, that are none of what is read.
+    #[error("neither a picture, a video nor a list of sources")]
+    Unknown,
     /// A list that names nothing.
     #[error("the list is empty, expected a source a line")]
     EmptyList,
     /// A list, or stdin, named by a list: it could name itself.
     #[error("a list within a list")]
     NestedList,
+    /// A list at an address that names something else than addresses.
+    #[error("a list from the network names only http and https addresses")]
+    NotAnAddress,
     /// Videos, streams and cameras are decoded by a program that is not there.
-    #[error("videos and cameras need ffmpeg, which is not installed: {}", crate::ffmpeg::ADVICE)]
+    #[error("videos and cameras need ffmpeg, which is not installed: {}", FFMPEG_ADVICE)]
     NoFfmpeg,
     /// ffmpeg can't decode a video, or not all of it.
     #[error("{what}: {said}")]
@@ -72,6 +79,34 @@ pub enum Error {
         /// What ffmpeg said.
         said: String,
     },
+    /// A stream that ended: none of them has an end of its own.
+    #[error("the stream ended after {frames} frames")]
+    StreamEnded {
+        /// How many had come.
+        frames: usize,
+        /// Why, if it was said.
+        #[source]
+        reason: Option<Box<Error>>,
+    },
+    /// Nothing came.
+    #[error("nothing has come for {} s", limit.as_secs())]
+    Silence {
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// A transfer that would take for ever.
+    #[error("too slow: {found} bytes in {} s, expected {expected}", within.as_secs())]
+    TooSlow {
+        /// How much came.
+        found: u64,
+        /// The least that must come.
+        expected: u64,
+        /// In this time.
+        within: Duration,
+    },
+    /// The wait was ended from outside.
+    #[error("given up, as was asked for")]
+    Cancelled,
     /// An address, and no feature `web`.
     #[error("addresses need a build with the feature web")]
     NoWeb,
@@ -88,8 +123,20 @@ pub enum Error {
         reason: String,
     },
     /// A transfer that ended too early.
-    #[error("the transfer broke off: {0}")]
-    BrokenOff(io::Error),
+    #[error("the transfer broke off")]
+    BrokenOff(#[source] io::Error),
+    /// A stream of pictures that is not well formed.
+    #[error("not a stream of pictures: {reason}")]
+    NotAStream {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl From<yolov10_model::Error> for Error {
+    fn from(error: yolov10_model::Error) -> Self {
+        Self::Picture(error)
+    }
 }
 
 impl From<glob::PatternError> for Error {

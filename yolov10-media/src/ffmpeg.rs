@@ -7,14 +7,39 @@ use std::process::Command;
 use crate::error::Error;
 
 /// What is said where it is missing.
-pub const ADVICE: &str = "apt install ffmpeg, or https://ffmpeg.org";
+pub const ADVICE: &str = crate::error::FFMPEG_ADVICE;
 
-/// A command that Ctrl-C does not reach: what it decodes or writes is ended in order.
+/// A command that Ctrl-C does not reach, so that what it decodes or writes is ended in order, and that does not
+/// outlive the thread that starts it: to be started by one that lives as long as it is needed.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    #[cfg(target_os = "linux")]
+    die_with_parent(&mut command);
     command
+}
+
+/// Whatever ends this process, SIGKILL included, ends the command, too: a camera that is silent would else keep an
+/// ffmpeg waiting for ever, since only a write tells it that nobody reads.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the standard library has no safe way to ask the kernel for this")]
+fn die_with_parent(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let parent = std::process::id();
+    let ask = move || {
+        // SAFETY: prctl with PR_SET_PDEATHSIG takes a number and touches no memory.
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // It may have ended between the fork and this.
+        if std::os::unix::process::parent_id() != parent {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes two system calls, takes no lock and no memory.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// Why it could not be started.
@@ -23,9 +48,4 @@ pub fn missing(error: io::Error) -> Error {
         io::ErrorKind::NotFound => Error::NoFfmpeg,
         _ => error.into(),
     }
-}
-
-/// The line that says what went wrong.
-pub(crate) fn last_line(said: &str) -> &str {
-    said.trim().lines().last().unwrap_or("ffmpeg does not say why")
 }

@@ -28,15 +28,19 @@
 //! What can't be read is an item of its own, in its place, whose `value` is an [`Error`]: a caller that goes on with
 //! the next one loses nothing. Features: `draw` for the artist, `web` for http(s) addresses.
 
+mod cancel;
 #[cfg(feature = "draw")]
 mod draw;
 mod error;
 pub mod ffmpeg;
+mod patience;
 mod sources;
 #[cfg(feature = "web")]
 pub mod web;
 
+pub use cancel::Cancel;
 #[cfg(feature = "draw")]
 pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
+pub use patience::{Notice, Patience};
 pub use sources::{About, Content, Depth, Frame, Item, Sources, file_name};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::picture::Budget;
 use crate::size::Size;
 
 /// Why a detector could not be made or a picture not be searched.
@@ -75,11 +76,29 @@ pub enum Error {
         /// At most ten keys and how many more there are.
         names: String,
     },
-    /// A picture could not be decoded.
-    #[error("not a picture that can be read: {reason}")]
-    NotAPicture {
-        /// What the decoder said.
-        reason: String,
+    /// A picture could not be decoded: what its decoder said is the source.
+    #[error("not a picture that can be read")]
+    NotAPicture(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Decoding a picture would take more than it may.
+    #[error(
+        "a picture of {size}: decoding it takes {} MB, expected at most {} million pixels and {} MB (--max-pixels)",
+        needed.div_ceil(1_000_000), budget.pixels / 1_000_000, budget.bytes / 1_000_000
+    )]
+    PictureTooLarge {
+        /// What its head promises.
+        size: Size,
+        /// Bytes.
+        needed: u64,
+        /// What it may take.
+        budget: Budget,
+    },
+    /// A picture's file is larger than all that its decoding may take.
+    #[error("a file of {found} bytes, expected at most {expected} (--max-pixels)")]
+    FileTooLarge {
+        /// Its length.
+        found: u64,
+        /// The most that is read.
+        expected: u64,
     },
     /// A picture without pixels.
     #[error("a picture of {0} has no pixels")]
@@ -190,6 +209,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
         Self::NotWeights { reason: reason.into() }
+    }
+
+    pub(crate) fn not_a_picture(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::NotAPicture(cause.into())
     }
 
     pub(crate) fn worker(reason: impl std::fmt::Display) -> Self {

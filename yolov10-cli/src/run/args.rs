@@ -1,6 +1,6 @@
 //! The options of `run`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use yolov10_media::{Label, Style};
@@ -14,7 +14,7 @@ use crate::output::Scores;
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("name", |name| name.default_value("predict")))]
 pub struct Args {
-    /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture or a list on stdin; the built-in picture if left out.
+    /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture, a video or a list on stdin; the built-in picture if left out.
     ///
     /// With ffmpeg installed also videos, rtsp:// streams and cameras by number. Words like conf=0.5 are taken as --conf 0.5, and source=, model= as well.
     #[arg(value_name = "SOURCE")]
@@ -27,6 +27,15 @@ pub struct Args {
     /// Search folders within folders.
     #[arg(long)]
     pub recursive: bool,
+    /// Read pictures of up to N million pixels, and what memory that takes [default: 210, and 1 GB].
+    #[arg(long, value_name = "MILLIONS")]
+    pub max_pixels: Option<NonZeroU64>,
+    /// Give up a camera, a stream or a server that says nothing for so long.
+    #[arg(long, value_name = "SECONDS", default_value = "20")]
+    pub stream_timeout: NonZeroU64,
+    /// Connect again to a stream that broke off, up to so many times in a row.
+    #[arg(long, value_name = "TIMES", default_value_t = 0)]
+    pub reconnect: usize,
     /// Of videos and animations, every Nth frame.
     #[arg(long, value_name = "N", default_value = "1")]
     pub vid_stride: NonZeroUsize,

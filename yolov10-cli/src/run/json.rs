@@ -1,5 +1,7 @@
 //! The lines of `--json`: an object for a picture and what is in it, or for a picture that failed.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde::Serialize;
 use yolov10_media::About;
@@ -13,6 +15,11 @@ struct PictureLine<'a> {
     image: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     frame: Option<usize>,
+    /// Of a frame, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<&'a str>,
     width: usize,
     height: usize,
     detections: Vec<Object<'a>>,
@@ -47,6 +54,8 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
     Ok(serde_json::to_string(&PictureLine {
         image: &about.name,
         frame: about.frame.map(|frame| frame.number),
+        time: about.frame.and_then(|frame| frame.at).map(seconds),
+        damage: about.damage.as_deref(),
         width: searched.size.width,
         height: searched.size.height,
         detections: searched.detections.iter().map(object).collect(),
@@ -58,4 +67,9 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
 pub fn error_line(about: &About, error: &str) -> Result<String> {
     let frame = about.frame.map(|frame| frame.number);
     Ok(serde_json::to_string(&ErrorLine { image: &about.name, frame, error })?)
+}
+
+/// To the microsecond, as videos count.
+fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
 }

@@ -12,11 +12,13 @@ mod run_detector;
 mod search;
 mod searched;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use yolov10_media::{Depth, Sources};
+use yolov10_media::{Depth, Patience, Sources};
 use yolov10_model::isolation::is_worker;
+use yolov10_model::picture::Budget;
 use yolov10_model::{Selection, Weights};
 
 pub use args::Args;
@@ -71,8 +73,10 @@ pub fn run(args: &Args) -> Result<Outcome> {
     // The detector has its own copy.
     drop(weights);
     let sources = sources(args).every(args.vid_stride);
+    let passed_over = passed_over(&sources);
     // Not before: while weights are loaded or a list is awaited, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
+    let sources = sources.within(budget(args)).waiting(patience(args, &interrupt));
     let form = match (args.json, args.quiet) {
         (true, _) => Form::Json,
         (false, true) => Form::Quiet,
@@ -81,7 +85,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let mut reporter = Reporter::new(form, &class_names, sources.len());
     let files = Files::prepare(args, &class_names)?;
     let mut gathered = Gathered::create(&files)?;
-    let search = Search { detectors: &mut detectors, sources, batch: args.batch, interrupt: interrupt.clone() };
+    let budget = budget(args);
+    let search = Search { detectors: &mut detectors, sources, batch: args.batch, budget, interrupt: interrupt.clone() };
     search.each(&files, |item| {
         let item = gathered.add(item)?;
         reporter.report(&item)
@@ -89,6 +94,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     gathered.keep()?;
     let tally = reporter.finish()?;
     files.summarize(form)?;
+    if let Some(passed_over) = passed_over.filter(|_| !args.quiet) {
+        message::note(passed_over);
+    }
     if detectors.iter().any(RunDetector::graphs_refused) && !args.quiet {
         message::note(GRAPHS_REFUSED);
     }
@@ -110,6 +118,30 @@ fn sources(args: &Args) -> Sources {
     }
     let depth = if args.recursive { Depth::Everything } else { Depth::Folder };
     Sources::expand(&args.sources, depth)
+}
+
+/// What decoding one picture may take.
+fn budget(args: &Args) -> Budget {
+    args.max_pixels.map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
+}
+
+fn patience(args: &Args, interrupt: &Interrupt) -> Patience {
+    let is_quiet = args.quiet;
+    Patience {
+        limit: Duration::from_secs(args.stream_timeout.get()),
+        reconnects: args.reconnect,
+        cancel: interrupt.cancel(),
+        notices: (!is_quiet).then_some(Arc::new(|name, notice| message::note(format_args!("{name}: {notice}")))),
+    }
+}
+
+/// `passed over 3 files: 2 .heic, 1 .txt`, if there were any.
+fn passed_over(sources: &Sources) -> Option<String> {
+    let kinds = sources.passed_over();
+    let total: usize = kinds.values().sum();
+    let plural = if total == 1 { "" } else { "s" };
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    (total > 0).then(|| format!("passed over {total} file{plural}: {}", kinds.join(", ")))
 }
 
 /// What the detector held at the end, and that it gave it back.

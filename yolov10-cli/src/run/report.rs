@@ -62,6 +62,9 @@ impl<'a> Reporter<'a> {
         let line = match &item.value {
             Ok(searched) => {
                 self.tally.add(searched);
+                if let Some(damage) = about.damage.as_ref().filter(|_| !matches!(self.form, Form::Quiet)) {
+                    self.progress.pause(|| message::note(format_args!("{}: damaged: {damage}", about.name)));
+                }
                 match self.form {
                     Form::Text => Some(self.text_line(about, searched)),
                     Form::Json => Some(json::picture_line(about, searched, self.class_names)?),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use image::RgbImage;
 use yolov10_media::{Content, Sources};
 use yolov10_model::Size;
+use yolov10_model::picture::Budget;
 
 use super::Item;
 use super::files::{Files, Written};
@@ -22,16 +23,18 @@ pub struct Search<'a> {
     pub sources: Sources,
     /// Pictures that the detector gets at a time.
     pub batch: NonZeroUsize,
+    /// What decoding a picture may take.
+    pub budget: Budget,
     pub interrupt: Interrupt,
 }
 
 impl Search<'_> {
     /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
     pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<()>) -> Result<()> {
-        let Self { detectors, sources, batch, interrupt } = self;
+        let Self { detectors, sources, batch, budget, interrupt } = self;
         let lanes = lanes();
         thread::scope(|scope| {
-            let (mut to_decoders, decoded) = stage(scope, lanes, decode);
+            let (mut to_decoders, decoded) = stage(scope, lanes, move |item| decode(item, &budget));
             let write = |item: Item<(RgbImage, Searched)>| {
                 item.then(|about, (picture, searched)| files.write(about, picture, searched))
             };
@@ -53,8 +56,8 @@ impl Search<'_> {
     }
 }
 
-fn decode(item: yolov10_media::Item<Content>) -> Item<RgbImage> {
-    item.then(|_, content| Ok(content.decode()?))
+fn decode(item: yolov10_media::Item<Content>, budget: &Budget) -> Item<RgbImage> {
+    item.decode(budget).then(|_, picture| Ok(picture))
 }
 
 /// Searches the pictures of a batch; what has failed before keeps its place.

@@ -1,9 +1,10 @@
 //! The options of `val`.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use yolov10_model::picture::Budget;
 
 use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
@@ -24,6 +25,9 @@ pub struct Args {
     /// Where the pictures of COCO annotations are [default: beside them, or where COCO's own lie].
     #[arg(long, value_name = "FOLDER")]
     pub images: Option<PathBuf>,
+    /// Read pictures of up to N million pixels, and what memory that takes [default: 210, and 1 GB].
+    #[arg(long, value_name = "MILLIONS")]
+    pub max_pixels: Option<NonZeroU64>,
     /// Pictures that share one input size; they are still searched one by one, and the third digit depends on it.
     #[arg(long, value_name = "N", default_value = "16")]
     pub batch: NonZeroUsize,
@@ -49,6 +53,13 @@ pub struct Args {
     /// No row per class.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+impl Args {
+    /// What decoding one picture may take.
+    pub fn budget(&self) -> Budget {
+        self.max_pixels.map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
+    }
 }
 
 /// A part of a data set.

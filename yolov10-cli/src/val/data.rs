@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use detection_metrics::coco::Annotations;
 use detection_metrics::{Dataset, Note, Sample};
-use image::metadata::Orientation;
-use image::{ImageDecoder, ImageReader};
-use yolov10_model::Size;
+use yolov10_model::picture::{self, Budget};
+use yolov10_model::{Error, Size};
 
 use super::args::Args;
 use crate::message;
@@ -24,6 +23,8 @@ pub struct Data {
     pub sizes: Vec<Size>,
     /// Pictures left out because they or their labels are broken.
     pub broken: usize,
+    /// What decoding a picture may take.
+    pub budget: Budget,
     /// If the data came from these.
     pub annotations: Option<Annotations>,
 }
@@ -62,11 +63,12 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
         samples: Vec::new(),
         sizes: Vec::new(),
         broken,
+        budget: args.budget(),
         annotations,
     };
     let mut missized = Missized::default();
     for sample in dataset.samples {
-        match upright_size(&sample.image) {
+        match upright_size(&sample.image, &data.budget) {
             Ok(size) => {
                 missized.compare(&sample, size);
                 data.samples.push(sample);
@@ -130,17 +132,16 @@ fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) 
 }
 
 /// The size of a picture as it is decoded, from its head alone.
-fn upright_size(path: &Path) -> Result<Size> {
-    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    let (width, height) = (width as usize, height as usize);
+fn upright_size(path: &Path, budget: &Budget) -> Result<Size> {
+    let bytes = picture::read(path, budget).map_err(|error| match error {
+        // Its place in the list names the file.
+        Error::Unreadable { source, .. } => anyhow!(source),
+        other => anyhow!(other),
+    })?;
+    let found = picture::upright_size(&bytes, budget)?;
     ensure!(
-        width.min(height) >= SHORTEST_SIDE,
-        "a picture of {height}x{width}: expected sides of {SHORTEST_SIDE} pixels and more"
+        found.width.min(found.height) >= SHORTEST_SIDE,
+        "a picture of {found}: expected sides of {SHORTEST_SIDE} pixels and more"
     );
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    Ok(match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
-        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => Size { height: width, width: height },
-        _ => Size { height, width },
-    })
+    Ok(found)
 }

@@ -22,7 +22,7 @@ use detection_metrics::{Detection, Evaluation, Evaluator, Label};
 use image::RgbImage;
 use yolov10_model::letterbox::Fit;
 use yolov10_model::speed::Speed;
-use yolov10_model::{Detector, Selection, Size, Weights, open_picture};
+use yolov10_model::{Detector, Selection, Size, Weights, picture};
 
 pub use args::Args;
 use data::Data;
@@ -203,7 +203,7 @@ impl<'a> Measurement<'a> {
 /// The picture to put there; its size must be what its head said.
 fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     let path = &data.samples[place.index].image;
-    let picture = open_picture(path).with_context(|| path.display().to_string())?;
+    let picture = picture::open(path, &data.budget).with_context(|| path.display().to_string())?.pixels;
     let [found, expected] = [Size::of(&picture), place.letterbox.image];
     ensure!(found == expected, "{}: expected {expected} as its head says, found {found}", path.display());
     Ok(picture)

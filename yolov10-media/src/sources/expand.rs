@@ -1,44 +1,60 @@
 //! From words to sources: files, folders, patterns, lists, stdin.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use glob::{MatchOptions, Pattern};
+use tempfile::NamedTempFile;
+use yolov10_model::picture::Kind;
 
-use super::video::{STREAM_SCHEMES, VIDEO_EXTENSIONS, Video};
-use super::{Depth, Source, list, read_all};
+use super::name::without_credentials;
+use super::source::Source;
+use super::video::{Carriage, STREAM_SCHEMES, VIDEO_EXTENSIONS, Video, recognize};
+use super::walk::{self, is_hidden};
+use super::{Depth, list, read_all};
 use crate::error::Error;
 
 /// Stands for stdin.
 const STDIN: &str = "-";
 /// File names that end so are pictures.
-const PICTURE_EXTENSIONS: [&str; 8] = ["bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+const PICTURE_EXTENSIONS: [&str; 12] =
+    ["avif", "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"];
 /// File names that end so are lists of sources.
 const LIST_EXTENSIONS: [&str; 2] = [TABLE_EXTENSION, "txt"];
 /// The list that is a table.
 const TABLE_EXTENSION: &str = "csv";
 /// Pictures that may have several frames.
 const ANIMATION_EXTENSIONS: [&str; 2] = ["gif", "webp"];
-/// Addresses that start so are pictures, unless they end as videos do.
+/// Pictures that are left to ffmpeg. The Rust decoder of AV1 whose licence fits ends the process where it panics.
+const FFMPEG_EXTENSIONS: [&str; 1] = ["avif"];
+/// Addresses that start so are asked for over the web.
 const WEB_SCHEMES: [&str; 2] = ["http://", "https://"];
 /// What ends so names the pieces of a video.
-const PLAYLIST_EXTENSION: &str = "m3u8";
+const PLAYLIST_EXTENSIONS: [&str; 2] = ["m3u8", "mpd"];
 /// The characters that make a word a pattern.
 const PATTERN: [char; 3] = ['*', '?', '['];
+/// What goes into folders within folders.
+const EVERY_FOLDER: &str = "**";
+/// As much of stdin as tells what it is.
+const HEAD: u64 = 4096;
 
-/// The sources that `words` name, in their order; a folder's and a pattern's in the order of their names.
-pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Vec<Source> {
-    let mut expansion = Expansion { depth, sources: Vec::new() };
-    for word in words {
-        expansion.add(word.as_ref(), ListsAre::Read);
-    }
-    expansion.sources
+/// What was found, and what was not wanted.
+#[derive(Default)]
+pub struct Expansion {
+    pub sources: Vec<Source>,
+    /// Files of folders and patterns that are no pictures: how many there are of each kind.
+    pub passed_over: BTreeMap<String, usize>,
 }
 
-struct Expansion {
-    depth: Depth,
-    sources: Vec<Source>,
+/// The sources that `words` name, in their order; a folder's and a pattern's in the order of their names.
+pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Expansion {
+    let mut expansion = Expansion::default();
+    for word in words {
+        expansion.add(word.as_ref(), depth, ListsAre::Read);
+    }
+    expansion
 }
 
 /// A list in a list could name itself.
@@ -50,29 +66,30 @@ enum ListsAre {
 
 impl Expansion {
     /// Adds what `word` names; what can't be had is added as such.
-    fn add(&mut self, word: &Path, lists: ListsAre) {
-        if let Err(error) = self.try_add(word, lists) {
+    fn add(&mut self, word: &Path, depth: Depth, lists: ListsAre) {
+        if let Err(error) = self.try_add(word, depth, lists) {
             self.add_broken(word, error);
         }
     }
 
     fn add_broken(&mut self, path: &Path, error: Error) {
-        self.sources.push(Source::Broken { name: path.display().to_string(), error });
+        let name = without_credentials(&path.display().to_string());
+        self.sources.push(Source::Broken { name, error });
     }
 
-    fn try_add(&mut self, word: &Path, lists: ListsAre) -> Result<(), Error> {
+    fn try_add(&mut self, word: &Path, depth: Depth, lists: ListsAre) -> Result<(), Error> {
         if word == Path::new(STDIN) {
-            return self.add_stdin(lists);
+            return self.add_stdin(depth, lists);
         }
         if word.is_dir() {
-            return self.add_folder(word);
+            return self.add_folder(word, depth);
         }
         if word.exists() {
             return match lists {
-                ListsAre::Read if has_extension(word, &LIST_EXTENSIONS) => self.add_list_file(word),
+                ListsAre::Read if has_extension(word, &LIST_EXTENSIONS) => self.add_list_file(word, depth),
                 ListsAre::Refused if has_extension(word, &LIST_EXTENSIONS) => Err(Error::NestedList),
                 _ => {
-                    self.add_file(word.to_owned());
+                    self.sources.push(file(word.to_owned()));
                     Ok(())
                 }
             };
@@ -85,13 +102,10 @@ impl Expansion {
 
     /// What is no file: an address, a camera's number, a pattern.
     fn add_other(&mut self, word: &str) -> Result<(), Error> {
-        let starts_with = |schemes: &[&str]| schemes.iter().any(|scheme| word.starts_with(scheme));
-        if starts_with(&WEB_SCHEMES) {
-            let address = Path::new(word.split(['?', '#']).next().unwrap_or(word));
-            let is_video = has_extension(address, &VIDEO_EXTENSIONS) || has_extension(address, &[PLAYLIST_EXTENSION]);
-            self.sources.push(if is_video { Source::Video(Video::stream(word)) } else { Source::Url(word.to_owned()) });
-        } else if starts_with(&STREAM_SCHEMES) {
-            self.sources.push(Source::Video(Video::stream(word)));
+        if starts_with(word, &WEB_SCHEMES) {
+            self.sources.push(Source::Url(word.to_owned()));
+        } else if starts_with(word, &STREAM_SCHEMES) {
+            self.sources.push(Source::Video(Video::stream(word, &without_credentials(word))));
         } else if let Ok(number) = word.parse() {
             self.sources.push(Source::Video(Video::camera(number)));
         } else if word.contains(PATTERN) {
@@ -102,34 +116,10 @@ impl Expansion {
         Ok(())
     }
 
-    fn add_file(&mut self, path: PathBuf) {
-        self.sources.push(if has_extension(&path, &VIDEO_EXTENSIONS) {
-            Source::Video(Video::file(&path))
-        } else if has_extension(&path, &ANIMATION_EXTENSIONS) {
-            Source::Animation(path)
-        } else {
-            Source::Picture(path)
-        });
-    }
-
-    fn add_folder(&mut self, folder: &Path) -> Result<(), Error> {
-        let depth = match self.depth {
-            Depth::Folder => 1,
-            Depth::Everything => usize::MAX,
-        };
+    fn add_folder(&mut self, folder: &Path, depth: Depth) -> Result<(), Error> {
         let before = self.sources.len();
-        for entry in WalkDir::new(folder).max_depth(depth).follow_links(true).sort_by_file_name() {
-            match entry {
-                Ok(entry) if entry.file_type().is_file() && is_searched(entry.path()) => {
-                    self.add_file(entry.into_path());
-                }
-                Ok(_) => (),
-                Err(error) => {
-                    let path = error.path().unwrap_or(folder).to_owned();
-                    let circle = io::Error::other("a link to a folder that it is in");
-                    self.add_broken(&path, error.into_io_error().unwrap_or(circle).into());
-                }
-            }
+        for found in walk::files(folder, depth) {
+            self.add_found(found);
         }
         if self.sources.len() == before {
             return Err(Error::EmptyFolder { expected: PICTURE_EXTENSIONS.join(", ") });
@@ -137,57 +127,136 @@ impl Expansion {
         Ok(())
     }
 
+    /// A file of a folder or a pattern: one of many, so that only what looks like a picture is meant.
+    fn add_found(&mut self, found: walk::Found) {
+        match found {
+            Ok(path) if is_searched(&path) => self.sources.push(file(path)),
+            Ok(path) => *self.passed_over.entry(kind_of(&path)).or_default() += 1,
+            Err((path, error)) => self.add_broken(&path, error.into()),
+        }
+    }
+
     fn add_pattern(&mut self, pattern: &str) -> Result<(), Error> {
+        let found = if pattern.contains(EVERY_FOLDER) { matching(pattern)? } else { globbed(pattern)? };
+        if found.is_empty() {
+            return Err(Error::NoMatch);
+        }
         let before = self.sources.len();
-        for path in glob::glob(pattern)? {
-            match path {
-                Ok(path) if path.is_file() => self.add_file(path),
-                Ok(_) => (),
-                Err(error) => {
-                    let path = error.path().to_owned();
-                    self.add_broken(&path, io::Error::from(error).into());
-                }
-            }
+        for found in found {
+            self.add_found(found);
         }
         if self.sources.len() == before {
-            return Err(Error::NoMatch);
+            return Err(Error::EmptyFolder { expected: PICTURE_EXTENSIONS.join(", ") });
         }
         Ok(())
     }
 
-    fn add_list_file(&mut self, path: &Path) -> Result<(), Error> {
-        let text = String::from_utf8(read_all(File::open(path)?)?).map_err(Error::not_a_list)?;
-        let words = if has_extension(path, &[TABLE_EXTENSION]) {
-            list::column(&text).map_err(Error::not_a_list)?
-        } else {
-            list::lines(&text)
-        };
-        self.add_list(&words, path.parent().unwrap_or(Path::new("")))
+    fn add_list_file(&mut self, path: &Path, depth: Depth) -> Result<(), Error> {
+        let text = list::text(read_all(File::open(path)?)?)?;
+        let is_table = has_extension(path, &[TABLE_EXTENSION]);
+        let words = if is_table { list::column(&text)? } else { list::lines(&text)? };
+        self.add_list(&words, path.parent().unwrap_or(Path::new("")), depth)
     }
 
-    fn add_list(&mut self, words: &[String], folder: &Path) -> Result<(), Error> {
+    fn add_list(&mut self, words: &[String], folder: &Path, depth: Depth) -> Result<(), Error> {
         if words.is_empty() {
             return Err(Error::EmptyList);
         }
         for word in words {
-            self.add(&beside(folder, word), ListsAre::Refused);
+            self.add(&beside(folder, word), depth, ListsAre::Refused);
         }
         Ok(())
     }
 
-    /// A picture, or a list, whichever the first bytes look like.
-    fn add_stdin(&mut self, lists: ListsAre) -> Result<(), Error> {
+    /// A picture, a video or a list, whichever the first bytes look like.
+    fn add_stdin(&mut self, depth: Depth, lists: ListsAre) -> Result<(), Error> {
         if lists == ListsAre::Refused {
             return Err(Error::NestedList);
         }
-        let bytes = read_all(io::stdin().lock())?;
-        if image::guess_format(&bytes).is_ok() {
-            self.sources.push(Source::Bytes { name: STDIN, bytes: bytes.into() });
-            return Ok(());
+        let mut stdin = io::stdin().lock();
+        let mut head = Vec::new();
+        (&mut stdin).take(HEAD).read_to_end(&mut head)?;
+        let carriage = if Kind::of(&head).is_some() { None } else { recognize(&head) };
+        match carriage {
+            Some(Carriage::Pipe) => self.sources.push(Source::Video(Video::stdin(STDIN, head))),
+            Some(Carriage::File) => {
+                let mut file = NamedTempFile::new()?;
+                io::copy(&mut head.chain(stdin), &mut file)?;
+                self.sources.push(Source::Video(Video::spooled(STDIN, file)));
+            }
+            None => {
+                let bytes = read_all(head.chain(stdin))?;
+                if Kind::of(&bytes).is_some() {
+                    self.sources.push(Source::Bytes { name: STDIN.to_owned(), bytes: bytes.into() });
+                } else if bytes.contains(&0) && !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff") {
+                    return Err(Error::Unknown);
+                } else {
+                    self.add_list(&list::lines(&list::text(bytes)?)?, Path::new(""), depth)?;
+                }
+            }
         }
-        let text = String::from_utf8(bytes).map_err(|_| Error::NeitherPictureNorList)?;
-        self.add_list(&list::lines(&text), Path::new(""))
+        Ok(())
     }
+}
+
+/// A file by its name.
+fn file(path: PathBuf) -> Source {
+    if has_extension(&path, &VIDEO_EXTENSIONS) {
+        Source::Video(Video::file(&path))
+    } else if has_extension(&path, &ANIMATION_EXTENSIONS) {
+        Source::Animation(path)
+    } else if has_extension(&path, &FFMPEG_EXTENSIONS) {
+        Source::ByFfmpeg(path)
+    } else {
+        Source::Picture(path)
+    }
+}
+
+/// An entry of a list that came from a server: such a list must not lead to files.
+#[cfg(feature = "web")]
+pub fn from_network(word: String) -> Source {
+    if starts_with(&word, &WEB_SCHEMES) {
+        Source::Url(word)
+    } else {
+        Source::Broken { name: word, error: Error::NotAnAddress }
+    }
+}
+
+/// Whether an address ends as videos and their playlists do.
+pub fn is_video_address(url: &str) -> bool {
+    let address = Path::new(url.split(['?', '#']).next().unwrap_or(url));
+    has_extension(address, &VIDEO_EXTENSIONS) || has_extension(address, &PLAYLIST_EXTENSIONS)
+}
+
+fn starts_with(word: &str, schemes: &[&str]) -> bool {
+    let begins = |scheme: &&str| word.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    schemes.iter().any(begins)
+}
+
+/// What a pattern matches, level by level.
+fn globbed(pattern: &str) -> Result<Vec<walk::Found>, Error> {
+    let is_meant = |path: &Path| path.is_file() && (!is_hidden(path) || names_hidden(pattern));
+    let found = glob::glob(pattern)?.map(|path| path.map_err(|error| (error.path().to_owned(), error.into())));
+    Ok(found.filter(|found| found.as_ref().map_or(true, |path| is_meant(path))).collect())
+}
+
+/// What a pattern matches that goes into every folder: each is entered once, whatever links lead there.
+fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
+    let compiled = Pattern::new(pattern)?;
+    let options =
+        MatchOptions { require_literal_separator: true, require_literal_leading_dot: false, ..MatchOptions::new() };
+    let before = &pattern[..pattern.find(PATTERN).unwrap_or(pattern.len())];
+    let root = before.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+    let is_local = root.is_empty();
+    let found = walk::files(Path::new(if is_local { "." } else { root }), Depth::Everything);
+    let named = |path: PathBuf| if is_local { path.strip_prefix(".").map(Path::to_owned).unwrap_or(path) } else { path };
+    let found = found.into_iter().map(|found| found.map(named));
+    Ok(found.filter(|found| found.as_ref().map_or(true, |path| compiled.matches_path_with(path, options))).collect())
+}
+
+/// Whether a pattern's last part begins with a dot itself.
+fn names_hidden(pattern: &str) -> bool {
+    pattern.rsplit('/').next().is_some_and(|last| last.starts_with('.'))
 }
 
 /// A line of a list names something in the working directory, or else beside the list.
@@ -200,6 +269,12 @@ fn beside(folder: &Path, line: &str) -> PathBuf {
 /// Whether a folder's file is meant, when the folder is named.
 fn is_searched(path: &Path) -> bool {
     has_extension(path, &PICTURE_EXTENSIONS) || has_extension(path, &VIDEO_EXTENSIONS)
+}
+
+/// What a file is called that is passed over.
+fn kind_of(path: &Path) -> String {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.map_or("without an extension".to_owned(), |extension| format!(".{extension}"))
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {

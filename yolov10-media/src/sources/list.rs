@@ -1,22 +1,49 @@
 //! Lists of sources: a line each, or a column of a table.
 
+use crate::error::Error;
+
 /// A column with one of these heads names the sources of a table.
 const HEADS: [&str; 4] = ["image", "path", "file", "source"];
+/// What some editors write before the first letter of UTF-8,
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+/// and before that of UTF-16, in either order of bytes.
+const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+/// A name longer than this is none: no system has longer paths, no server longer addresses.
+const LONGEST_NAME: usize = 1 << 15;
+
+/// The text of a list.
+pub fn text(bytes: Vec<u8>) -> Result<String, Error> {
+    if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        return Err(Error::not_a_list("it is in UTF-16, expected UTF-8"));
+    }
+    let bytes = bytes.strip_prefix(UTF8_MARK).map(<[u8]>::to_vec).unwrap_or(bytes);
+    String::from_utf8(bytes).map_err(|error| Error::not_a_list(error.utf8_error()))
+}
 
 /// One source a line; empty lines and those that start with # are passed over.
-pub fn lines(text: &str) -> Vec<String> {
-    let is_source = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    text.lines().map(str::trim).filter(is_source).map(str::to_owned).collect()
+pub fn lines(text: &str) -> Result<Vec<String>, Error> {
+    let is_source = |(_, line): &(usize, &str)| !line.is_empty() && !line.starts_with('#');
+    let lines = text.lines().map(str::trim).zip(1..).map(|(line, number)| (number, line));
+    lines.filter(is_source).map(|(number, line)| named(line, number)).collect()
 }
 
 /// The column of a CSV table that has a source's head; the first one of a table without such a head.
-pub fn column(text: &str) -> Result<Vec<String>, csv::Error> {
+pub fn column(text: &str) -> Result<Vec<String>, Error> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>()?;
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(Error::not_a_list)?;
     let is_head = |cell: &str| HEADS.contains(&cell.trim().to_lowercase().as_str());
     let head = rows.first().and_then(|row| row.iter().position(is_head));
-    let cells = rows.iter().skip(usize::from(head.is_some())).filter_map(|row| row.get(head.unwrap_or(0)));
-    Ok(cells.map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect())
+    let rows = rows.iter().zip(1..).skip(usize::from(head.is_some()));
+    let cells = rows.filter_map(|(row, number)| Some((row.get(head.unwrap_or(0))?.trim(), number)));
+    cells.filter(|(cell, _)| !cell.is_empty()).map(|(cell, number)| named(cell, number)).collect()
+}
+
+fn named(name: &str, line: usize) -> Result<String, Error> {
+    if name.len() > LONGEST_NAME {
+        let length = name.len();
+        return Err(Error::not_a_list(format!("line {line} has {length} bytes, expected at most {LONGEST_NAME}")));
+    }
+    Ok(name.to_owned())
 }
 
 #[cfg(test)]
@@ -25,7 +52,7 @@ mod tests {
 
     #[test]
     fn lines_that_name_nothing_are_passed_over() {
-        assert_eq!(lines("# two\n\n a.jpg \r\nb c.jpg"), ["a.jpg", "b c.jpg"]);
+        assert_eq!(lines("# two\n\n a.jpg \r\nb c.jpg").expect("a list"), ["a.jpg", "b c.jpg"]);
     }
 
     #[test]
@@ -34,5 +61,21 @@ mod tests {
         assert_eq!(column("label,Image\n1,a.jpg\n0,\"b, c.jpg\"\n"), ["a.jpg", "b, c.jpg"]);
         assert_eq!(column("a.jpg,1\nb.jpg\n"), ["a.jpg", "b.jpg"]);
         assert!(column("image,label\n").is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_name_and_utf16_is_named() {
+        let read = |bytes: &[u8]| text(bytes.to_vec());
+        assert_eq!(lines(&read(b"\xef\xbb\xbfa.jpg\r\n").expect("UTF-8")).expect("a list"), ["a.jpg"]);
+        let error = read(b"\xff\xfea\0.\0").expect_err("UTF-16");
+        assert_eq!(error.to_string(), "not a list of sources: it is in UTF-16, expected UTF-8");
+        assert!(read(b"caf\xe9.jpg").is_err());
+    }
+
+    #[test]
+    fn a_line_that_can_be_no_name_is_refused_by_its_number() {
+        let long = format!("a.jpg\n{}\n", "x".repeat(LONGEST_NAME + 1));
+        let error = lines(&long).expect_err("a long line");
+        assert_eq!(error.to_string(), "not a list of sources: line 2 has 32769 bytes, expected at most 32768");
     }
 }

@@ -6,37 +6,48 @@
 //!
 //! Expansion holds names, never pictures; a source that is missing or broken stays in its place and says so.
 
-mod animation;
+mod decoder;
 mod expand;
-mod items;
+mod frames;
 mod list;
 mod name;
+mod sequence;
+mod source;
 mod video;
+mod walk;
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use image::RgbImage;
-use yolov10_model::picture::decode_picture;
+use yolov10_model::picture::{self, Budget, Picture};
 
 use crate::error::Error;
+use crate::patience::Patience;
 
-use expand::expand;
+use expand::{Expansion, expand};
+use frames::Pictures;
 pub use name::file_name;
+#[cfg(feature = "web")]
+pub(crate) use name::without_credentials;
+use source::{Source, unnamed};
 use video::Video;
 
-/// Bytes of a picture file, or of a list, at most.
+/// Bytes of a list, or of stdin, at most.
 const LARGEST_FILE: u64 = 1 << 30;
 
 /// Things to search, in the order given.
 #[derive(Debug)]
 pub struct Sources {
     list: Vec<Source>,
+    passed_over: BTreeMap<String, usize>,
     stride: NonZeroUsize,
+    budget: Budget,
+    patience: Patience,
 }
 
 /// How deep folders are searched.
@@ -46,22 +57,6 @@ pub enum Depth {
     Folder,
     /// Its folders, too.
     Everything,
-}
-
-#[derive(Debug)]
-enum Source {
-    /// A file with a picture.
-    Picture(PathBuf),
-    /// A file that may have several frames.
-    Animation(PathBuf),
-    /// A video file, a stream or a camera.
-    Video(Video),
-    /// The address of a picture.
-    Url(String),
-    /// A picture file in memory.
-    Bytes { name: &'static str, bytes: Cow<'static, [u8]> },
-    /// Something that was named and is not to be had.
-    Broken { name: String, error: Error },
 }
 
 /// A picture on its way, or whatever becomes of it; or why it is not to be had.
@@ -86,28 +81,36 @@ pub struct About {
     pub extension: String,
     /// Where it stands in its source, if that has many.
     pub frame: Option<Frame>,
+    /// What is wrong with it, if a part of it could not be read; known once it is decoded.
+    pub damage: Option<String>,
 }
 
 /// A place among the frames of one source.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
-    /// From 1.
+    /// Its number in its source from 1, those that are left out counted.
     pub number: usize,
     /// How many there are, where that is known.
     pub total: Option<usize>,
+    /// When it comes, from the first one; `None` where none came.
+    pub at: Option<Duration>,
     /// How long it is shown.
     pub shown: Duration,
 }
 
 /// A picture that may still have to be read.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Content {
     /// A file.
     File(PathBuf),
+    /// A file that an installed ffmpeg reads.
+    ByFfmpeg(PathBuf),
     /// A file in memory.
     Bytes(Cow<'static, [u8]>),
-    /// An address.
-    Url(String),
+    /// A file on its way from a server.
+    #[cfg(feature = "web")]
+    Response(crate::web::Response),
     /// A frame of an animation.
     Frame(RgbImage),
 }
@@ -116,25 +119,36 @@ impl Sources {
     /// What `words` name, in their order; a folder's and a pattern's in the order of their names.
     ///
     /// A word is a file, a folder, a pattern with `*`, `?` or `[`, a `.txt` or `.csv` list of any of these, `-` for a
-    /// picture or a list on stdin, an http(s) address, or for an installed ffmpeg a video, a stream's address, or a
-    /// camera's number. stdin is read here, everything else when its turn comes.
+    /// picture, a video or a list on stdin, an http(s) address, or for an installed ffmpeg a video, a stream's
+    /// address, or a camera's number. stdin is read here, everything else when its turn comes.
     pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Self {
         Self::of(expand(words, depth))
     }
 
     /// A picture file in memory, and what results call it.
-    pub fn picture(name: &'static str, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
-        let bytes = bytes.into();
-        Self::of(vec![Source::Bytes { name, bytes }])
+    pub fn picture(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        let sources = vec![Source::Bytes { name: name.to_owned(), bytes: bytes.into() }];
+        Self::of(Expansion { sources, ..Expansion::default() })
     }
 
-    fn of(list: Vec<Source>) -> Self {
-        Self { list, stride: NonZeroUsize::MIN }
+    fn of(Expansion { sources, passed_over }: Expansion) -> Self {
+        let (budget, patience) = (Budget::default(), Patience::default());
+        Self { list: sources, passed_over, stride: NonZeroUsize::MIN, budget, patience }
     }
 
     /// Of videos and animations every `stride`th frame, the first one included.
     pub fn every(self, stride: NonZeroUsize) -> Self {
         Self { stride, ..self }
+    }
+
+    /// With another budget for each picture.
+    pub fn within(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// With more or less patience for cameras and servers, and a way to end it.
+    pub fn waiting(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// How many sources there are; one may have many pictures.
@@ -147,14 +161,32 @@ impl Sources {
         self.list.is_empty()
     }
 
+    /// The files of folders and patterns that are not searched, since their names are not those of pictures or
+    /// videos: how many there are of each extension. Hidden ones are not counted.
+    pub fn passed_over(&self) -> &BTreeMap<String, usize> {
+        &self.passed_over
+    }
+
     /// The pictures, one after another, yet to be decoded: that may be done elsewhere.
     pub fn items(self) -> impl Iterator<Item = Item<Content>> {
-        items::items(self.list, self.stride)
+        Pictures::new(self.list, self.stride, self.budget, self.patience)
     }
 
     /// The pictures, decoded one after another: upright, 8-bit RGB.
     pub fn pictures(self) -> impl Iterator<Item = Item<RgbImage>> {
-        self.items().map(|item| item.then(|_, content| content.decode()))
+        let budget = self.budget;
+        self.items().map(move |item| item.decode(&budget))
+    }
+}
+
+impl Item<Content> {
+    /// The picture: upright, 8-bit RGB. A part of it that could not be read is told in [`About::damage`].
+    pub fn decode(mut self, budget: &Budget) -> Item<RgbImage> {
+        let value = self.value.and_then(|content| content.decode(budget)).map(|Picture { pixels, damage, .. }| {
+            self.about.damage = damage;
+            pixels
+        });
+        Item { about: self.about, value }
     }
 }
 
@@ -169,19 +201,6 @@ impl<T, E> Item<T, E> {
     }
 }
 
-impl Source {
-    /// What results call it.
-    fn name(&self) -> String {
-        match self {
-            Self::Picture(path) | Self::Animation(path) => path.display().to_string(),
-            Self::Video(video) => video.name.clone(),
-            Self::Url(url) => url.clone(),
-            Self::Bytes { name, .. } => (*name).to_owned(),
-            Self::Broken { name, .. } => name.clone(),
-        }
-    }
-}
-
 impl About {
     /// The name of what is written for this picture alone, without folder and extension.
     pub fn file_stem(&self) -> String {
@@ -193,29 +212,20 @@ impl About {
 }
 
 impl Content {
-    /// The picture: upright, 8-bit RGB.
+    /// The picture, upright.
     ///
     /// # Errors
-    /// It can't be read, or is not a whole picture in a known format.
-    pub fn decode(self) -> Result<RgbImage, Error> {
-        let bytes = match self {
-            Self::Frame(picture) => return Ok(picture),
-            Self::Bytes(bytes) => bytes,
-            Self::Url(url) => fetch(&url)?.into(),
-            Self::File(path) => read_all(File::open(path)?)?.into(),
-        };
-        Ok(decode_picture(&bytes)?)
+    /// It can't be read, is not a whole picture in a known format, or takes more than the budget.
+    pub fn decode(self, budget: &Budget) -> Result<Picture, Error> {
+        Ok(match self {
+            Self::Frame(pixels) => Picture { pixels, damage: None },
+            Self::Bytes(bytes) => picture::decode(&bytes, budget)?,
+            #[cfg(feature = "web")]
+            Self::Response(response) => picture::decode(&response.read_all(budget.bytes)?, budget)?,
+            Self::File(path) => picture::open(&path, budget).map_err(unnamed)?,
+            Self::ByFfmpeg(path) => Video::file(&path).first_frame(*budget)?,
+        })
     }
-}
-
-#[cfg(feature = "web")]
-fn fetch(url: &str) -> Result<Vec<u8>, Error> {
-    crate::web::fetch(url, LARGEST_FILE)
-}
-
-#[cfg(not(feature = "web"))]
-fn fetch(_: &str) -> Result<Vec<u8>, Error> {
-    Err(Error::NoWeb)
 }
 
 /// Reads to the end, which must come before a limit that no picture file reaches.

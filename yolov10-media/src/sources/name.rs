@@ -18,6 +18,17 @@ fn without_harm(name: &str) -> String {
     name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_")
 }
 
+/// An address without the user's name and password: results go to others.
+pub fn without_credentials(name: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = name.split_once("://")?;
+        let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let at = rest[..host].rfind('@')?;
+        Some(format!("{scheme}://{}", &rest[at + 1..]))
+    };
+    hidden().unwrap_or_else(|| name.to_owned())
+}
+
 /// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
 pub fn stem_and_extension(name: &str) -> (String, String) {
     let path = match name.split_once("://") {
@@ -84,6 +95,18 @@ mod tests {
             ("a:b.png", "a_b", "png"),
         ] {
             assert_eq!(stem_and_extension(name), (stem.to_owned(), extension.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_no_part_of_a_name() {
+        for (url, name) in [
+            ("rtsp://admin:s@cret@camera:554/live?at=@", "rtsp://camera:554/live?at=@"),
+            ("http://user@host", "http://host"),
+            ("http://host/a@b.jpg", "http://host/a@b.jpg"),
+            ("a@b.jpg", "a@b.jpg"),
+        ] {
+            assert_eq!(without_credentials(url), name);
         }
     }
 

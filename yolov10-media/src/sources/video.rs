@@ -1,36 +1,36 @@
 //! Videos, cameras and streams, decoded by an installed ffmpeg.
 //!
-//! ffmpeg sends the frames as PPM pictures through a pipe: each says its own size.
+//! ffmpeg sends the frames as PPM pictures through a pipe: each says its own size. When a frame comes it says on
+//! stderr, in a line of its filter `showinfo`. Threads read both, so that a wait can end.
 
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
-use std::iter;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
-use std::thread::{self, JoinHandle};
+use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use image::RgbImage;
+use tempfile::NamedTempFile;
+use yolov10_model::picture::{Budget, Picture};
 
-use super::animation::Animation;
+use super::decoder::{Decoder, Input};
+use super::sequence::{Moments, Progress, Sequence, Stream};
 use crate::error::Error;
 use crate::ffmpeg;
+use crate::patience::Patience;
 
 /// File names that end so are videos.
 pub const VIDEO_EXTENSIONS: [&str; 13] =
     ["asf", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ts", "webm", "wmv", "y4m"];
 /// Addresses that start so are streams.
 pub const STREAM_SCHEMES: [&str; 5] = ["rtsp://", "rtsps://", "rtmp://", "tcp://", "udp://"];
-/// Frames per second of what does not say it: that of most cameras.
-const USUAL_RATE: f64 = 30.0;
-/// What has befallen a file that ffprobe refuses,
+/// What ffmpeg may read of a file: itself. A playlist under a video's name would make it read others.
+const FILE_PROTOCOLS: &str = "file,pipe,fd";
+const FILE_FORMATS: &str = "asf,av1,avi,flv,gif,h264,hevc,image2,ivf,jpeg_pipe,j2k_pipe,jpegxl_pipe,m4v,matroska,mjpeg,\
+     mov,mp4,mpeg,mpegts,mpegvideo,ogg,obu,rawvideo,webm,yuv4mpegpipe";
+/// What it may read of an address: other addresses, never files.
+const NETWORK_PROTOCOLS: &str = "crypto,http,https,httpproxy,rtcp,rtmp,rtmps,rtp,rtsp,rtsps,srtp,tcp,tls,udp";
+/// What has befallen a file that ffprobe refuses.
 const NOT_A_VIDEO: &str = "not a video that ffmpeg can read";
-/// a video that ffmpeg does not start with,
-const UNOPENED: &str = "it can't be opened";
-/// and one that ffmpeg complains about in the end.
-const UNFINISHED: &str = "not everything could be decoded";
-/// Bytes of what ffmpeg says that are kept.
-const MOST_SAID: u64 = 1 << 16;
 
 /// Something that ffmpeg can open.
 #[derive(Clone, Debug)]
@@ -39,24 +39,48 @@ pub struct Video {
     pub name: String,
     /// What stands before `-i` and after it on ffmpeg's command line.
     input: Vec<OsString>,
-    /// Whether its length and rate can be asked for: that of a file can.
-    is_file: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Its length can be asked for.
+    File,
+    /// A file of our own, gone with the last of these.
+    Spooled { _file: Arc<NamedTempFile> },
+    /// The rest of stdin, after these bytes.
+    Stdin { head: Arc<Vec<u8>> },
+    /// A file on a server: it has an end.
+    Remote,
+    /// A camera or a stream: it has none.
+    Live,
 }
 
 impl Video {
     /// A file.
     pub fn file(path: &Path) -> Self {
-        // The scheme keeps a name from being taken for an address, or for an option.
-        let mut address = OsString::from("file:");
-        address.push(path);
-        Self { name: path.display().to_string(), input: vec!["-i".into(), address], is_file: true }
+        Self { name: path.display().to_string(), input: file_input(path.as_os_str()), kind: Kind::File }
+    }
+
+    /// A video that came over stdin and had to be kept: its format is read from its end.
+    pub fn spooled(name: &str, file: NamedTempFile) -> Self {
+        let input = file_input(file.path().as_os_str());
+        Self { name: name.to_owned(), input, kind: Kind::Spooled { _file: Arc::new(file) } }
+    }
+
+    /// A video that comes over stdin, of which the beginning has been read.
+    pub fn stdin(name: &str, head: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), input: restricted("pipe:0".into()), kind: Kind::Stdin { head: Arc::new(head) } }
     }
 
     /// A stream at an address.
-    pub fn stream(url: &str) -> Self {
-        let over_tcp = url.starts_with("rtsp").then_some(["-rtsp_transport", "tcp"]);
-        let input = over_tcp.into_iter().flatten().chain(["-i", url]).map(OsString::from).collect();
-        Self { name: url.to_owned(), input, is_file: false }
+    pub fn stream(url: &str, name: &str) -> Self {
+        Self { name: name.to_owned(), input: network_input(url), kind: Kind::Live }
+    }
+
+    /// A video at an address, or a playlist of its pieces.
+    pub fn remote(url: &str, name: &str) -> Self {
+        Self { name: name.to_owned(), input: network_input(url), kind: Kind::Remote }
     }
 
     /// A camera by its number.
@@ -67,130 +91,112 @@ impl Video {
             ("v4l2", format!("/dev/video{number}"))
         };
         let input = ["-f", format, "-i", &device].map(OsString::from).to_vec();
-        Self { name: number.to_string(), input, is_file: false }
+        Self { name: number.to_string(), input, kind: Kind::Live }
     }
 
-    /// Starts decoding.
-    pub fn open(&self) -> Result<Animation, Error> {
-        let Facts { rate, total } = if self.is_file { self.probe()? } else { Facts { rate: USUAL_RATE, total: None } };
-        let mut child = ffmpeg::command("ffmpeg")
-            .args(["-v", "error", "-nostdin"])
-            .args(&self.input)
-            .args(["-map", "0:v:0", "-fps_mode", "passthrough", "-c:v", "ppm", "-f", "image2pipe", "-"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(ffmpeg::missing)?;
-        let frames = BufReader::new(child.stdout.take().expect("it was asked for"));
-        let stderr = child.stderr.take().expect("it was asked for");
-        let said = thread::spawn(move || {
-            let mut said = String::new();
-            // What can't be read is not said; the exit code still is.
-            stderr.take(MOST_SAID).read_to_string(&mut said).ok();
-            said
-        });
-        let shown = Duration::from_secs_f64(1.0 / rate);
-        let mut decoder = Decoder { child, frames, said: Some(said), shown };
-        // What can't be opened is a source that failed, not a frame.
-        let Some(first) = decoder.next_frame()? else {
-            return Err(decoder.complaint(UNOPENED).unwrap_or(Error::video(UNOPENED, "it has no frames")));
+    /// Its frames; what can't be opened shows at the first of them.
+    pub fn open(self, budget: Budget, patience: &Patience) -> Result<Sequence, Error> {
+        let total = match self.kind {
+            Kind::File | Kind::Spooled { .. } => self.probe()?,
+            Kind::Stdin { .. } | Kind::Remote | Kind::Live => None,
         };
-        let frames = iter::once(Ok((first, shown))).chain(decoder);
-        Ok(Animation { frames: Box::new(frames), total })
+        let (name, patience) = (self.name.clone(), patience.clone());
+        let is_live = matches!(self.kind, Kind::Live);
+        let waits = match self.kind {
+            // These can't keep silent, only be slow.
+            Kind::File | Kind::Spooled { .. } | Kind::Stdin { .. } => {
+                Patience { limit: Duration::MAX, notices: None, ..patience.clone() }
+            }
+            Kind::Remote | Kind::Live => patience.clone(),
+        };
+        let connect = move || {
+            let head = match &self.kind {
+                Kind::Stdin { head } => Some(Arc::clone(head)),
+                _ => None,
+            };
+            let input = Input { words: self.input.clone(), name: self.name.clone(), head };
+            // Kept by the frames, for as long as they are read: a spooled file must not go before.
+            let keep = self.kind.clone();
+            let decoder = Decoder::start(input, budget, waits.clone())?;
+            Ok(Box::new(decoder.inspect(move |_| _ = &keep)) as Moments)
+        };
+        let moments: Moments = if is_live {
+            Box::new(Stream { name, patience, connect, moments: None, progress: Progress::default() })
+        } else {
+            connect()?
+        };
+        Ok(Sequence { moments, total })
     }
 
-    /// Frames per second, and how many frames the container promises.
-    fn probe(&self) -> Result<Facts, Error> {
+    /// The picture in a file that is one.
+    pub fn first_frame(self, budget: Budget) -> Result<Picture, Error> {
+        let mut moments = self.open(budget, &Patience::default())?.moments;
+        let moment = moments.next().unwrap_or_else(|| Err(Error::video(NOT_A_VIDEO, "it has no frames")))?;
+        moment.content.decode(&budget)
+    }
+
+    /// How many frames the container promises.
+    fn probe(&self) -> Result<Option<usize>, Error> {
         let output = ffmpeg::command("ffprobe")
             .args(["-v", "error", "-select_streams", "v:0", "-of", "default=noprint_wrappers=1"])
-            .args(["-show_entries", "stream=avg_frame_rate,nb_frames"])
+            .args(["-show_entries", "stream=codec_type,nb_frames"])
             .args(&self.input)
+            .stdin(Stdio::null())
             .output()
             .map_err(ffmpeg::missing)?;
-        let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
-            return Err(Error::video(NOT_A_VIDEO, ffmpeg::last_line(&said)));
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(Error::video(NOT_A_VIDEO, said.trim().lines().last().unwrap_or("ffprobe does not say why")));
         }
         let text = String::from_utf8_lossy(&output.stdout);
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        let rate =
-            field("avg_frame_rate").ok_or_else(|| Error::video(NOT_A_VIDEO, "expected a video stream, found none"))?;
-        let total = field("nb_frames").and_then(|number| number.parse().ok());
-        Ok(Facts { rate: parse_rate(rate).unwrap_or(USUAL_RATE), total })
-    }
-}
-
-struct Facts {
-    rate: f64,
-    total: Option<usize>,
-}
-
-/// `30000/1001`.
-fn parse_rate(text: &str) -> Option<f64> {
-    let (frames, seconds) = text.split_once('/')?;
-    let rate = frames.parse::<f64>().ok()? / seconds.parse::<f64>().ok()?;
-    (rate.is_finite() && rate > 0.0).then_some(rate)
-}
-
-/// A running ffmpeg and the pipe its frames come through.
-struct Decoder {
-    child: Child,
-    frames: BufReader<ChildStdout>,
-    /// Taken at the end.
-    said: Option<JoinHandle<String>>,
-    shown: Duration,
-}
-
-impl Decoder {
-    fn next_frame(&mut self) -> Result<Option<RgbImage>, Error> {
-        if self.frames.fill_buf()?.is_empty() {
-            return Ok(None);
+        if !text.contains("codec_type=video") {
+            return Err(Error::video(NOT_A_VIDEO, "expected a video stream, found none"));
         }
-        let mut line = || {
-            let mut line = String::new();
-            self.frames.read_line(&mut line)?;
-            Ok::<_, std::io::Error>(line)
-        };
-        let (magic, size, levels) = (line()?, line()?, line()?);
-        let parsed = size
-            .trim()
-            .split_once(' ')
-            .and_then(|(width, height)| Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?)));
-        let parsed = parsed.filter(|_| magic.trim() == "P6" && levels.trim() == "255");
-        let (width, height) =
-            parsed.ok_or_else(|| Error::video(UNFINISHED, "ffmpeg sent something that is no frame"))?;
-        let mut pixels = vec![0; 3 * width as usize * height as usize];
-        self.frames.read_exact(&mut pixels).map_err(|_| Error::video(UNFINISHED, "the last frame is cut off"))?;
-        Ok(RgbImage::from_raw(width, height, pixels))
-    }
-
-    /// What ffmpeg has to say in the end, if anything.
-    fn complaint(&mut self, what: &'static str) -> Option<Error> {
-        let said = self.said.take()?.join().unwrap_or_default();
-        let status = self.child.wait().ok()?;
-        let is_silent = status.success() && said.trim().is_empty();
-        (!is_silent).then(|| Error::video(what, ffmpeg::last_line(&said)))
+        let total = text.lines().find_map(|line| line.strip_prefix("nb_frames="));
+        Ok(total.and_then(|number| number.parse().ok()))
     }
 }
 
-impl Iterator for Decoder {
-    type Item = Result<(RgbImage, Duration), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.next_frame() {
-            Ok(Some(picture)) => Some(Ok((picture, self.shown))),
-            Ok(None) => self.complaint(UNFINISHED).map(Err),
-            Err(error) => Some(Err(self.complaint(UNFINISHED).unwrap_or(error))),
-        }
-    }
+/// A file and nothing else.
+fn file_input(path: &OsStr) -> Vec<OsString> {
+    // The scheme keeps a name from being taken for an address, or for an option.
+    let mut address = OsString::from("file:");
+    address.push(path);
+    restricted(address)
 }
 
-impl Drop for Decoder {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
+fn restricted(address: OsString) -> Vec<OsString> {
+    let words = ["-protocol_whitelist", FILE_PROTOCOLS, "-format_whitelist", FILE_FORMATS, "-i"];
+    words.map(OsString::from).into_iter().chain([address]).collect()
+}
+
+fn network_input(url: &str) -> Vec<OsString> {
+    let over_tcp = url.starts_with("rtsp").then_some(["-rtsp_transport", "tcp"]).into_iter().flatten();
+    ["-protocol_whitelist", NETWORK_PROTOCOLS].into_iter().chain(over_tcp).chain(["-i", url]).map(OsString::from).collect()
+}
+
+/// How the beginning of a video is carried on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carriage {
+    /// It can be decoded as it comes.
+    Pipe,
+    /// What its frames are may stand at its end: it must be a file.
+    File,
+}
+
+/// Whether these bytes begin a video.
+pub fn recognize(head: &[u8]) -> Option<Carriage> {
+    match head {
+        // ISO's base format: MP4, QuickTime.
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] | [_, _, _, _, b'm', b'o', b'o', b'v', ..] => Some(Carriage::File),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some(Carriage::File),
+        [b'F', b'L', b'V', 1, ..] | [0x30, 0x26, 0xb2, 0x75, ..] => Some(Carriage::File),
+        // Matroska and WebM, MPEG program streams, YUV4MPEG.
+        [0x1a, 0x45, 0xdf, 0xa3, ..] | [0, 0, 1, 0xba | 0xb3, ..] => Some(Carriage::Pipe),
+        _ if head.starts_with(b"YUV4MPEG2 ") => Some(Carriage::Pipe),
+        // MPEG transport streams: packets of 188 bytes that begin so.
+        [0x47, ..] if head.get(188) == Some(&0x47) => Some(Carriage::Pipe),
+        _ => None,
     }
 }
 
@@ -199,11 +205,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_fractions() {
-        assert_eq!(parse_rate("25/1"), Some(25.0));
-        assert_eq!(parse_rate("30000/1001").map(f64::round), Some(30.0));
-        for wrong in ["0/0", "1/0", "25", "a/b", "-1/1"] {
-            assert_eq!(parse_rate(wrong), None, "{wrong}");
+    fn videos_are_told_by_their_first_bytes() {
+        let mut packets = vec![0; 200];
+        (packets[0], packets[188]) = (0x47, 0x47);
+        for (head, carriage) in [
+            (&b"\0\0\0\x20ftypisom"[..], Some(Carriage::File)),
+            (b"RIFF\0\0\0\0AVI LIST", Some(Carriage::File)),
+            (b"\x1a\x45\xdf\xa3", Some(Carriage::Pipe)),
+            (&packets, Some(Carriage::Pipe)),
+            (b"YUV4MPEG2 W64 H48\n", Some(Carriage::Pipe)),
+            (b"GIF89a", None),
+            (b"RIFF\0\0\0\0WEBPVP8 ", None),
+            (b"a.jpg\nb.jpg\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(recognize(head), carriage, "{head:?}");
         }
     }
 }

@@ -1,11 +1,18 @@
 //! What is fetched over http and https, within limits.
 
+mod body;
+mod multipart;
+
 use std::io::Read;
 use std::time::Duration;
 
 use ureq::Agent;
 
+pub use body::{Response, open};
+pub(crate) use multipart::Parts;
+
 use crate::error::Error;
+use crate::sources::without_credentials;
 
 /// How long a server may take to answer at all, and between two pieces of what it sends.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,25 +26,10 @@ pub struct Answer {
     pub start: u64,
     /// Bytes from there on, if the server says.
     pub length: Option<u64>,
+    /// What it says that it is, in small letters.
+    pub content_type: Option<String>,
     /// They.
     pub body: Box<dyn Read + Send>,
-}
-
-/// All of what is at `url`.
-///
-/// # Errors
-/// It is more than `limit` bytes, or not to be had.
-pub fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, Error> {
-    let Answer { length, body, .. } = get(url, 0)?;
-    if let Some(length) = length.filter(|length| *length > limit) {
-        return Err(Error::TooLarge { limit, found: Some(length) });
-    }
-    let mut bytes = Vec::new();
-    body.take(limit + 1).read_to_end(&mut bytes).map_err(Error::BrokenOff)?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::TooLarge { limit, found: None });
-    }
-    Ok(bytes)
 }
 
 /// Asks for what is at `url`, from byte `start` on; the answer says whether the server agrees.
@@ -59,13 +51,17 @@ pub fn get(url: &str, start: u64) -> Result<Answer, Error> {
     let response = request.call().map_err(|error| match error {
         ureq::Error::StatusCode(status) => Error::Status { status },
         ureq::Error::Io(error) => Error::Unreachable { reason: error.to_string() },
-        other => Error::Unreachable { reason: other.to_string() },
+        // Some of them repeat the address, password and all.
+        other => Error::Unreachable { reason: other.to_string().replace(url, &without_credentials(url)) },
     })?;
     let is_rest = response.status() == PARTIAL_CONTENT;
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = content_type.map(str::to_owned);
     let body = response.into_body();
     Ok(Answer {
         start: if is_rest { start } else { 0 },
         length: body.content_length(),
+        content_type,
         body: Box::new(body.into_reader()),
     })
 }

@@ -1,0 +1,125 @@
+//! From sources to their pictures: what has many gives its frames, and everything gets a name of its own.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use yolov10_model::picture::{Budget, Frames};
+
+use super::name::{Stems, stem_and_extension};
+use super::sequence::{Moment, Moments, Sequence};
+use super::{About, Content, Frame, Item, Source};
+use crate::error::Error;
+use crate::patience::Patience;
+
+/// The pictures of some sources, one after another.
+pub struct Pictures {
+    waiting: VecDeque<(usize, Source)>,
+    /// The source that gives many.
+    current: Option<Playing>,
+    stems: Stems,
+    /// Of animations and videos every so many frames.
+    stride: NonZeroUsize,
+    budget: Budget,
+    patience: Patience,
+}
+
+/// A source whose frames are being read.
+struct Playing {
+    about: About,
+    moments: Moments,
+    total: Option<usize>,
+    read: usize,
+}
+
+/// What a source turns out to be.
+pub enum Opened {
+    One(Content),
+    Many(Sequence),
+    /// A list that had to be fetched.
+    List(Vec<Source>),
+}
+
+impl Pictures {
+    pub fn new(sources: Vec<Source>, stride: NonZeroUsize, budget: Budget, patience: Patience) -> Self {
+        let waiting = (1..).zip(sources).collect();
+        Self { waiting, current: None, stems: Stems::default(), stride, budget, patience }
+    }
+
+    fn about(&mut self, index: usize, source: &Source) -> About {
+        let name = source.name();
+        let (stem, extension) = stem_and_extension(&name);
+        let extension = source.extension().map_or(extension, str::to_owned);
+        About { index, name, stem: self.stems.claim(stem), extension, frame: None, damage: None }
+    }
+}
+
+impl Iterator for Pictures {
+    type Item = Item<Content>;
+
+    fn next(&mut self) -> Option<Item<Content>> {
+        loop {
+            if self.patience.cancel.is_cancelled() {
+                return None;
+            }
+            if let Some(playing) = &mut self.current {
+                match playing.next(self.stride) {
+                    Some(item) => return Some(item),
+                    None => self.current = None,
+                }
+                continue;
+            }
+            let (index, source) = self.waiting.pop_front()?;
+            let about = self.about(index, &source);
+            match source.open(&self.budget, &self.patience) {
+                Ok(Opened::One(content)) => return Some(Item { about, value: Ok(content) }),
+                Ok(Opened::Many(Sequence { moments, total })) => {
+                    self.current = Some(Playing { about, moments, total, read: 0 });
+                }
+                Ok(Opened::List(sources)) => {
+                    sources.into_iter().rev().for_each(|source| self.waiting.push_front((index, source)));
+                }
+                Err(Error::Cancelled) => return None,
+                Err(error) => return Some(Item { about, value: Err(error) }),
+            }
+        }
+    }
+}
+
+impl Playing {
+    /// The next frame that is wanted: the first one, and every so many after it.
+    fn next(&mut self, stride: NonZeroUsize) -> Option<Item<Content>> {
+        loop {
+            let about = |frame| About { frame, ..self.about.clone() };
+            let moment = match self.moments.next()? {
+                Ok(moment) => moment,
+                Err(Error::Cancelled) => return None,
+                // What can't be opened is a source that failed, not a frame.
+                Err(error) if self.read == 0 => return Some(Item { about: about(None), value: Err(error) }),
+                Err(error) => {
+                    let number = self.read + 1;
+                    let frame = Frame { number, total: self.total, at: None, shown: Duration::ZERO };
+                    return Some(Item { about: about(Some(frame)), value: Err(error) });
+                }
+            };
+            self.read += 1;
+            if !(self.read - 1).is_multiple_of(stride.get()) {
+                continue;
+            }
+            let Moment { content, at, shown } = moment;
+            let shown = shown * u32::try_from(stride.get()).unwrap_or(u32::MAX);
+            let frame = Frame { number: self.read, total: self.total, at: Some(at), shown };
+            return Some(Item { about: about(Some(frame)), value: Ok(content) });
+        }
+    }
+}
+
+/// The frames of an animation.
+pub fn animated(frames: Frames) -> Sequence {
+    let total = frames.total();
+    let moment = |frame: Result<yolov10_model::picture::Frame, _>| {
+        let yolov10_model::picture::Frame { pixels, at, shown } = frame.map_err(Error::Frame)?;
+        Ok(Moment { content: Content::Frame(pixels), at, shown })
+    };
+    Sequence { moments: Box::new(frames.map(moment)), total }
+}

@@ -1,0 +1,168 @@
+//! One thing that was named, and how it is opened when its turn comes.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use yolov10_model::picture::{self, Budget, Frames, Kind};
+
+use super::frames::{Opened, animated};
+use super::video::Video;
+use super::Content;
+use crate::error::Error;
+use crate::patience::Patience;
+
+#[derive(Debug)]
+pub enum Source {
+    /// A file with a picture.
+    Picture(PathBuf),
+    /// A file that may have several frames.
+    Animation(PathBuf),
+    /// A picture that ffmpeg reads.
+    ByFfmpeg(PathBuf),
+    /// A video file, a stream or a camera.
+    Video(Video),
+    /// An address on the web; the server says of what.
+    Url(String),
+    /// A picture file in memory.
+    Bytes { name: String, bytes: Cow<'static, [u8]> },
+    /// Something that was named and is not to be had.
+    Broken { name: String, error: Error },
+}
+
+impl Source {
+    /// What results call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => path.display().to_string(),
+            Self::Video(video) => video.name.clone(),
+            Self::Url(url) => super::name::without_credentials(url),
+            Self::Bytes { name, .. } | Self::Broken { name, .. } => name.clone(),
+        }
+    }
+
+    /// The extension of what has none in its name.
+    pub fn extension(&self) -> Option<&'static str> {
+        match self {
+            Self::Bytes { name, bytes } if !name.contains('.') => Kind::of(bytes).map(Kind::extension),
+            _ => None,
+        }
+    }
+
+    /// What it turns out to be.
+    pub fn open(self, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
+        Ok(match self {
+            Self::Picture(path) => Opened::One(Content::File(path)),
+            Self::Animation(path) => {
+                let bytes = picture::read(&path, budget).map_err(unnamed)?;
+                match Frames::open(bytes, budget) {
+                    Ok(Some(frames)) => Opened::Many(animated(frames)),
+                    // What is broken from the start is left to the picture's decoder, whose messages are better.
+                    Ok(None) | Err(yolov10_model::Error::NotAPicture(_)) => Opened::One(Content::File(path)),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Self::ByFfmpeg(path) => Opened::One(Content::ByFfmpeg(path)),
+            Self::Video(video) => Opened::Many(video.open(*budget, patience)?),
+            Self::Url(url) => open_url(&url, budget, patience)?,
+            Self::Bytes { bytes, .. } => open_bytes(bytes, budget)?,
+            Self::Broken { error, .. } => return Err(error),
+        })
+    }
+}
+
+/// An animation or a picture.
+fn open_bytes(bytes: Cow<'static, [u8]>, budget: &Budget) -> Result<Opened, Error> {
+    let is_animated = matches!(Kind::of(&bytes), Some(Kind::Gif | Kind::WebP));
+    let frames = if is_animated { Frames::open(bytes.clone(), budget) } else { Ok(None) };
+    match frames {
+        Ok(Some(frames)) => Ok(Opened::Many(animated(frames))),
+        Ok(None) | Err(yolov10_model::Error::NotAPicture(_)) => Ok(Opened::One(Content::Bytes(bytes))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A picture's error without its path: that is what results call it already.
+pub fn unnamed(error: yolov10_model::Error) -> Error {
+    match error {
+        yolov10_model::Error::Unreadable { source, .. } => source.into(),
+        other => other.into(),
+    }
+}
+
+/// What a server has: its first bytes say it where they can, else what it says itself.
+#[cfg(feature = "web")]
+fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
+    use super::expand::is_video_address;
+    use super::sequence::{Progress, Sequence, Stream};
+    use super::{LARGEST_FILE, list, video};
+    use crate::web::{self, Parts};
+
+    let name = super::name::without_credentials(url);
+    let response = web::open(url, &name, patience)?;
+    let limit = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
+    let mut response = match Parts::of(response, limit) {
+        Ok(parts) => {
+            let (url, again) = (url.to_owned(), patience.clone());
+            let called = name.clone();
+            let connect = move || {
+                let response = web::open(&url, &called, &again)?;
+                let parts = Parts::of(response, limit);
+                let no_longer = || Error::NotAStream { reason: "the server sends something else now".to_owned() };
+                Ok(shots(parts.map_err(|_| no_longer())?))
+            };
+            let moments = Some(shots(parts));
+            let patience = patience.clone();
+            let stream = Stream { name, patience, connect, moments, progress: Progress::default() };
+            return Ok(Opened::Many(Sequence { moments: Box::new(stream), total: None }));
+        }
+        Err(response) => response,
+    };
+    let kind = response.content_type.clone().unwrap_or_default().to_lowercase();
+    let says = |begins: &str| kind.starts_with(begins);
+    let head = response.peek(512)?;
+    if let Some(picture) = Kind::of(head) {
+        return match picture {
+            Kind::Gif | Kind::WebP => open_bytes(response.read_all(budget.bytes)?.into(), budget),
+            _ => Ok(Opened::One(Content::Response(response))),
+        };
+    }
+    let is_playlist = head.starts_with(b"#EXTM3U");
+    let is_text = says("text/plain") || says("text/csv");
+    if is_playlist || says("video/") || video::recognize(head).is_some() || (is_video_address(url) && !is_text) {
+        drop(response);
+        return Ok(Opened::Many(Video::remote(url, &name).open(*budget, patience)?));
+    }
+    if is_text {
+        let text = list::text(response.read_all(LARGEST_FILE)?)?;
+        let words = if says("text/csv") { list::column(&text)? } else { list::lines(&text)? };
+        if words.is_empty() {
+            return Err(Error::EmptyList);
+        }
+        return Ok(Opened::List(words.into_iter().map(super::expand::from_network).collect()));
+    }
+    // An HTML page, HEIC: the decoder knows their names.
+    Ok(Opened::One(Content::Response(response)))
+}
+
+/// A camera's pictures, with the time that they come.
+#[cfg(feature = "web")]
+fn shots(mut parts: crate::web::Parts) -> super::sequence::Moments {
+    use std::time::{Duration, Instant};
+
+    /// What films of these cameras are played at: they do not say their rate.
+    const SHOWN: Duration = Duration::from_millis(40);
+    let mut first = None;
+    Box::new(std::iter::from_fn(move || {
+        let part = parts.next_part().transpose()?;
+        let at = first.get_or_insert_with(Instant::now).elapsed();
+        Some(part.map(|bytes| super::sequence::Moment { content: Content::Bytes(bytes.into()), at, shown: SHOWN }))
+    }))
+}
+
+#[cfg(not(feature = "web"))]
+fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
+    if super::expand::is_video_address(url) {
+        return Ok(Opened::Many(Video::remote(url, &super::name::without_credentials(url)).open(*budget, patience)?));
+    }
+    Err(Error::NoWeb)
+}

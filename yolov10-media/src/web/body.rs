@@ -1,0 +1,141 @@
+//! A server's answer that can be waited for, and given up: a thread reads it, and is let go when nobody listens.
+
+use std::io::Read;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Answer, get};
+use crate::error::Error;
+use crate::patience::Patience;
+
+/// A file takes no longer than this,
+const LONGEST_TRANSFER: Duration = Duration::from_secs(600);
+/// and comes no slower than this, in bytes per second.
+const LEAST_RATE: u64 = 1000;
+/// Bytes that are read at a time, and how many of these may wait.
+const PIECE: usize = 1 << 16;
+const QUEUE: usize = 4;
+
+/// What a server sends, as it comes.
+#[derive(Debug)]
+pub struct Response {
+    /// What it says that it is.
+    pub content_type: Option<String>,
+    /// How many bytes, if it says.
+    length: Option<u64>,
+    pieces: Receiver<Piece>,
+    name: String,
+    patience: Patience,
+    /// What has come before it was wanted.
+    early: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Head { content_type: Option<String>, length: Option<u64> },
+    Bytes(Vec<u8>),
+    Failed(Error),
+}
+
+/// Asks for what is at `url`, which results call `name`.
+///
+/// # Errors
+/// The server can't be reached, refuses, or says nothing.
+pub fn open(url: &str, name: &str, patience: &Patience) -> Result<Response, Error> {
+    let (sender, pieces) = sync_channel(QUEUE);
+    let address = url.to_owned();
+    thread::Builder::new().name("download".to_owned()).spawn(move || {
+        if let Err(error) = read(&address, &sender) {
+            // Nobody listens any more: nobody wants to know.
+            sender.send(Piece::Failed(error)).ok();
+        }
+    })?;
+    let (content_type, length) = match patience.receive(name, &pieces)? {
+        Some(Piece::Head { content_type, length }) => (content_type, length),
+        Some(Piece::Failed(error)) => return Err(error),
+        Some(Piece::Bytes(_)) | None => return Err(Error::Unreachable { reason: "no answer".to_owned() }),
+    };
+    let (name, patience) = (name.to_owned(), patience.clone());
+    Ok(Response { content_type, length, pieces, name, patience, early: Vec::new() })
+}
+
+fn read(url: &str, sender: &SyncSender<Piece>) -> Result<(), Error> {
+    let Answer { content_type, length, mut body, .. } = get(url, 0)?;
+    if sender.send(Piece::Head { content_type, length }).is_err() {
+        return Ok(());
+    }
+    loop {
+        let mut bytes = vec![0; PIECE];
+        let read = body.read(&mut bytes).map_err(Error::BrokenOff)?;
+        bytes.truncate(read);
+        if read == 0 || sender.send(Piece::Bytes(bytes)).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+impl Response {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// The transfer broke off, or nothing comes any more.
+    pub fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if !self.early.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.early)));
+        }
+        match self.patience.receive(&self.name, &self.pieces)? {
+            Some(Piece::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Piece::Failed(error)) => Err(error),
+            Some(Piece::Head { .. }) | None => Ok(None),
+        }
+    }
+
+    /// The first bytes, which stay to be read: at least `count` of them, unless there are fewer.
+    ///
+    /// # Errors
+    /// As [`Self::next_bytes`].
+    pub fn peek(&mut self, count: usize) -> Result<&[u8], Error> {
+        let mut first = std::mem::take(&mut self.early);
+        while first.len() < count {
+            match self.next_bytes()? {
+                Some(bytes) => first.extend(bytes),
+                None => break,
+            }
+        }
+        self.early = first;
+        Ok(&self.early)
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// It is more than `limit` bytes, it comes too slowly, or as [`Self::next_bytes`].
+    pub fn read_all(mut self, limit: u64) -> Result<Vec<u8>, Error> {
+        if let Some(length) = self.length.filter(|length| *length > limit) {
+            return Err(Error::TooLarge { limit, found: Some(length) });
+        }
+        let (begun, mut all) = (Instant::now(), Vec::new());
+        let (mut looked, mut had) = (begun, 0);
+        while let Some(bytes) = self.next_bytes()? {
+            all.extend(bytes);
+            if all.len() as u64 > limit {
+                return Err(Error::TooLarge { limit, found: None });
+            }
+            let within = looked.elapsed();
+            if within >= self.patience.limit || begun.elapsed() >= LONGEST_TRANSFER {
+                let (found, expected) = (all.len() as u64 - had, LEAST_RATE * within.as_secs());
+                if found < expected || begun.elapsed() >= LONGEST_TRANSFER {
+                    return Err(Error::TooSlow { found, expected, within });
+                }
+                (looked, had) = (Instant::now(), all.len() as u64);
+            }
+        }
+        match self.length {
+            Some(length) if length > all.len() as u64 => {
+                Err(Error::BrokenOff(std::io::ErrorKind::UnexpectedEof.into()))
+            }
+            _ => Ok(all),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A decoder's panic is an error of the picture that it was at work on.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use crate::error::Error;
+
+thread_local! {
+    /// Whether this thread is in a decoder.
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work` of a decoder; its panic is an error, and its text is not printed.
+///
+/// The text is printed by the process's one panic hook, before anything can be caught. So the hook is wrapped once,
+/// by one that is silent on threads that decode and does what it did on all others.
+pub fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !DECODING.get() {
+                loud(info);
+            }
+        }));
+    });
+    let outer = DECODING.replace(true);
+    // Nothing of a decoder is used again after it has failed.
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    DECODING.set(outer);
+    result.unwrap_or_else(|_| Err(Error::not_a_picture("its decoder broke down over it")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_the_thread_goes_on() {
+        let broken = contained::<()>(|| panic!("index out of bounds"));
+        assert!(matches!(broken, Err(Error::NotAPicture(_))), "{broken:?}");
+        assert!(!DECODING.get());
+        assert_eq!(contained(|| Ok(7)).expect("nothing is wrong"), 7);
+    }
+}

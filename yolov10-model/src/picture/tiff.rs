@@ -1,0 +1,169 @@
+//! TIFF and BigTIFF: the samples that the `tiff` crate gives, as 8-bit RGB.
+//!
+//! Eight and sixteen bits are read as OpenCV reads them. OpenCV leaves floating point as it is, so that ultralytics
+//! takes 0..255 for levels; here 0..1 are levels as well, told by the largest of them. Everything else that would
+//! have to be guessed at (32-bit integers, bands, heights) is refused by name.
+
+use std::io::Cursor;
+
+use image::RgbImage;
+use image::metadata::Orientation;
+use tiff::ColorType;
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::Tag;
+
+use super::budget::Budget;
+use super::eight_bits::high_byte;
+use super::still::peak;
+use super::{Head, Raw};
+use crate::error::Error;
+use crate::size::Size;
+
+type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
+
+/// What the samples of a pixel are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Grey,
+    Rgb,
+    Cmyk,
+    YCbCr,
+}
+
+struct Layout {
+    head: Head,
+    meaning: Meaning,
+    samples: usize,
+    /// Bits of a sample.
+    bits: u8,
+}
+
+pub fn head(bytes: &[u8], budget: &Budget) -> Result<Head, Error> {
+    open(bytes, budget).map(|(layout, _)| layout.head)
+}
+
+pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
+    let (layout, mut reader) = open(bytes, budget)?;
+    let mut samples = DecodingResult::U8(Vec::new());
+    let found = reader.read_image_to_buffer(&mut samples).map_err(Error::not_a_picture)?;
+    if samples.as_buffer(0).byte_len() < found.complete_len {
+        return Err(Error::not_a_picture("the TIFF's planes do not fit the budget"));
+    }
+    let is_planar = found.planes > 1;
+    let levels = levels(samples, &layout)?;
+    let levels = if is_planar { interleaved(&levels, found.planes) } else { levels };
+    let Size { height, width } = layout.head.size;
+    let pixels = to_rgb(&levels, &layout).filter(|pixels| pixels.len() == 3 * height * width);
+    let pixels = pixels.and_then(|pixels| RgbImage::from_raw(width as u32, height as u32, pixels));
+    let pixels = pixels.ok_or_else(|| Error::not_a_picture("the TIFF has fewer samples than its size says"))?;
+    Ok(Raw { pixels, orientation: layout.head.orientation, damage: None })
+}
+
+/// A decoder whose picture fits the budget, and what it will give.
+fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Error> {
+    let mut limits = Limits::default();
+    // Directories: no value is longer than the file.
+    limits.ifd_value_size = bytes.len();
+    let mut reader = Decoder::new(Cursor::new(bytes)).map_err(Error::not_a_picture)?.with_limits(limits.clone());
+    let (width, height) = reader.dimensions().map_err(Error::not_a_picture)?;
+    let size = Size { height: height as usize, width: width as usize };
+    let (meaning, samples, bits) = match reader.colortype().map_err(Error::not_a_picture)? {
+        ColorType::Gray(bits) => (Meaning::Grey, 1, bits),
+        ColorType::GrayA(bits) => (Meaning::Grey, 2, bits),
+        ColorType::RGB(bits) => (Meaning::Rgb, 3, bits),
+        ColorType::RGBA(bits) => (Meaning::Rgb, 4, bits),
+        ColorType::CMYK(bits) => (Meaning::Cmyk, 4, bits),
+        ColorType::YCbCr(bits) => (Meaning::YCbCr, 3, bits),
+        ColorType::Multiband { num_samples, .. } => {
+            return Err(Error::not_a_picture(format!("a TIFF of {num_samples} bands: expected grey, RGB or CMYK")));
+        }
+        other => return Err(Error::not_a_picture(format!("a TIFF in {other:?}: expected grey, RGB or CMYK"))),
+    };
+    let orientation = reader.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
+    let orientation = orientation.and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
+    let stored = samples as f64 * f64::from(bits.div_ceil(8));
+    // The samples, as levels, set side by side, as a picture.
+    let per_pixel = peak(stored.max(samples as f64) + samples as f64 + 3.0, orientation);
+    budget.admit(size, per_pixel, bytes.len())?;
+    limits.decoding_buffer_size = (size.height * size.width).saturating_mul(stored.ceil() as usize + 1);
+    limits.intermediate_buffer_size = budget.rest(size, stored, bytes.len()) as usize;
+    Ok((Layout { head: Head { size, orientation }, meaning, samples, bits }, reader.with_limits(limits)))
+}
+
+/// Samples as levels of eight bits.
+fn levels(samples: DecodingResult, layout: &Layout) -> Result<Vec<u8>, Error> {
+    let refused = |what: &str| {
+        let bits = layout.bits;
+        Err(Error::not_a_picture(format!("a TIFF of {bits}-bit {what}: expected 1, 8 or 16 bits, or 0..1 or 0..255 in floating point")))
+    };
+    match samples {
+        DecodingResult::U8(bytes) if layout.bits == 8 => Ok(bytes),
+        DecodingResult::U8(bytes) if layout.bits == 1 && layout.samples == 1 => {
+            Ok(unpacked(&bytes, layout.head.size.width))
+        }
+        DecodingResult::U16(wide) if layout.bits == 16 => Ok(wide.into_iter().map(high_byte).collect()),
+        DecodingResult::F16(values) => from_floats(&values, |value| value.to_f32()),
+        DecodingResult::F32(values) => from_floats(&values, |value| value),
+        DecodingResult::F64(values) => from_floats(&values, |value| value as f32),
+        DecodingResult::U8(_) | DecodingResult::U16(_) | DecodingResult::U32(_) | DecodingResult::U64(_) => {
+            refused("whole numbers")
+        }
+        DecodingResult::I8(_) | DecodingResult::I16(_) | DecodingResult::I32(_) | DecodingResult::I64(_) => {
+            refused("signed numbers")
+        }
+    }
+}
+
+/// 0..1, or 0..255: which of them, the largest value tells.
+fn from_floats<T: Copy>(values: &[T], float: impl Fn(T) -> f32) -> Result<Vec<u8>, Error> {
+    let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
+    for value in values.iter().copied().map(&float) {
+        if value.is_nan() {
+            return Err(Error::not_a_picture("a TIFF with NaN among its values: expected 0..1 or 0..255"));
+        }
+        (least, most) = (least.min(value), most.max(value));
+    }
+    if least < 0.0 || most > 255.0 {
+        let found = format!("a TIFF with values from {least} to {most}: expected 0..1 or 0..255");
+        return Err(Error::not_a_picture(found));
+    }
+    let scale = if most <= 1.0 { 255.0 } else { 1.0 };
+    Ok(values.iter().map(|value| (float(*value) * scale).round() as u8).collect())
+}
+
+/// Rows of bits as black and white.
+fn unpacked(bytes: &[u8], width: usize) -> Vec<u8> {
+    let level = |row: &[u8], x: usize| if row[x / 8] >> (7 - x % 8) & 1 == 1 { 255 } else { 0 };
+    bytes.chunks_exact(width.div_ceil(8)).flat_map(|row| (0..width).map(move |x| level(row, x))).collect()
+}
+
+/// Planes, one after another, as pixels.
+fn interleaved(levels: &[u8], planes: usize) -> Vec<u8> {
+    let length = levels.len() / planes;
+    (0..length).flat_map(|at| (0..planes).map(move |plane| levels[plane * length + at])).collect()
+}
+
+/// Levels as red, green and blue; alpha is dropped. `None` if the last pixel is not whole.
+fn to_rgb(levels: &[u8], layout: &Layout) -> Option<Vec<u8>> {
+    let pixels = levels.chunks_exact(layout.samples);
+    if !pixels.remainder().is_empty() {
+        return None;
+    }
+    Some(match layout.meaning {
+        Meaning::Grey => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
+        Meaning::Rgb => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+        Meaning::Cmyk => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|ink| bare(ink, pixel[3]))).collect(),
+        Meaning::YCbCr => pixels.flat_map(|pixel| from_ycbcr([pixel[0], pixel[1], pixel[2]])).collect(),
+    })
+}
+
+/// What ink and black leave of white: libtiff's formula, by which OpenCV reads CMYK.
+fn bare(ink: u8, black: u8) -> u8 {
+    ((255 - u32::from(black)) * (255 - u32::from(ink)) / 255) as u8
+}
+
+/// ITU-R BT.601 at full range, as JFIF has it.
+fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
+    [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(|level| level.round() as u8)
+}
