@@ -19,7 +19,7 @@ use crate::{
 /// The value of `format`, by which a converted file is known.
 pub(crate) const FORMAT: &str = "yolo10-burn";
 
-/// The value of `format_version`; another meaning of keys or metadata raises it.
+/// The value of `format_version`, raised whenever keys or metadata change their meaning.
 pub(crate) const FORMAT_VERSION: &str = "1";
 
 /// What the keys of the one-to-many head start with.
@@ -82,7 +82,7 @@ pub(crate) fn describe(
     Ok(metadata)
 }
 
-/// The checkpoint's names; COCO's where it has none and 80 classes, else `class0` and so on.
+/// The checkpoint's names; if it has none, COCO's for 80 classes, otherwise `class0` and so on.
 fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, str>> {
     if source.names.is_none() && classes == coco::NAMES.len() {
         return coco::NAMES.map(Cow::Borrowed).to_vec();
@@ -95,8 +95,7 @@ fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, st
 }
 
 impl Summary {
-    /// What a converted file says of itself; fails where its metadata is not what [`describe`]
-    /// makes.
+    /// What a converted file says about itself; fails if its metadata is not what [`describe`] makes.
     pub(crate) fn read(metadata: &safetensors::tensor::Metadata) -> Result<Self, Error> {
         let empty = HashMap::new();
         let entries = metadata.metadata().as_ref().unwrap_or(&empty);

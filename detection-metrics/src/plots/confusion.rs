@@ -8,13 +8,13 @@ use crate::confusion::ConfusionMatrix;
 use crate::error::Error;
 use crate::plots::{Canvas, Cells, DrawingError, FONT, Plot, paint};
 
-/// Pixels for the names of rows and columns, and for the title.
+/// Room for the names of rows and columns, and for the title, in pixels.
 const MARGIN: i32 = 190;
-/// Sides that the table itself has about, pixels.
+/// Roughly the sides of the table itself, in pixels.
 const TABLE: i32 = 1000;
-/// Sides of a cell, pixels, between which a few classes stay a table and many stay legible.
+/// Sides of a cell, in pixels: few classes should still look like a table, and many should stay legible.
 const CELL: (i32, i32) = (14, 90);
-/// Sides of a cell from which on a number fits in, pixels.
+/// The side of a cell, in pixels, from which a number fits in.
 const NUMBERED: i32 = 26;
 /// The darkest shade.
 const DARK: RGBColor = RGBColor(8, 48, 107);
@@ -53,7 +53,7 @@ impl Table<'_> {
         let most = values.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
         for (row, values) in values.iter().enumerate() {
             for (column, &value) in values.iter().enumerate() {
-                // Counts span decades: false alarms by the hundred must not blank the rest.
+                // Counts span decades: hundreds of false alarms must not hide the rest.
                 let shade = match self.cells {
                     Cells::Counts => value.ln_1p() / most.ln_1p(),
                     Cells::Shares => value,

@@ -104,7 +104,7 @@ fn points(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
     values.iter().enumerate().map(|(index, value)| (curve_position(index), *value))
 }
 
-/// Hues a golden section apart: any number of them stay distinct.
+/// Hues a golden section apart, so that any number of them stay distinct.
 fn class_color(index: usize) -> RGBAColor {
     HSLColor((index as f64 * 0.618_034).fract(), 0.7, 0.45).to_rgba()
 }

@@ -13,7 +13,7 @@ use crate::average_precision::Curve;
 use crate::error::Error;
 use crate::evaluation::Evaluation;
 
-/// What this crate's font is called among the process's fonts.
+/// The name of this crate's font among the process's fonts.
 const FONT: &str = "detection-metrics";
 
 /// A picture, RGB, 0..255, row by row.
@@ -31,7 +31,7 @@ pub struct Plot {
 #[derive(Clone, Copy, Debug)]
 pub struct Plots(());
 
-/// What a cell of the confusion matrix says.
+/// What the cells of the confusion matrix show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cells {
     /// How often.
@@ -44,7 +44,7 @@ impl Plots {
     /// With a font file's content, OpenType or TrueType.
     ///
     /// # Errors
-    /// It is no font.
+    /// It is not a font.
     pub fn new(font: &'static [u8]) -> Result<Self, Error> {
         register_font(FONT, FontStyle::Normal, font)
             .map_err(|_| Error::Plot { plot: "font", reason: "not an OpenType font".to_owned() })?;
@@ -59,7 +59,7 @@ impl Plots {
         curves::curves(curve, evaluation, class_names)
     }
 
-    /// What was taken for what, of the classes that occur.
+    /// What was mistaken for what, among the classes that occur.
     ///
     /// # Errors
     /// The drawing library's.

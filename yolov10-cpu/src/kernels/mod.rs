@@ -1,7 +1,7 @@
 //! Kernels: the code that computes, written once over [`Lanes`](lanes::Lanes) and compiled for each instruction set.
 //!
-//! A table of function pointers per set; `steps/` drives them and knows what they need. Nothing here knows of
-//! feature maps, plans or threads.
+//! There is a table of function pointers for each set; `steps/` drives them and knows what they need. Nothing here
+//! knows about feature maps, plans or threads.
 #![allow(unsafe_code, reason = "reads and writes through pointers, calls intrinsics")]
 
 mod bf16;
@@ -45,7 +45,7 @@ pub(crate) struct Kernels {
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
-    /// For products in bf16, where they were asked for.
+    /// For products in bf16, if they were asked for.
     pairs: Option<&'static PairKernels>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Kernels {
 pub(crate) struct Tiles {
     /// One block of output channels.
     pub single: &'static [TileKernel],
-    /// Two blocks; empty where the registers do not suffice.
+    /// Two blocks; empty where there are too few registers.
     pub double: &'static [TileKernel],
 }
 

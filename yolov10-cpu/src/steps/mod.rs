@@ -118,12 +118,12 @@ impl Epilogue {
     }
 }
 
-/// How many threads a plan is cut for: each gets some tasks of every step, and all as many as each other.
+/// How many threads a plan is divided among: each gets some tasks of every step, as many as the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Threads(pub usize);
 
 impl Threads {
-    /// Tasks that a step should have at least. Two for each thread: they are never equally fast.
+    /// The fewest tasks that a step should have: two for each thread, because threads are never equally fast.
     fn min_tasks(self) -> usize {
         if self.0 == 1 { 1 } else { 2 * self.0 }
     }
@@ -143,7 +143,7 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// Floats that a task should write at least: below it costs more to take a task than to do it.
+    /// The fewest floats that a task should write: with fewer, taking the task costs more than doing it.
     const TASK: usize = 8192;
 
     fn over(view: &View) -> Grid {
