@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     error::{Error, printable},
+    format::FORMAT,
     limits::{self, MAX_FILE},
-    metadata::FORMAT,
 };
 
 /// The containers that weights come in.

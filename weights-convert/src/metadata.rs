@@ -10,17 +10,12 @@ use serde_json::{Value as Json, json};
 use crate::{
     coco,
     error::{Error, printable},
+    format::{FORMAT, FORMAT_VERSION},
     limits::{self, MAX_METADATA},
     network::{self, Plan, REG_MAX, STRIDES},
     options::DType,
     torch::Checkpoint,
 };
-
-/// The value of `format`, by which a converted file is known.
-pub(crate) const FORMAT: &str = "yolo10-burn";
-
-/// The value of `format_version`, raised whenever keys or metadata change their meaning.
-pub(crate) const FORMAT_VERSION: &str = "1";
 
 /// What the keys of the one-to-many head start with.
 const ONE_TO_MANY: &str = "head.one_to_many.";

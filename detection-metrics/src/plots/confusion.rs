@@ -4,9 +4,9 @@ use plotters::prelude::{BLACK, Color, IntoFont, RGBColor, Rectangle, Text, WHITE
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, IntoTextStyle};
 
+use super::canvas::{Canvas, DrawingError, FONT, Plot, paint};
 use crate::confusion::ConfusionMatrix;
 use crate::error::Error;
-use crate::plots::{Canvas, Cells, DrawingError, FONT, Plot, paint};
 
 /// Room for the names of rows and columns, and for the title, in pixels.
 const MARGIN: i32 = 190;
@@ -19,6 +19,15 @@ const NUMBERED: i32 = 26;
 /// The darkest shade.
 const DARK: RGBColor = RGBColor(8, 48, 107);
 const GRID: RGBColor = RGBColor(226, 226, 226);
+
+/// What the cells of the confusion matrix show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cells {
+    /// How often.
+    Counts,
+    /// Which share of the things that are there, 0..1.
+    Shares,
+}
 
 pub fn confusion(cells: Cells, matrix: &ConfusionMatrix, class_names: &[String]) -> Result<Plot, Error> {
     let classes = occurring(matrix);

@@ -5,10 +5,10 @@ use plotters::prelude::{
 };
 use plotters::style::ShapeStyle;
 
+use super::canvas::{Canvas, DrawingError, FONT, Plot, paint};
 use crate::average_precision::{Curve, curve_position};
 use crate::error::Error;
 use crate::evaluation::{ClassEvaluation, Evaluation, first_highest};
-use crate::plots::{Canvas, DrawingError, FONT, Plot, paint};
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (1280, 840);
