@@ -4,11 +4,11 @@
 //! A pixel of 16 channels is 8 pairs, each as wide as a float; a row of weights holds a pair of inputs for each
 //! output. So the microkernel of `tile.rs` and Winograd's transform fit as they are: only their factors differ.
 
+use super::depthwise::{Depthwise, DepthwiseKernels, RUN};
 use super::lanes::Lanes;
 use super::portable::Portable;
-use super::tile::{Factors, Finish, Floats, Tile, tile};
+use super::tile::{Factors, Finish, Floats, Tile, Tiles, tile};
 use super::winograd::{self, InputTransform, Inverse, OutputTransform, Unit};
-use super::{Depthwise, DepthwiseKernels, RUN, Tiles};
 
 #[cfg(target_arch = "x86_64")]
 use {super::avx512::Avx512, std::arch::x86_64::*};

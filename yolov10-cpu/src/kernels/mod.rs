@@ -23,10 +23,11 @@ mod neon;
 
 use bf16::PairKernels;
 pub(crate) use bf16::bits as bf16_bits;
-pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
+use depthwise::DepthwiseKernels;
+pub(crate) use depthwise::{Depthwise, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
-use tile::Floats;
 pub(crate) use tile::{Finish, Silu, Start, Tile, TileKernel};
+use tile::{Floats, Tiles};
 use winograd::{Halving, Side, Transforms, Unit};
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PANELS, patch};
 
@@ -47,28 +48,6 @@ pub(crate) struct Kernels {
     pub softmax: Softmax,
     /// For products in bf16, if they were asked for.
     pairs: Option<&'static PairKernels>,
-}
-
-/// Microkernels for 1, 2, 3.. pixels.
-pub(crate) struct Tiles {
-    /// One block of output channels.
-    pub single: &'static [TileKernel],
-    /// Two blocks; empty where there are too few registers.
-    pub double: &'static [TileKernel],
-}
-
-impl Tiles {
-    /// The kernels of `blocks` (1 or 2) blocks.
-    pub fn of(&self, blocks: usize) -> &'static [TileKernel] {
-        if blocks == 2 { self.double } else { self.single }
-    }
-}
-
-/// A depthwise kernel for [`RUN`] pixels and for one.
-#[derive(Clone, Copy)]
-pub(crate) struct DepthwiseKernels {
-    pub run: DepthwiseKernel,
-    pub single: DepthwiseKernel,
 }
 
 /// Sides of depthwise kernels that are compiled.

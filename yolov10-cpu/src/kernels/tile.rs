@@ -133,6 +133,21 @@ impl<V: Lanes> Factors<V> for Floats {
 
 pub(crate) type TileKernel = unsafe fn(&Tile);
 
+/// Microkernels for 1, 2, 3.. pixels.
+pub(crate) struct Tiles {
+    /// One block of output channels.
+    pub single: &'static [TileKernel],
+    /// Two blocks; empty where there are too few registers.
+    pub double: &'static [TileKernel],
+}
+
+impl Tiles {
+    /// The kernels of `blocks` (1 or 2) blocks.
+    pub fn of(&self, blocks: usize) -> &'static [TileKernel] {
+        if blocks == 2 { self.double } else { self.single }
+    }
+}
+
 // A macro, because every accumulator must be a variable of its own: with an array of ten or more, LLVM keeps the loop
 // rolled and the sums in memory, at a third of the speed. Pixels beyond `PIXELS` compile to nothing.
 macro_rules! define_tile {
