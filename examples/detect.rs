@@ -1,4 +1,4 @@
-//! The library in ten lines, as the README has it: `cargo run --release --example detect -- WEIGHTS PICTURE`.
+//! The library in ten lines, as in the README: `cargo run --release --example detect -- WEIGHTS PICTURE`.
 
 #![expect(clippy::print_stdout, reason = "what it finds goes to the terminal")]
 

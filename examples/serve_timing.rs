@@ -1,11 +1,11 @@
-//! Times the CPU engine from inside, on request: one of the engines that `benches/compare` lets take turns.
+//! Times the CPU engine from inside, on request: one of the engines that take turns in `benches/compare`.
 //!
 //! `serve_timing WEIGHTS.safetensors THREADS [exact | bf16]`
 //!
 //! Answers each line on stdin with one line of JSON on stdout: `heads INPUT.f32 OUTPUT.f32` loads an input
 //! `[3, 640, 640]` and writes the six raw maps, `network` runs that input once more and says the milliseconds,
-//! `picture FILE` takes a picture file's bytes to boxes, `drop` lets everything go and says how much was
-//! resident before, while and after.
+//! `picture FILE` goes from a picture file's bytes to boxes, `drop` frees everything and says how much was
+//! resident before, during and after.
 
 use std::io::{BufRead, Write};
 use std::path::Path;

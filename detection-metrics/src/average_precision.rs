@@ -10,7 +10,7 @@ pub const CURVE_POINTS: usize = 1000;
 /// Recalls between which the area under precision is summed.
 const RECALL_POINTS: usize = 101;
 
-/// A detection as far as its class's figures need it.
+/// The part of a detection that its class's figures need.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranked {
     /// Confidence, 0..1.
@@ -19,7 +19,7 @@ pub struct Ranked {
     pub hits: u16,
 }
 
-/// How one class fares, each curve at 1000 even steps over 0..1.
+/// The curves of one class, each at 1000 even steps over 0..1.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ClassCurves {
     /// Precision at IoU 0.5 over the score threshold.
@@ -57,7 +57,7 @@ impl ClassCurves {
     }
 }
 
-/// The share of the way that curve point `index` stands at, 0..1.
+/// Where curve point `index` lies, 0..1.
 pub fn curve_position(index: usize) -> f64 {
     index as f64 / (CURVE_POINTS - 1) as f64
 }
@@ -95,7 +95,8 @@ impl Ranking {
     }
 
     fn curves(&self, ranked: &[Ranked]) -> ClassCurves {
-        // Over falling scores, so that positions rise: a threshold nobody reaches finds nothing, without a mistake.
+        // Over falling scores, so that positions rise. A threshold that no score reaches finds nothing, and makes no
+        // mistake.
         let falling: Vec<f64> = ranked.iter().map(|detection| -f64::from(detection.score)).collect();
         let over_scores = |values: &[f64], beyond: f64| -> Vec<f64> {
             curve(|score| if score > -falling[0] { beyond } else { interpolate(-score, &falling, values) })
@@ -108,11 +109,11 @@ impl Ranking {
         ClassCurves { precision, recall, f1, precision_at_recall }
     }
 
-    /// The best precision still to be had at each recall or beyond, from recall 0 to 1.
+    /// The best precision at each recall or beyond, from recall 0 to 1.
     fn envelope(&self) -> Envelope {
         let mut recall = vec![0.0];
         recall.extend(&self.recall);
-        // Beyond the last recall reached there is nothing: no slope from there to recall 1.
+        // Beyond the last recall there is nothing: no slope from there to recall 1.
         recall.extend([self.recall[self.recall.len() - 1], 1.0]);
         let mut precision = vec![1.0];
         precision.extend(&self.precision);
@@ -141,7 +142,7 @@ impl Envelope {
     }
 }
 
-/// 2PR / (P + R), 0 where both are.
+/// 2PR / (P + R), and 0 where both are 0.
 fn harmonic_mean(precision: f64, recall: f64) -> f64 {
     if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 }
 }

@@ -1,6 +1,6 @@
-//! The box: where something is, by its corners.
+//! Where something is: a box, given by its corners.
 
-/// A box by its corners, from the left top corner of the picture; in pixels or in shares of the picture's sides.
+/// A box by its corners, from the top left corner of the picture, in pixels or in fractions of the picture's sides.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Bounds {
     /// Left edge.

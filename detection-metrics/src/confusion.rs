@@ -1,4 +1,4 @@
-//! The confusion matrix: what was taken for what, as `ultralytics val` counts it.
+//! The confusion matrix: what was mistaken for what, as `ultralytics val` counts it.
 
 use crate::bounds::{Detection, Label};
 use crate::matching::{Overlap, assign};
@@ -17,7 +17,7 @@ impl ConfusionMatrix {
         Self { above_score, counts: vec![vec![0; classes + 1]; classes + 1] }
     }
 
-    /// The number of the row and column that stand for nothing at all.
+    /// The number of the row and column for the background.
     pub fn background(&self) -> usize {
         self.counts.len() - 1
     }

@@ -18,7 +18,7 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// Whether these are names of the data set's own; otherwise it says their number alone.
     pub names_are_given: bool,
-    /// What result files call the classes; `None` for a class that the annotations know nothing of.
+    /// What result files call the classes; `None` for a class that the annotations do not know.
     pub category_ids: Vec<Option<u64>>,
     /// The pictures, by path.
     pub samples: Vec<Sample>,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system did not let a file or folder be read.
+    /// The operating system did not let us read a file or folder.
     #[error("{}: cannot read", path.display())]
     Unreadable {
         /// The file or folder.
@@ -115,7 +115,7 @@ pub enum Error {
         /// How many classes there are.
         classes: usize,
     },
-    /// A prediction for a picture that the annotations do not know.
+    /// A prediction for a picture that is not in the annotations.
     #[error("prediction for image {found}: the annotations have no such image")]
     UnknownImage {
         /// The picture's id.

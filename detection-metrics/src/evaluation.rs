@@ -1,4 +1,4 @@
-//! From pictures one by one to the figures of a whole data set, as `ultralytics val` reports them.
+//! From single pictures to the figures of a whole data set, as `ultralytics val` reports them.
 
 use crate::average_precision::{CURVE_POINTS, ClassCurves, Curve, Ranked, average_precision};
 use crate::bounds::{Detection, Label};
@@ -7,10 +7,10 @@ use crate::confusion::ConfusionMatrix;
 use crate::error::Error;
 use crate::matching::{THRESHOLDS, hits, overlaps};
 
-/// Points over which F1 is averaged before its best point is sought: a tenth of the curve, made odd.
+/// F1 is averaged over this many points before looking for the best one: a tenth of the curve, made odd.
 const SMOOTHING: usize = CURVE_POINTS / 10 + 1;
 
-/// Collects what was found in each picture and what is there. Keeps a few bytes per detection, no boxes.
+/// Collects what was found in each picture and what is there. Keeps a few bytes per detection, and no boxes.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
     classes: Vec<Tally>,
@@ -70,7 +70,7 @@ pub struct ClassEvaluation {
     pub figures: Figures,
     /// Average precision at IoU 0.50, 0.55, .. 0.95.
     pub average_precisions: [f64; THRESHOLDS],
-    /// The class's curves; not written out by serde: they are thousands of numbers.
+    /// The class's curves. serde leaves out these thousands of numbers.
     #[serde(skip)]
     pub curves: ClassCurves,
 }
@@ -89,7 +89,8 @@ impl Evaluator {
         Ok(Self { classes: vec![Tally::default(); classes], images: 0, confusion })
     }
 
-    /// Adds one picture. Boxes of both are in one coordinate system, whichever; detections in any order.
+    /// Adds one picture. Detections may be in any order; both kinds of boxes share one coordinate system, whichever it
+    /// is.
     ///
     /// # Errors
     /// A class number beyond the number of classes.
@@ -193,13 +194,13 @@ fn best_point(classes: &[ClassEvaluation]) -> usize {
     first_highest(&smooth(&mean_curve(classes, Curve::F1)))
 }
 
-/// Where the highest value is; the first of several.
+/// Where the highest value is, the first of several.
 pub(crate) fn first_highest(values: &[f64]) -> usize {
     let points = (0..values.len()).rev();
     points.max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
 
-/// A moving average; beyond the ends the outermost values go on.
+/// A moving average; the outermost values continue beyond the ends.
 fn smooth(values: &[f64]) -> Vec<f64> {
     let reach = SMOOTHING / 2;
     let at = |index: usize| values[index.saturating_sub(reach).min(values.len() - 1)];

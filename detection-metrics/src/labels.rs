@@ -1,4 +1,4 @@
-//! YOLO label files: one object a line, `class cx cy width height` or `class x y x y x y ..`, in shares of the
+//! YOLO label files: one object per line, `class cx cy width height` or `class x y x y x y ..`, in shares of the
 //! picture's sides.
 
 use std::collections::HashSet;
@@ -9,11 +9,11 @@ use crate::bounds::{Bounds, Label};
 use crate::error::Error;
 use crate::text;
 
-/// Numbers on the line of a box.
+/// How many numbers are on the line of a box.
 const BOX_FIELDS: usize = 5;
-/// Numbers on the line of the smallest polygon: a class and three corners.
+/// How many numbers are on the line of the smallest polygon: a class and three corners.
 const POLYGON_FIELDS: usize = 7;
-/// How far beyond the picture a coordinate may be: annotators' tools round.
+/// How far beyond the picture a coordinate may be, because annotation tools round.
 const SLACK: f64 = 0.01;
 
 /// Where a picture's labels are: the last folder `images` of its path becomes `labels`; without one, beside it.
@@ -38,7 +38,7 @@ pub(crate) fn read_labels(path: &Path, classes: usize) -> Result<Option<Vec<Labe
     }
 }
 
-/// Boxes or polygons, not both in one file; labels that are there twice count once.
+/// Boxes or polygons, but not both in one file; duplicate labels count once.
 fn parse_labels(text: &str, path: &Path, classes: usize) -> Result<Vec<Label>, Error> {
     let mut labels = Vec::new();
     let mut seen = HashSet::new();
@@ -72,7 +72,7 @@ fn key(Label { class, bounds: Bounds { x1, y1, x2, y2 } }: &Label) -> (usize, [u
     (*class, [x1, y1, x2, y2].map(|edge| (edge + 0.0).to_bits()))
 }
 
-/// The label that a line's numbers mean, or what was expected of them.
+/// The label that a line's numbers stand for, or what was expected of them.
 fn parse_label(fields: &[f64], classes: usize) -> Result<Label, String> {
     let polygon = fields.len() >= POLYGON_FIELDS && fields.len() % 2 == 1;
     if fields.len() != BOX_FIELDS && !polygon {

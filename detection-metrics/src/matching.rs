@@ -12,7 +12,7 @@ pub const THRESHOLDS: usize = 10;
 
 /// Whether an IoU is enough for a hit at threshold number `index`: at least 0.5 + 0.05 `index`.
 fn suffices(iou: f64, index: usize) -> bool {
-    // In f32, as the reference has it: an IoU of exactly 0.65 must reach 0.5 + 3 * 0.05.
+    // In f32, like the reference: an IoU of exactly 0.65 must reach 0.5 + 3 * 0.05.
     iou as f32 >= (0.5 + 0.05 * index as f64) as f32
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::text::{self, LONGEST_PATH};
 
-/// Endings of files that are pictures.
+/// Extensions of picture files.
 const ENDINGS: [&str; 11] = ["bmp", "dng", "gif", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
 
 /// The pictures of some places, sorted and each once: all in a folder and its folders, or those a text file lists.

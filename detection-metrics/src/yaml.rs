@@ -50,7 +50,7 @@ struct DatasetFile {
     nc: Option<usize>,
 }
 
-/// One place of pictures or several.
+/// One place with pictures, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Entries {
@@ -105,7 +105,7 @@ fn place(root: &Path, entry: &Path) -> PathBuf {
     }
 }
 
-/// COCO's own lists have COCO's own numbers; the classes of other data sets count from 1.
+/// COCO's own lists use COCO's own numbers; the classes of other data sets count from 1.
 fn category_ids(entries: &[PathBuf], classes: usize) -> Vec<Option<u64>> {
     let is_coco = |entry: &PathBuf| {
         let in_coco = entry.to_string_lossy().contains("coco");

@@ -1,4 +1,4 @@
-//! Any bytes into the reader of weights files.
+//! Arbitrary bytes for the reader of weight files.
 //!
 //! Mutations rarely keep a zip's checksums, so bytes that start like a pickle are put into a sound zip,
 //! with two storages that its tensors may name.
@@ -16,7 +16,7 @@ const PROTO: u8 = 0x80;
 
 fuzz_target!(|bytes: &[u8]| {
     let file = if bytes.first() == Some(&PROTO) { in_a_zip(bytes) } else { bytes.to_vec() };
-    // Errors are answers; panics, endless loops and memory are what is looked for.
+    // Errors are fine; this looks for panics, endless loops and too much memory.
     drop(convert_bytes(file, &Options::default()));
 });
 

@@ -1,4 +1,4 @@
-//! Any bytes into the pickle machine alone.
+//! Arbitrary bytes for the pickle machine alone.
 
 #![no_main]
 
@@ -6,6 +6,6 @@ use libfuzzer_sys::fuzz_target;
 use weights_convert::check_pickle;
 
 fuzz_target!(|bytes: &[u8]| {
-    // Errors are answers; panics, endless loops and memory are what is looked for.
+    // Errors are fine; this looks for panics, endless loops and too much memory.
     drop(check_pickle(bytes));
 });

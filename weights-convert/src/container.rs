@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     error::{Error, printable},
+    format::FORMAT,
     limits::{self, MAX_FILE},
-    metadata::FORMAT,
 };
 
 /// The containers that weights come in.
@@ -23,13 +23,13 @@ pub(crate) enum Container {
 /// The first local file header of a zip.
 const ZIP: &[u8] = b"PK\x03\x04";
 
-/// Where safetensors has the first byte of its header, after the header's length.
+/// Where a safetensors file has the first byte of its header, after the header's length.
 const SAFETENSORS_BRACE: usize = 8;
 
 /// The pickled number that files before torch 1.6 start with.
 const OLD_TORCH: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
-/// Bytes of an unknown file that its error shows.
+/// How many bytes of an unknown file its error shows.
 const SHOWN_START: usize = 16;
 
 const UNPACK: &str = "unpack it first";

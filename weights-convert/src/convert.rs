@@ -9,7 +9,8 @@ use crate::{
     container::{self, Container},
     error::Error,
     fold,
-    metadata::{self, FORMAT, Summary},
+    format::FORMAT,
+    metadata::{self, Summary},
     network::{self, BOX_DISTRIBUTION, REG_MAX},
     options::Options,
     torch::{Archive, Checkpoint, unpickle},
@@ -39,7 +40,7 @@ impl fmt::Display for Converted {
     }
 }
 
-/// Reads any weights file (`.pt`, safetensors with PyTorch's names, or an already converted file).
+/// Reads any weight file (`.pt`, safetensors with PyTorch's names, or a converted file).
 /// Errors do not name the file: the caller knows it.
 pub fn convert(path: &Path, options: &Options) -> Result<Converted, Error> {
     convert_bytes(container::read(path)?, options)
@@ -77,7 +78,7 @@ fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<C
         writer.append(&convolution.target, &fold::fold(source, convolution)?)?;
     }
     let bytes = writer.finish();
-    // Read back with the crate that loaders use: what it refuses must not reach a disk.
+    // Read back with the crate that loaders use: whatever it refuses must not reach a disk.
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(Error::Safetensors)?;
     Ok(Converted { summary: Summary::read(&header)?, bytes })
 }

@@ -19,7 +19,7 @@ pub enum Error {
         /// What it is.
         found: &'static str,
     },
-    /// The result would replace what it is made from.
+    /// The result would replace its own source.
     #[error("{} is the input itself: name another output", path.display())]
     OutputIsInput {
         /// The output file.
@@ -58,7 +58,7 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
-    /// The first bytes belong to no format that is read here.
+    /// The first bytes belong to no known format.
     #[error("not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"{start}\"")]
     NotACheckpoint {
         /// The first bytes, escaped.
@@ -119,7 +119,7 @@ pub enum Error {
         /// Length of `data.pkl`.
         offset: usize,
     },
-    /// The pickle is sound, but holds neither a module nor a state dict.
+    /// The pickle is sound but holds neither a module nor a state dict.
     #[error("no weights in the checkpoint: expected a module or a state dict, found {found}")]
     NoWeights {
         /// What stands in their place.
@@ -128,7 +128,7 @@ pub enum Error {
     /// `torch.compile` was called on the model, which then hides its layers.
     #[error("a model of torch.compile: save its `_orig_mod` or its state dict")]
     Compiled,
-    /// A parameter or buffer is not what torch rebuilds tensors from.
+    /// A parameter or buffer is not something that torch rebuilds tensors from.
     #[error("{tensor}: expected a tensor, found {found}")]
     NotATensor {
         /// The tensor's PyTorch name.
@@ -196,7 +196,7 @@ pub enum Error {
         /// Tensors it has no place for.
         unexpected: Vec<String>,
     },
-    /// The head this project runs on was dropped, as fusing for non-maximum suppression does.
+    /// The head that this project runs on is missing: fusing for non-maximum suppression drops it.
     #[error("no one-to-one head ({head}*): the checkpoint was fused for non-maximum suppression, take the unfused one")]
     NoOneToOne {
         /// Prefix of the missing tensors.
@@ -234,7 +234,7 @@ pub enum Error {
         /// In the file.
         found: f64,
     },
-    /// A folded value is not a number, is infinite, or has no place in the output type.
+    /// A folded value is not a number, is infinite, or does not fit the output type.
     #[error("tensor {tensor}: value {value:e} does not fit {dtype}")]
     Value {
         /// The key in the converted file.
@@ -278,10 +278,10 @@ pub enum Error {
 /// At most this many names are listed in a message.
 const LISTED: usize = 10;
 
-/// At most this many characters of a text of the file are shown.
+/// At most this many characters of a text from the file are shown.
 const SHOWN: usize = 100;
 
-/// Makes a text of the file fit for one line of a message.
+/// Makes a text from the file fit for one line of a message.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect::<String>().escape_debug().collect();
     if text.chars().nth(SHOWN).is_some() {
@@ -310,7 +310,7 @@ impl fmt::Display for Names<'_> {
         let mut room = LISTED;
         let mut separator = "";
         for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
-            // Half of the room is kept for the second list.
+            // Half of the room is for the second list.
             let shown = names.len().min(room.min(LISTED / 2));
             room -= shown;
             write!(f, "{separator}{} {what} ({}", names.len(), names[..shown].join(", "))?;

@@ -7,8 +7,7 @@ use crate::{
     torch::Checkpoint,
 };
 
-/// What YOLOv10 is built with; files that pickle modules say their own. torch's default is another,
-/// 1e-5.
+/// What YOLOv10 is built with; pickled modules bring their own. torch's default is different: 1e-5.
 const BATCH_NORM_EPS: f64 = 1e-3;
 
 /// A convolution ready to be written.

@@ -24,6 +24,7 @@ mod container;
 mod convert;
 mod error;
 mod fold;
+mod format;
 mod limits;
 mod metadata;
 mod network;

@@ -10,17 +10,12 @@ use serde_json::{Value as Json, json};
 use crate::{
     coco,
     error::{Error, printable},
+    format::{FORMAT, FORMAT_VERSION},
     limits::{self, MAX_METADATA},
     network::{self, Plan, REG_MAX, STRIDES},
     options::DType,
     torch::Checkpoint,
 };
-
-/// The value of `format`, by which a converted file is known.
-pub(crate) const FORMAT: &str = "yolo10-burn";
-
-/// The value of `format_version`; another meaning of keys or metadata raises it.
-pub(crate) const FORMAT_VERSION: &str = "1";
 
 /// What the keys of the one-to-many head start with.
 const ONE_TO_MANY: &str = "head.one_to_many.";
@@ -82,7 +77,7 @@ pub(crate) fn describe(
     Ok(metadata)
 }
 
-/// The checkpoint's names; COCO's where it has none and 80 classes, else `class0` and so on.
+/// The checkpoint's names; if it has none, COCO's for 80 classes, otherwise `class0` and so on.
 fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, str>> {
     if source.names.is_none() && classes == coco::NAMES.len() {
         return coco::NAMES.map(Cow::Borrowed).to_vec();
@@ -95,8 +90,7 @@ fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, st
 }
 
 impl Summary {
-    /// What a converted file says of itself; fails where its metadata is not what [`describe`]
-    /// makes.
+    /// What a converted file says about itself; fails if its metadata is not what [`describe`] makes.
     pub(crate) fn read(metadata: &safetensors::tensor::Metadata) -> Result<Self, Error> {
         let empty = HashMap::new();
         let entries = metadata.metadata().as_ref().unwrap_or(&empty);

@@ -1,6 +1,6 @@
 //! How a checkpoint is converted.
 
-/// How a checkpoint is converted. A file that is converted already is passed through as it is.
+/// How to convert a checkpoint. A file that is already converted is passed through unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How the weights are stored.

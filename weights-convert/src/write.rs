@@ -38,7 +38,7 @@ impl Serialize for Header<'_> {
 }
 
 impl Writer {
-    /// Takes the memory of the whole file, if a source of `source_length` bytes can need so much.
+    /// Takes the memory for the whole file, if a source of `source_length` bytes can need that much.
     pub(crate) fn new(
         plan: &Plan,
         metadata: &BTreeMap<&'static str, String>,

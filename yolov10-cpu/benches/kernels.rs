@@ -1,5 +1,5 @@
-//! Speed of each kind of kernel on one thread, beside a loop of nothing but fused multiplications and additions,
-//! and of a backbone on one and on all threads. criterion's elements are floating-point operations: `Gelem/s` is
+//! Speed of each kind of kernel on one thread, beside a loop of nothing but fused multiplications and additions, and
+//! of a backbone on one thread and on all of them. criterion's elements are floating-point operations: `Gelem/s` is
 //! GFLOP/s, and a kernel's share of the peak is its figure over that of `peak`. Winograd's may exceed it.
 
 use std::hint::black_box;
@@ -8,14 +8,14 @@ use std::num::NonZeroUsize;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, Isa, Options, Precision, Value};
 
-/// Convolutions of one shape one after another: what feeds the first is then of no weight.
+/// How many convolutions of one shape follow each other, so that what feeds the first hardly counts.
 const STACK: u64 = 8;
 
 fn conv(key: u64, channels_in: usize, channels_out: usize, kernel: usize, stride: usize) -> Conv {
     Conv { key, channels_in, channels_out, kernel, stride, groups: 1, activation: Activation::Silu }
 }
 
-/// Weights that keep activations around their size; their values do not change the speed.
+/// Weights that keep activations at their size; their values do not affect the speed.
 fn weights(_: u64, weight: &mut [f32], bias: &mut [f32]) -> Result<(), Error> {
     let size = (bias.len() as f32 / weight.len() as f32).sqrt();
     weight.iter_mut().enumerate().for_each(|(index, value)| *value = if index % 3 == 0 { size } else { -size });
@@ -149,7 +149,7 @@ fn loading(criterion: &mut Criterion) {
     });
 }
 
-/// Multiplications and additions of one core that does nothing else.
+/// Multiplications and additions per second of one core that does nothing else.
 fn peak(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("peak");
     for peak::Loop { isa, flops, multiply } in peak::loops() {
@@ -160,8 +160,8 @@ fn peak(criterion: &mut Criterion) {
 }
 
 mod peak {
-    //! Twelve sums that do not wait for each other: enough to keep two multipliers of four cycles busy. With twice as
-    //! many, Zen 5 falls to two thirds for want of register ports.
+    //! Twelve sums that do not wait for each other: enough to keep two multipliers with four cycles of latency busy.
+    //! With twice as many, Zen 5 drops to two thirds for lack of register ports.
     #![allow(unsafe_code, reason = "calls functions compiled for sets that were detected")]
 
     use super::*;

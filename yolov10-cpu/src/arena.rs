@@ -1,4 +1,4 @@
-//! Which bytes of one arena each buffer gets: buffers that live at the same time never overlap.
+//! Which part of one arena each buffer gets: buffers that live at the same time never overlap.
 //!
 //! Greedy by size (Pisarchyk and Lee, arXiv:2001.03288): the largest buffer first, each into the tightest
 //! gap that its lifetime leaves.

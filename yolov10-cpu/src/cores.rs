@@ -1,4 +1,4 @@
-//! How many threads pay: the physical cores that this process may use.
+//! How many threads are worth having: one for each physical core that this process may use.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ pub(crate) fn physical() -> NonZeroUsize {
     }
 }
 
-/// Sibling threads share a core and its multipliers: they count once.
+/// Sibling threads share a core and its multipliers, so they count once.
 fn linux_cores() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
@@ -24,7 +24,7 @@ fn linux_cores() -> Option<usize> {
     Some(cores?.len())
 }
 
-/// A kernel's list of processors: `0-3,8`.
+/// A list of processors as the kernel writes it: `0-3,8`.
 fn parse_list(list: &str) -> Option<Vec<usize>> {
     let mut cpus = Vec::new();
     for range in list.split(',') {

@@ -15,7 +15,7 @@ use crate::steps::{Memory as StepMemory, Threads};
 use crate::team::{Tasks, Team};
 use crate::value::Value;
 
-/// Plans kept: of so many sizes the least recently used is forgotten.
+/// How many plans are kept: beyond that, the one used least recently is dropped.
 const PLANS: usize = 8;
 
 /// A network that runs. It is used by one thread at a time and may move between threads. Its packed weights are its own
@@ -84,8 +84,8 @@ impl Engine {
         Ok(Engine::of(Arc::new(network), team, options.memory_limit.unwrap_or(usize::MAX), ledgers))
     }
 
-    /// Another engine for the same network: it uses the weights of this one and has threads, as many, plans and workspace
-    /// of its own. Each may be dropped first. A memory limit holds for each, with the weights.
+    /// Another engine for the same network: it uses the weights of this one and has threads, as many, plans and
+    /// workspace of its own. Each may be dropped first. A memory limit holds for each, with the weights.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -165,7 +165,7 @@ impl Engine {
         self.ledgers.clone()
     }
 
-    /// Gives all plans and their workspace back and keeps the weights; says how many bytes that were.
+    /// Gives back all plans and their workspace, and keeps the weights. Returns the number of bytes.
     pub fn trim(&mut self) -> usize {
         let freed = self.arena.len();
         self.arena = Pages::default();
@@ -189,7 +189,7 @@ impl Engine {
         self.network.isa
     }
 
-    /// Threads that work, the calling one included.
+    /// Threads that work, including the calling one.
     pub fn threads(&self) -> usize {
         self.team.threads().get()
     }
@@ -227,7 +227,7 @@ impl Engine {
     }
 }
 
-/// The same room for views of another lifetime: an empty vector is collected in place.
+/// The same allocation for views with another lifetime: an empty vector is collected in place.
 fn recycle<'a>(mut views: Vec<MapView<'_>>) -> Vec<MapView<'a>> {
     views.clear();
     views.into_iter().map(|_| unreachable!("the vector is empty")).collect()

@@ -1,4 +1,4 @@
-//! Every way in which the engine can fail, as states of the world.
+//! Every way in which the engine can fail.
 
 use std::io;
 
@@ -22,7 +22,7 @@ pub enum Error {
         /// How many inputs the outputs depend on.
         found: usize,
     },
-    /// Strided paths of the network do not meet again at one size.
+    /// Strided paths of the network do not arrive at one size again.
     #[error("input of {height}x{width}: both sides must be multiples of {multiple}")]
     Size {
         /// Rows of the input.
@@ -42,7 +42,7 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
-    /// The limit of [`Options::memory_limit`](crate::Options::memory_limit) would be passed.
+    /// The limit of [`Options::memory_limit`](crate::Options::memory_limit) would be exceeded.
     #[error("memory: {requested} bytes needed, {limit} allowed")]
     MemoryLimit {
         /// Bytes of weights and workspace together; `usize::MAX` also stands for more.

@@ -10,7 +10,7 @@ use crate::options::Precision;
 use crate::value::Activation;
 use crate::weights::WeightSpec;
 
-/// Which node: an index into [`Graph::nodes`], smaller than those of the nodes that read it.
+/// A node's index in [`Graph::nodes`], smaller than those of the nodes that read it.
 pub(crate) type Id = usize;
 
 pub(crate) struct Graph {
@@ -68,7 +68,7 @@ pub(crate) enum Extra {
 }
 
 impl Graph {
-    /// How many inputs of nodes, or outputs of the graph, each node is.
+    /// How often each node is an input of a node or an output of the graph.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.nodes.len()];
         let read = self.nodes.iter().flat_map(|node| &node.inputs).chain(&self.outputs);

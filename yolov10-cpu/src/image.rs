@@ -1,4 +1,4 @@
-//! What goes in and comes out: an image's planes to be written, and maps to be read where they lie.
+//! What goes in and comes out: planes of an image, to be written, and maps, to be read in place.
 
 use crate::layout::View;
 
@@ -52,7 +52,7 @@ impl<'a> InputPlanes<'a> {
     }
 }
 
-/// An output where it lies: element (c, y, x) is
+/// An output in place: element (c, y, x) is
 /// `data[offset + c / block * block_stride + y * row_stride + x * column_stride + c % block]`.
 #[derive(Clone, Copy, Debug)]
 pub struct MapView<'a> {
@@ -106,7 +106,7 @@ impl<'a> MapView<'a> {
         }
     }
 
-    /// The largest of the channels at a position.
+    /// The largest value of all channels at a position.
     ///
     /// # Panics
     /// The position lies beyond the data, as none of a map that an engine gave out does.

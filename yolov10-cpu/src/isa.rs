@@ -1,4 +1,4 @@
-//! Instruction sets: what this machine has, found at run time, so that one binary serves all machines.
+//! Instruction sets: which ones this machine has is found at run time, so that one binary serves all machines.
 
 use std::fmt;
 use std::str::FromStr;

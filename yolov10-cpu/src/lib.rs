@@ -1,9 +1,9 @@
-//! A CPU engine for convolutional networks: f32, one image at a time, as fast as the machine allows.
+//! A CPU engine for convolutional networks: one image at a time, as fast as the machine allows.
 //!
 //! A network is described once as a graph of [`Value`]s and becomes an [`Engine`]: weights packed for the kernels,
 //! a team of threads, and for every size of image a plan in which all addresses are settled. The kernels serve
 //! AVX-512, AVX2, NEON and plain Rust from one binary. It knows convolutions, pools, attention and
-//! upsampling; which network they form, what an image is and where weights come from is its caller's business.
+//! upsampling; which network they form, what an image is and where weights come from is up to the caller.
 //!
 //! ```
 //! use yolov10_cpu::{Activation, Conv, Engine, Error, Options, Value};

@@ -1,4 +1,4 @@
-//! From values to the nodes of a graph, one to one but for slices and concatenations, which take their simplest form.
+//! From values to the nodes of a graph: one to one, except that slices and concatenations take their simplest form.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::options::Precision;
 use crate::value::{Conv, Operation, Value};
 use crate::weights::WeightSpec;
 
-/// Values to nodes, one to one but for slices and concatenations, in an order that evaluates.
+/// Turns values into nodes, one to one except for slices and concatenations, in an order of evaluation.
 pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Error> {
     let mut graph = Graph { nodes: Vec::new(), outputs: Vec::new(), weights: Vec::new(), precision };
     let mut ids: HashMap<*const (), Id> = HashMap::new();

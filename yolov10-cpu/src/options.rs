@@ -12,11 +12,11 @@ pub struct Options {
     pub threads: Option<NonZeroUsize>,
     /// Kernels to use; by default the best that the machine has.
     pub isa: Option<Isa>,
-    /// Computes every convolution as sums of products: no Winograd transform.
+    /// Computes every convolution directly as sums of products, without Winograd's transforms.
     pub exact: bool,
     /// What dense convolutions multiply.
     pub precision: Precision,
-    /// Bytes that weights and workspace together may take.
+    /// The most bytes that weights and workspace may take together.
     pub memory_limit: Option<usize>,
 }
 
@@ -26,8 +26,8 @@ pub enum Precision {
     /// `f32`.
     #[default]
     F32,
-    /// Inputs and weights rounded to bf16, Winograd's after their transforms, and sums in `f32`: little more than half
-    /// the time where the machine has such products (AVX-512 with BF16). AVX2 and NEON have not, which is an
-    /// error; [`Isa::Portable`] imitates them, slowly.
+    /// Inputs and weights rounded to bf16 (for Winograd after the transforms), with sums in `f32`: little more than
+    /// half the time on machines with such products (AVX-512 with BF16). AVX2 and NEON have none, which is an error;
+    /// [`Isa::Portable`] imitates them, slowly.
     Bf16,
 }

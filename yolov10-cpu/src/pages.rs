@@ -1,6 +1,6 @@
-//! Memory that comes from the operating system page by page and goes back to it on drop.
+//! Memory that comes straight from the operating system and goes back to it on drop.
 //!
-//! The allocator is passed by on purpose: what it frees it may keep, and the resident set would show it.
+//! The allocator is bypassed on purpose: it may keep what it frees, and the resident set would show it.
 #![allow(unsafe_code, reason = "views a memory map as bytes and floats")]
 
 use std::ops::{Deref, DerefMut};
@@ -21,8 +21,8 @@ pub struct Pages {
     ledger: Option<Ledger>,
 }
 
-/// Counts the bytes of the pages that were made with it. Its clones count the same pages: one kept longer than
-/// the pages tells whether all of them went back.
+/// Counts the bytes of the pages that were made with it. Its clones count the same pages: one that outlives the pages
+/// tells whether all of them went back.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<AtomicUsize>);
 
@@ -46,7 +46,7 @@ impl Pages {
         let map = MmapMut::map_anon(len).map_err(|source| Error::OutOfMemory { requested: len, source })?;
         #[cfg(target_os = "linux")]
         if len >= HUGE_PAGE {
-            // A kernel without huge pages refuses: ordinary pages do the same, a little slower.
+            // A kernel without huge pages refuses; ordinary pages work too, a little slower.
             map.advise(memmap2::Advice::HugePage).ok();
         }
         Ok(Pages { map: Some(MmapRaw::from(map)), len, ledger: None })
@@ -67,7 +67,7 @@ impl Pages {
         unsafe { slice::from_raw_parts(self.as_mut_ptr(), self.len / size_of::<f32>()) }
     }
 
-    /// The bytes as `f32`, to be written.
+    /// The bytes as `f32`, for writing.
     pub fn floats_mut(&mut self) -> &mut [f32] {
         // SAFETY: as in `floats`, and `&mut self` makes the view the only one.
         unsafe { slice::from_raw_parts_mut(self.as_mut_ptr(), self.len / size_of::<f32>()) }
@@ -81,7 +81,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // Unmapped first: what the ledger says is gone is gone.
+        // Unmapped first: what the ledger says is gone must be gone.
         self.map = None;
         if let Some(Ledger(bytes)) = &self.ledger {
             bytes.fetch_sub(self.len, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Passes over a graph: it computes the same and costs less.
+//! Passes over a graph, after which it computes the same and costs less.
 
 use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::layout::PAIRS;
@@ -6,7 +6,7 @@ use crate::options::{Options, Precision};
 use crate::value::{Activation, Conv};
 use crate::weights::{Algorithm, WeightSpec};
 
-/// From so many input channels on Winograd's transform pays, for stride 1 and 2: measured.
+/// The number of input channels from which Winograd's transforms pay off, for strides 1 and 2: measured.
 const WINOGRAD_CHANNELS: [usize; 2] = [16, 32];
 
 impl Graph {
@@ -97,7 +97,8 @@ impl Graph {
         }
     }
 
-    /// The algorithm of each convolution. It fixes how weights are packed, so no image size may matter.
+    /// Chooses the algorithm of each convolution. This decides how weights are packed, so it can't depend on image
+    /// sizes.
     pub fn choose_algorithms(&mut self, options: &Options) {
         for node in &self.nodes {
             let Op::Conv { weights, extra, .. } = node.op else {
@@ -106,8 +107,8 @@ impl Graph {
             let planar = self.nodes[node.inputs[0]].op == Op::Input;
             let spec = &mut self.weights[weights];
             let Conv { kernel, stride, .. } = spec.conv;
-            // Stride 2 stays direct in bf16: its transforms saved next to nothing there, and cost 0.002 of mAP50-95 on the
-            // drawn scenes of docs/val.md.
+            // Stride 2 stays direct in bf16: its transforms saved next to nothing there, and cost 0.002 of mAP50-95 on
+            // the drawn scenes of docs/val.md.
             let saves = kernel == 3 && (stride == 1 || options.precision == Precision::F32);
             let winograd = !options.exact
                 && saves
@@ -128,7 +129,7 @@ impl Graph {
         }
     }
 
-    /// What is only ever multiplied in bf16 is stored in it: rounded once, and half as large.
+    /// Stores in bf16 what is only ever multiplied in it: rounded once, and half as large.
     pub fn store_pairs(&mut self) {
         let mut only_multiplied = vec![true; self.nodes.len()];
         for node in &self.nodes {

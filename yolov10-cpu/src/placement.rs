@@ -21,7 +21,7 @@ struct Buffer {
     channels: usize,
     size: [usize; 2],
     block: usize,
-    /// As far as any reader reaches beyond the edge.
+    /// How far readers reach beyond the edge, at most.
     border: usize,
     first: Id,
     last: Id,
@@ -73,7 +73,7 @@ pub(crate) fn place(graph: &Graph, sizes: &[[usize; 2]], workspace: impl Fn(Id) 
     Ok(Placement { views: views.collect(), workspaces, len })
 }
 
-/// Gives every value a place in a buffer: readers first, so that what reads a value can offer it a place.
+/// Gives every value a place in a buffer: readers first, so that they can offer a place to what they read.
 fn locate(graph: &Graph, sizes: &[[usize; 2]]) -> (Vec<Buffer>, Vec<Location>) {
     let mut buffers = Vec::new();
     let mut located: Vec<Option<Location>> = vec![None; graph.nodes.len()];

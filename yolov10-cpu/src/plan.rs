@@ -53,8 +53,8 @@ impl Phase {
 }
 
 impl Plan {
-    /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), cut
-    /// into work for so many threads. The cut changes no result. What a plan itself takes depends on the graph alone.
+    /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), divided into work for
+    /// this many threads. The division changes no result. What a plan itself takes depends on the graph alone.
     pub fn new(graph: &Graph, packed: &[Packed], size: [usize; 2], threads: Threads) -> Result<Plan, Error> {
         let sizes = graph.sizes(size)?;
         let heads = |id: Id, views: &[View], packed: usize| {
@@ -136,7 +136,7 @@ impl Plan {
     }
 }
 
-/// What a node that only moves channels has to copy: all that does not lie in its place already.
+/// What a node that only moves channels has to copy: everything that is not in its place already.
 fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
     if let Op::Slice { start } = node.op {
         let view = views[node.inputs[0]];

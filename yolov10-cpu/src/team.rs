@@ -1,10 +1,9 @@
 //! A team of threads that work through one job together: once per image, the calling thread among them.
 //!
-//! A job is a row of lists of tasks. Every thread begins with its own part of a list, the same part of each, so that
-//! it reads what it wrote and has in its cache; then it takes what others have not come to. A list is done when its
-//! tasks are and those who did them have said so: on a busy machine a thread that the system does not run, and that
-//! has taken none, is not waited for.
-//! Between jobs the workers sleep.
+//! A job is a series of lists of tasks. Every thread begins with its own part of each list, always the same part, so
+//! that it reads what it wrote and still has in its cache; then it takes what others have not got to. A list is done
+//! when its tasks are and the threads that did them have said so. A thread that a busy system does not run, and that
+//! has taken no task, is not waited for. Between jobs the workers sleep.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -18,8 +17,8 @@ use crate::error::Error;
 use crate::kernels::denormals::FlushDenormals;
 use crate::layout::split;
 
-/// Looks at what others are finishing, before the processor is offered to someone else: a few microseconds,
-/// less than most tasks take.
+/// How often to check what others are finishing before offering the processor to someone else: a few microseconds, less
+/// than most tasks take.
 const SPINS: usize = 500;
 
 /// The most members of a team: more than the processors of any machine.
@@ -45,7 +44,7 @@ struct Shared {
 struct State {
     /// Counts jobs, so that a worker runs each at most once.
     round: usize,
-    /// There while a worker may still join in.
+    /// Present while a worker may still join in.
     job: Option<&'static Job<'static>>,
     /// Workers that have joined in.
     active: usize,
@@ -78,7 +77,7 @@ struct Taken(AtomicUsize);
 pub(crate) struct Broken;
 
 impl Tasks {
-    /// For so many members.
+    /// For this many members.
     pub fn new(members: usize) -> Tasks {
         Tasks { taken: (0..members).map(|_| Taken::default()).collect(), done: AtomicUsize::new(0) }
     }
@@ -151,7 +150,7 @@ impl Team {
         Ok(team)
     }
 
-    /// How many threads work, the calling one included.
+    /// How many threads work, including the calling one.
     pub fn threads(&self) -> NonZeroUsize {
         NonZeroUsize::MIN.saturating_add(self.workers.len())
     }
@@ -171,9 +170,9 @@ impl Team {
 
         self.shared.take_part(job, 0);
         let mut state = self.shared.lock();
-        // Who has not woken up by now need not.
+        // Whoever has not woken up by now need not.
         state.job = None;
-        // The others are about to let go, too: sooner than the system would wake a sleeper.
+        // The others are about to let go as well, sooner than the system would wake a sleeper.
         for _ in 0..SPINS {
             if state.active == 0 {
                 break;
@@ -237,7 +236,7 @@ impl Shared {
         let member = Member { index, broken: &self.broken };
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             let _flush = FlushDenormals::new();
-            // Who panicked says why; the others only leave.
+            // Whoever panicked says why; the others just leave.
             job(member).ok();
         }));
         if let Err(payload) = outcome {

@@ -1,4 +1,4 @@
-//! A network being described: an immutable graph of values, built by the network's own forward pass.
+//! The description of a network: an immutable graph of values, built by the network's own forward pass.
 //!
 //! Nothing is computed here and no size of an image is known; `graph.rs` reads the description.
 
@@ -166,7 +166,7 @@ impl Value {
         &self.0
     }
 
-    /// What tells two values apart.
+    /// Tells two values apart.
     pub(crate) fn identity(&self) -> *const () {
         Rc::as_ptr(&self.0).cast()
     }

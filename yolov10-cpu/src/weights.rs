@@ -12,7 +12,7 @@ use crate::value::Conv;
 /// Output channels of a group.
 pub(crate) const GROUP: usize = 2 * LANES;
 
-/// Rows of a group that a pass over them reads: so many (32 KB) stay in the first-level cache.
+/// How many rows of a group one pass reads: this many (32 KB) stay in the first-level cache.
 pub(crate) const PASS: usize = 256;
 
 /// Rows of zeros after each of Winograd's panels: 36 panels a power of two apart would share a few sets of every
@@ -29,7 +29,7 @@ pub(crate) struct WeightSpec {
     pub algorithm: Algorithm,
 }
 
-/// How a weight is packed, which is how it is computed.
+/// How a weight is packed, and thereby how the convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     /// `[group][input block][row][column][16 inputs][32 outputs]`.

@@ -1,4 +1,4 @@
-//! What the engine holds, and that it gives it back. Alone in its process: the resident set is everybody's.
+//! What the engine holds, and that it gives it back. Alone in its process, because the resident set is shared.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 #![allow(unsafe_code, reason = "an allocator that counts")]

@@ -1,7 +1,7 @@
-//! The anchors that may hold an object and what the head says of each: the first half of decoding.
+//! The anchors that may hold an object, and what the head says about each: the first half of decoding.
 //!
 //! Anchors are the cells of P3, P4, P5. They are ranked by their best class, here or on the device that ran the
-//! network; what is left is a short table, the same from both.
+//! network; either way the result is the same short table.
 
 use yolov10_cpu::MapView;
 
@@ -44,7 +44,7 @@ impl Anchor {
     }
 }
 
-/// Anchors, best first, and their logits; scratch that is kept between pictures.
+/// Anchors, best first, and their logits. Kept between pictures as scratch.
 #[derive(Debug, Default)]
 pub struct Anchors {
     ranking: Vec<(f32, Anchor)>,
@@ -110,7 +110,7 @@ impl Anchors {
         (self.anchors[row], boxes, classes)
     }
 
-    /// Bytes of the scratch.
+    /// Bytes of scratch.
     pub fn bytes(&self) -> usize {
         self.ranking.capacity() * size_of::<(f32, Anchor)>()
             + self.anchors.capacity() * size_of::<Anchor>()
@@ -124,8 +124,8 @@ impl Anchors {
     }
 }
 
-/// Leaves the `count` largest, largest first; equal ones go by what comes with them, so that results do not depend on
-/// the sort.
+/// Keeps the `count` largest, largest first; ties go by what comes with them, so that results do not depend on the
+/// sort.
 pub fn keep_best<T: Ord>(ranking: &mut Vec<(f32, T)>, count: usize) {
     let order = |a: &(f32, T), b: &(f32, T)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
     if count < ranking.len() {

@@ -1,4 +1,4 @@
-//! From raw maps to detections: the one-to-one head as the reference's `v10postprocess` has it (arXiv:2405.14458 §3.2),
+//! From raw maps to detections: the one-to-one head like the reference's `v10postprocess` (arXiv:2405.14458 §3.2),
 //! without NMS, and the one-to-many head with it.
 //!
 //! Anchors are ranked by their best class, the kept anchors' classes are ranked once more, and only the boxes that
@@ -12,13 +12,13 @@ use crate::score::sigmoid;
 use crate::selection::Selection;
 use crate::suppression::{Assignment, Suppression};
 
-/// Turns anchors into detections; keeps its scratch between pictures.
+/// Turns anchors into detections, and keeps its scratch between pictures.
 #[derive(Debug, Default)]
 pub struct Decoder {
     candidates: Vec<(f32, Candidate)>,
 }
 
-/// A class of an anchor that may be a detection. Of equal logits the first anchor's first class comes first.
+/// A class of an anchor that may be a detection. Among equal logits, the first anchor's first class comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     anchor: Anchor,
@@ -69,7 +69,7 @@ impl Decoder {
     }
 }
 
-/// The one-to-many head's detections: the best class of each anchor, the first of equals, thinned out.
+/// The one-to-many head's detections: the best class of each anchor, the first among equals, thinned out by NMS.
 fn decode_many(anchors: &Anchors, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
     let found = (0..anchors.len()).filter_map(|row| {
         let (anchor, sides, classes) = anchors.get(row);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     impl Maps {
-        /// Numbers of a linear congruence: equal logits are as good as impossible.
+        /// Numbers from a linear congruence: equal logits are practically impossible.
         fn new(seed: u32, count: usize) -> Self {
             let mut state = seed | 1;
             let mut map = |channels: usize, (height, width): (usize, usize)| {
@@ -261,7 +261,8 @@ mod tests {
         {
             let mut maps = Maps::new(3, 2);
             let sound = decode(&maps, &everything(assignment)).len();
-            // Of P3, one anchor's box, one's first class and both of another's; infinity is a sure score, but no distance.
+            // Of P3, one anchor's box, one's first class and both of another's; infinity is a sure score, but no
+            // distance.
             let (height, width) = GRIDS[0];
             let cells = height * width;
             maps.boxes[0][0] = f32::NAN;

@@ -1,6 +1,6 @@
 //! What a detector finds.
 
-/// A rectangle in pixels of the picture, from the left top corner of the picture.
+/// A rectangle in pixels of the picture, measured from its top left corner.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Rect {
     /// Left edge.
@@ -34,7 +34,7 @@ impl Rect {
         [self.x1, self.y1, self.x2, self.y2].into_iter().all(f32::is_finite)
     }
 
-    /// Area of the intersection over area of the union, 0..1.
+    /// Area of the intersection divided by area of the union, 0..1.
     pub fn iou(&self, other: &Self) -> f32 {
         let shared = Self {
             x1: self.x1.max(other.x1),

@@ -1,4 +1,4 @@
-//! The network as a list of its convolutions with their cost: nothing is computed.
+//! The network as a list of its convolutions and their cost: nothing is computed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,13 +15,13 @@ use crate::weights::Weights;
 /// One convolution, or one attention, of the one-to-one network.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Step {
-    /// The field path of its layer, `backbone.stem` for one.
+    /// The field path of its layer, such as `backbone.stem`.
     pub path: String,
     /// Weights and biases.
     pub parameters: usize,
-    /// Multiplications and additions, two for each product that is summed.
+    /// Multiplications and additions: two for each product that is summed.
     pub flops: u64,
-    /// `[C, H, W]` of what it gives.
+    /// `[C, H, W]` of its output.
     pub output: [usize; 3],
 }
 

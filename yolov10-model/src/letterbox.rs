@@ -49,7 +49,7 @@ impl Geometry {
 /// Where a picture lies in the network's input: the one place that knows both coordinate systems.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Letterbox {
-    /// The picture as it came.
+    /// The original picture.
     pub image: Size,
     /// The picture inside the input.
     pub scaled: Size,
@@ -84,7 +84,7 @@ impl Letterbox {
             image,
             scaled,
             input: Size { height: scaled.height + rows, width: scaled.width + columns },
-            // The reference halves, then rounds half a pixel less a tenth: an odd spare row goes below.
+            // The reference halves, subtracts a tenth and rounds: an odd spare row goes to the bottom.
             top: rows / 2,
             left: columns / 2,
         })
@@ -115,7 +115,7 @@ impl Letterbox {
         (self.scaled.height as f32 / self.image.height as f32, self.scaled.width as f32 / self.image.width as f32)
     }
 
-    /// A rectangle of the input, in the picture and cut off at its edges.
+    /// A rectangle of the input in the picture's coordinates, clipped at its edges.
     pub fn to_image(&self, rect: Rect) -> Rect {
         let (gain_y, gain_x) = self.gains();
         let x = |x: f32| ((x - self.left as f32) / gain_x).clamp(0.0, self.image.width as f32);
@@ -123,7 +123,7 @@ impl Letterbox {
         Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
     }
 
-    /// A rectangle of the picture, in the input.
+    /// A rectangle of the picture in the input's coordinates.
     pub fn to_input(&self, rect: Rect) -> Rect {
         let (gain_y, gain_x) = self.gains();
         let x = |x: f32| x * gain_x + self.left as f32;

@@ -1,7 +1,7 @@
-//! What a detector holds, state by state, and the proof that it gave it back.
+//! What a detector holds in each state, and the proof that it gave it back.
 //!
-//! *In use* is what live data fills, *reserved* what was taken from the system or the driver for it. The numbers
-//! are the engines' own counts; the resident set and the driver's figure stand beside them as witnesses.
+//! *In use* is what live data occupies, *reserved* what was taken from the system or the driver for it. The numbers
+//! are the engines' own counts; the resident set and the driver's figure stand beside them as evidence.
 #![doc = include_str!("memory.md")]
 
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::error::Error;
 /// Bytes of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes {
-    /// Filled with live data.
+    /// Occupied by live data.
     pub in_use: u64,
     /// Taken from the system or the driver, in use or not.
     pub reserved: u64,
@@ -53,11 +53,11 @@ pub struct MemoryReport {
     pub workspace: Bytes,
     /// Buffers between host and device, and the host's tables and scratch around the network.
     pub staging: Bytes,
-    /// Bytes of this process that are resident in main memory, as the operating system counts; `None` where it
-    /// does not tell. On a processor's software Vulkan this is the device's memory too.
+    /// Bytes of this process that are resident in main memory, by the operating system's count; `None` where it does
+    /// not say. With software Vulkan this includes the device's memory.
     pub resident: Option<u64>,
-    /// Bytes of the device that are in use by all processes, as its driver counts; `None` where there is no driver
-    /// to ask. What it has beyond [`MemoryReport::total`] is kernels, context and other processes.
+    /// Bytes of the device that all processes use, by its driver's count; `None` where there is no driver to ask. What
+    /// exceeds [`MemoryReport::total`] is kernels, context and other processes.
     pub driver: Option<u64>,
 }
 
@@ -104,7 +104,7 @@ pub struct FreeReport {
 }
 
 impl FreeReport {
-    /// `residue` is what of `after` should not be there.
+    /// `residue` is the part of `after` that should not be there.
     pub(crate) fn new(before: MemoryReport, after: MemoryReport, residue: Bytes, took: Duration) -> Self {
         let reserved = |report: &MemoryReport| report.total().reserved;
         Self {
@@ -116,7 +116,7 @@ impl FreeReport {
         }
     }
 
-    /// An error where something was left.
+    /// An error if something was left.
     pub(crate) fn checked(self) -> Result<Self, Error> {
         match self.residue {
             0 => Ok(self),
@@ -125,7 +125,7 @@ impl FreeReport {
     }
 }
 
-/// Bytes of this process that are resident in main memory now; `None` where the system does not tell.
+/// Bytes of this process that are resident in main memory now; `None` where the system does not say.
 pub fn resident() -> Option<u64> {
     status("VmRSS:")
 }

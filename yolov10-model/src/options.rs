@@ -18,11 +18,11 @@ pub struct Options {
     /// The largest input, in pixels, its sides within [`Size::SIDES`] and raised to multiples of 32;
     /// [`Weights::input_size`](crate::Weights::input_size) if `None`.
     pub input: Option<Size>,
-    /// Whether a picture gets all of it or the smallest part it fits into.
+    /// Whether a picture gets all of it or the smallest input it fits into.
     pub fit: Fit,
     /// Which detections to keep.
     pub selection: Selection,
-    /// The numbers that are multiplied; the device's usual ones if `None`: f32 on a processor, TF32 on a GPU.
+    /// The precision of multiplications; if `None`, the device's usual one: f32 on a processor, TF32 on a GPU.
     pub precision: Option<Precision>,
     /// The native CPU engine's own choices.
     pub cpu: CpuOptions,
@@ -31,12 +31,12 @@ pub struct Options {
 /// How the native CPU engine computes; the default is the fastest way on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct CpuOptions {
-    /// Threads that work, the calling one included; by default the physical cores that the process may use.
+    /// Threads that work, including the calling one; by default one for each physical core that the process may use.
     pub threads: Option<NonZeroUsize>,
     /// Kernels to use; by default the best that the machine has.
     pub isa: Option<Isa>,
-    /// Computes every convolution as sums of products: no Winograd transform.
+    /// Computes every convolution directly as sums of products, without Winograd's transforms.
     pub exact: bool,
-    /// Bytes that weights and workspace together may take.
+    /// The most bytes that weights and workspace may take together.
     pub memory_limit: Option<usize>,
 }

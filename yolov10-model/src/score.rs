@@ -6,7 +6,7 @@ pub fn sigmoid(logit: f32) -> f32 {
 
 /// A bound below the inverse of [`sigmoid`]: what is under it can't have a score above `score`.
 pub fn logit(score: f32) -> f32 {
-    // Near 1 neighbouring logits round to one score: there the bound must keep its distance.
+    // Near 1, neighbouring logits round to one score, so the bound must keep its distance there.
     const STEEPEST: f32 = 0.999;
     const MARGIN: f32 = 1e-3;
     if score <= 0.0 {

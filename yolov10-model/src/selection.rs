@@ -3,17 +3,17 @@
 use crate::score::logit;
 pub use crate::suppression::{Assignment, Suppression};
 
-/// Detections of one picture unless asked otherwise.
+/// The most detections of one picture, unless asked otherwise.
 pub const MAX_DETECTIONS: usize = 300;
 
 /// Which detections to keep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
-    /// A detection's score is above this, 0..1.
+    /// Scores must be above this, 0..1.
     pub confidence: f32,
-    /// The best so many are kept.
+    /// At most this many detections are kept, the best ones.
     pub max_detections: usize,
-    /// Only these classes; all where it is `None`.
+    /// Only these classes; all if `None`.
     pub classes: Option<Vec<usize>>,
     /// The head that finds them.
     pub assignment: Assignment,
@@ -26,7 +26,7 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// How many anchors are worth a look, the best ones.
+    /// How many of the best anchors are worth looking at.
     pub(crate) fn ranked(&self) -> usize {
         match (self.assignment, &self.classes) {
             (Assignment::OneToMany(_), _) => usize::MAX,

@@ -25,7 +25,7 @@ impl Size {
     /// can hold.
     pub const SIDES: RangeInclusive<usize> = STRIDE..=8192;
 
-    /// Both sides alike.
+    /// A square with this side.
     pub const fn square(side: usize) -> Self {
         Self { height: side, width: side }
     }

@@ -28,7 +28,7 @@ pub struct Annotations {
     pub images: Vec<Image>,
     /// What is in them.
     pub annotations: Vec<Annotation>,
-    /// The kinds of things.
+    /// The categories.
     pub categories: Vec<Category>,
     /// Annotations left out because they have no box.
     pub without_box: usize,
@@ -74,7 +74,7 @@ pub struct Annotation {
     pub category_id: u64,
     /// Left, top, width, height in pixels of the picture.
     pub bbox: [f64; 4],
-    /// Square pixels of the thing itself, which decides whether it counts as small; of its box where there is none.
+    /// Area of the object itself in square pixels, or of its box; decides whether it counts as small.
     pub area: f64,
     /// Whether it is a crowd: any number of detections inside it are neither right nor wrong.
     pub crowd: bool,
@@ -160,7 +160,7 @@ impl Annotations {
         }
     }
 
-    /// The category id of each class, by name; `None` for a class that the annotations know nothing of.
+    /// The category id of each class, by name; `None` for a class that the annotations do not know.
     pub fn category_ids(&self, class_names: &[String]) -> Vec<Option<u64>> {
         let ids: HashMap<&str, u64> =
             self.categories.iter().map(|category| (category.name.as_str(), category.id)).collect();

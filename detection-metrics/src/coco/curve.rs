@@ -14,7 +14,7 @@ pub struct Accumulated {
     pub recall: [f64; THRESHOLDS],
 }
 
-/// Figures from the `best` detections of each picture; `None` if there is nothing to be found.
+/// Figures from the `best` detections of each picture; `None` if there is nothing to find.
 pub fn accumulate(pictures: &[Judged], best: usize) -> Option<Accumulated> {
     let labels: usize = pictures.iter().map(|picture| picture.labels).sum();
     if labels == 0 {

@@ -1,6 +1,6 @@
-//! A result file against an annotation file: the twelve figures of COCO's challenge, as `pycocotools` has them.
+//! A result file against an annotation file: the twelve figures of COCO's challenge, as `pycocotools` computes them.
 //!
-//! One known fault of the original is not repeated: there an annotation whose id is 0 can't be found.
+//! One known fault of the original is not repeated: it never finds an annotation whose id is 0.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +11,7 @@ use super::predictions::Prediction;
 use crate::error::Error;
 use crate::image_id::ImageId;
 
-/// COCO's figures, each 0..1 and `None` where there was nothing to be found (`pycocotools` writes -1).
+/// COCO's figures, each 0..1, or `None` where there was nothing to find (`pycocotools` writes -1).
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Summary {
     /// Average precision: mean over IoU 0.50, 0.55, .. 0.95 and the categories.
@@ -38,7 +38,7 @@ pub struct Summary {
     pub ar_medium: Option<f64>,
     /// Of things of 96x96 pixels and more.
     pub ar_large: Option<f64>,
-    /// Each category by itself.
+    /// Each category on its own.
     pub categories: Vec<CategorySummary>,
 }
 
@@ -49,7 +49,7 @@ pub struct CategorySummary {
     pub id: u64,
     /// What it is called.
     pub name: String,
-    /// Average precision over IoU 0.50, 0.55, .. 0.95; `None` if there is nothing of it.
+    /// Average precision over IoU 0.50, 0.55, .. 0.95; `None` if nothing is of this category.
     pub ap: Option<f64>,
     /// At IoU 0.5.
     pub ap50: Option<f64>,
@@ -58,7 +58,7 @@ pub struct CategorySummary {
 /// Measures predictions against annotations.
 ///
 /// # Errors
-/// A prediction is for a picture that the annotations do not have. One of an unknown category counts for nothing.
+/// A prediction is for a picture that the annotations do not have. Predictions of unknown categories are ignored.
 pub fn evaluate(annotations: &Annotations, predictions: &[Prediction]) -> Result<Summary, Error> {
     let categories = by_category(annotations, predictions)?;
     let figures = |range: AreaRange, best: usize| -> Vec<Option<Accumulated>> {
@@ -126,7 +126,7 @@ fn by_category<'a>(
     Ok(categories.into_iter().zip(pairs.into_values().map(scenes)).collect())
 }
 
-/// The mean over the categories of which there is something.
+/// The mean over the categories that occur.
 fn over_categories(figures: &[Option<Accumulated>], figure: impl Fn(&Accumulated) -> f64) -> Option<f64> {
     let figures: Vec<f64> = figures.iter().flatten().map(figure).collect();
     (!figures.is_empty()).then(|| mean(&figures))

@@ -5,10 +5,10 @@ use super::predictions::Prediction;
 
 /// How many IoU thresholds: 0.50, 0.55, .. 0.95.
 pub const THRESHOLDS: usize = 10;
-/// Detections of one category in one picture that are looked at.
+/// The most detections of one category in one picture that count.
 pub const MAX_DETECTIONS: usize = 100;
 
-/// Square pixels between which a thing counts, both ends included.
+/// The range of areas that count, in square pixels, both ends included.
 #[derive(Clone, Copy, Debug)]
 pub struct AreaRange {
     least: f64,
@@ -35,7 +35,7 @@ impl AreaRange {
 pub enum Verdict {
     /// It hits a label.
     Right,
-    /// It hits nothing, or what another hit before.
+    /// It hits nothing, or something that was hit before.
     Wrong,
     /// It hits a crowd or a label of another area, or hits nothing and is of another area itself.
     Ignored,
@@ -71,7 +71,7 @@ impl<'a> Scene<'a> {
 
     pub fn judge(&self, range: AreaRange) -> Judged {
         let ignored: Vec<bool> = self.labels.iter().map(|label| label.crowd || range.lacks(label.area)).collect();
-        // Labels that count come first: one of them, once hit, is never given up for one that does not.
+        // Labels that count come first: once one of them is hit, it is never given up for one that does not count.
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
         order.sort_by_key(|&label| ignored[label]);
         let mut detections: Vec<_> =
@@ -104,7 +104,7 @@ impl<'a> Scene<'a> {
         taken: &[bool],
     ) -> Option<usize> {
         let mut best = None;
-        // Thresholds of almost 1 must be reachable by equal boxes.
+        // Equal boxes must reach thresholds close to 1.
         let mut best_overlap = least.min(1.0 - 1e-10);
         for &label in order {
             if best.is_some_and(|best: usize| !ignored[best] && ignored[label]) {
@@ -120,7 +120,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// numpy's `linspace(0.5, 0.95, 10)` to the last bit, because an IoU may stand exactly on a threshold.
+/// numpy's `linspace(0.5, 0.95, 10)` to the last bit, because an IoU may lie exactly on a threshold.
 pub fn iou_threshold(index: usize) -> f64 {
     if index == THRESHOLDS - 1 { 0.95 } else { index as f64 * ((0.95 - 0.5) / (THRESHOLDS - 1) as f64) + 0.5 }
 }

@@ -15,7 +15,7 @@ use crate::text;
 pub struct Prediction {
     /// The picture.
     pub image_id: ImageId,
-    /// The picture's file; COCO does not need it, people do.
+    /// The picture's file: for people, COCO does not need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
     /// The category, by COCO's number or the data set's.
@@ -27,7 +27,7 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// A detection in pixels of its picture, with the digits that ultralytics keeps.
+    /// A detection in pixels of its picture, with as many digits as ultralytics keeps.
     pub fn new(image: &Path, image_id: ImageId, category_id: u64, detection: &Detection) -> Self {
         Self {
             image_id,
@@ -39,7 +39,7 @@ impl Prediction {
     }
 }
 
-/// The number nearest to what these decimals say; by text, because scaling first would round twice.
+/// The number rounded to these decimals, through text, because scaling would round twice.
 fn rounded(value: f64, decimals: usize) -> f64 {
     format!("{value:.decimals$}").parse().expect("a formatted number is a number")
 }

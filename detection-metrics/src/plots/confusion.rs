@@ -4,21 +4,30 @@ use plotters::prelude::{BLACK, Color, IntoFont, RGBColor, Rectangle, Text, WHITE
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, IntoTextStyle};
 
+use super::canvas::{Canvas, DrawingError, FONT, Plot, paint};
 use crate::confusion::ConfusionMatrix;
 use crate::error::Error;
-use crate::plots::{Canvas, Cells, DrawingError, FONT, Plot, paint};
 
-/// Pixels for the names of rows and columns, and for the title.
+/// Room for the names of rows and columns, and for the title, in pixels.
 const MARGIN: i32 = 190;
-/// Sides that the table itself has about, pixels.
+/// Roughly the sides of the table itself, in pixels.
 const TABLE: i32 = 1000;
-/// Sides of a cell, pixels, between which a few classes stay a table and many stay legible.
+/// Sides of a cell, in pixels: few classes should still look like a table, and many should stay legible.
 const CELL: (i32, i32) = (14, 90);
-/// Sides of a cell from which on a number fits in, pixels.
+/// The side of a cell, in pixels, from which a number fits in.
 const NUMBERED: i32 = 26;
 /// The darkest shade.
 const DARK: RGBColor = RGBColor(8, 48, 107);
 const GRID: RGBColor = RGBColor(226, 226, 226);
+
+/// What the cells of the confusion matrix show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cells {
+    /// How often.
+    Counts,
+    /// Which share of the things that are there, 0..1.
+    Shares,
+}
 
 pub fn confusion(cells: Cells, matrix: &ConfusionMatrix, class_names: &[String]) -> Result<Plot, Error> {
     let classes = occurring(matrix);
@@ -53,7 +62,7 @@ impl Table<'_> {
         let most = values.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
         for (row, values) in values.iter().enumerate() {
             for (column, &value) in values.iter().enumerate() {
-                // Counts span decades: false alarms by the hundred must not blank the rest.
+                // Counts span decades: hundreds of false alarms must not hide the rest.
                 let shade = match self.cells {
                     Cells::Counts => value.ln_1p() / most.ln_1p(),
                     Cells::Shares => value,

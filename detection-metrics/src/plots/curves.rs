@@ -5,10 +5,10 @@ use plotters::prelude::{
 };
 use plotters::style::ShapeStyle;
 
+use super::canvas::{Canvas, DrawingError, FONT, Plot, paint};
 use crate::average_precision::{Curve, curve_position};
 use crate::error::Error;
 use crate::evaluation::{ClassEvaluation, Evaluation, first_highest};
-use crate::plots::{Canvas, DrawingError, FONT, Plot, paint};
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (1280, 840);
@@ -104,7 +104,7 @@ fn points(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
     values.iter().enumerate().map(|(index, value)| (curve_position(index), *value))
 }
 
-/// Hues a golden section apart: any number of them stay distinct.
+/// Hues a golden section apart, so that any number of them stay distinct.
 fn class_color(index: usize) -> RGBAColor {
     HSLColor((index as f64 * 0.618_034).fract(), 0.7, 0.45).to_rgba()
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{error::Error, options::Heads, torch::Checkpoint};
 
 impl Style {
-    /// Told by names, and by the kernel where fusing has removed the names.
+    /// Recognised by names, or by the kernel where fusing has removed the names.
     fn of(source: &Checkpoint<'_>, first: &str) -> Self {
         if !source.has(&format!("{first}.cv1.0.")) {
             return Style::Bottleneck;
@@ -140,7 +140,7 @@ impl Walk<'_> {
         let hidden = self.conv(&at.child("0.1", "hidden.1"), inputs, Filter::dense(1));
         self.conv(&at.child("1.0", "hidden.2"), hidden, Filter::depthwise(3));
         let hidden = self.conv(&at.child("1.1", "hidden.3"), hidden, Filter::dense(1));
-        // The first scale decides, the others follow.
+        // The first scale decides, and the others follow.
         let filter = if self.plan.classes == 0 { Filter::dense(1) } else { Filter::dense(1).to(self.plan.classes) };
         self.plan.classes = self.output(&at.child("2", "output"), hidden, filter);
     }
@@ -154,7 +154,7 @@ impl Walk<'_> {
         outputs / 2
     }
 
-    /// Adding the input or not is in no tensor, only in a module's attribute.
+    /// Whether to add the input is in no tensor, only in a module's attribute.
     fn check_shortcut(&mut self, at: &At, expected: bool) {
         let found = self.source.modules.get(&at.source).and_then(|module| module.shortcut);
         let describe = |shortcut| if shortcut { "with a shortcut" } else { "without a shortcut" }.to_owned();

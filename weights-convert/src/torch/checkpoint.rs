@@ -33,7 +33,7 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) origin: BTreeMap<&'static str, String>,
 }
 
-/// What a pickled module says beside its tensors.
+/// What a pickled module says besides its tensors.
 #[derive(Debug)]
 pub(crate) struct Module {
     /// The class without its package, `BatchNorm2d`.
@@ -145,7 +145,7 @@ impl Module {
     }
 }
 
-/// `model.N...` whatever wraps the layers; names that are no layer's stay as they are.
+/// `model.N...`, whatever wraps the layers; names that belong to no layer stay as they are.
 fn canonical(name: &str) -> String {
     const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "model.", "net."];
     let mut inner = name;

@@ -190,7 +190,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Records a call. `OrderedDict` is the one that is understood: a dictionary.
+    /// Records a call. Only `OrderedDict` is understood: it is a dictionary.
     fn call(&mut self, callable: Value<'a>, arguments: Value<'a>) {
         let is_dict = matches!(
             callable,
@@ -206,7 +206,7 @@ impl<'a> Machine<'a> {
         });
     }
 
-    /// Appends to the list on the stack; what inert objects collect is dropped.
+    /// Appends to the list on the stack; whatever inert objects collect is dropped.
     fn extend(&mut self, items: Vec<Value<'a>>) -> Result<(), Reason> {
         match self.top_node()? {
             Node::Sequence(list) => list.extend(items),
@@ -216,7 +216,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Adds entries to the dictionary on the stack; what inert objects collect is dropped.
+    /// Adds entries to the dictionary on the stack; whatever inert objects collect is dropped.
     fn set(&mut self, items: &[Value<'a>]) -> Result<(), Reason> {
         let new_entries = pairs(items)?;
         match self.top_node()? {

@@ -12,7 +12,7 @@ pub(super) fn names<'a>(pickle: &Pickle<'a>, holder: Value<'a>) -> Option<BTreeM
     let names = pickle.get(holder, "names")?;
     let text = |value: Value<'a>| match value {
         Value::Text(name) => Some(Cow::Borrowed(name)),
-        // A data set may call its classes 0, 1, 2.
+        // A data set may name its classes 0, 1, 2.
         Value::Int(name) => Some(Cow::Owned(name.to_string())),
         _ => None,
     };

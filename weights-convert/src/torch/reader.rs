@@ -18,7 +18,7 @@ impl<'a> Reader<'a> {
         self.position
     }
 
-    /// The next `length` bytes, if there are so many.
+    /// The next `length` bytes, if there are that many.
     pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], Reason> {
         let rest = &self.bytes[self.position..];
         if length > rest.len() as u64 {
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(extended))
     }
 
-    /// A little-endian two's complement integer, its length before it; none beyond 64 bits.
+    /// A little-endian two's complement integer, preceded by its length; none beyond 64 bits.
     pub(super) fn long(&mut self, width: usize) -> Result<Option<i64>, Reason> {
         let length = self.unsigned(width)?;
         let bytes = self.take(length)?;
@@ -53,13 +53,13 @@ impl<'a> Reader<'a> {
         Ok(Some(i64::from_le_bytes(extended)))
     }
 
-    /// Bytes, their number before them.
+    /// Bytes, preceded by their number.
     pub(super) fn bytes(&mut self, width: usize) -> Result<&'a [u8], Reason> {
         let length = self.unsigned(width)?;
         self.take(length)
     }
 
-    /// Text, its number of bytes before it.
+    /// Text, preceded by its number of bytes.
     pub(super) fn text(&mut self, width: usize) -> Result<&'a str, Reason> {
         utf8(self.bytes(width)?)
     }

@@ -1,5 +1,5 @@
-//! The machine's stack. Values above the last mark belong to it: nothing below is taken before the
-//! mark is.
+//! The machine's stack. Values above the last mark belong to it: nothing below the mark is taken before
+//! the mark itself.
 
 use super::{pickle::Value, reader::Reason};
 

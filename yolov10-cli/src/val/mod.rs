@@ -77,7 +77,7 @@ pub fn val(args: &Args) -> Result<Outcome> {
 }
 
 /// What came out.
-pub struct Results {
+struct Results {
     pub evaluation: Evaluation,
     /// Against COCO annotations.
     pub coco: Option<Summary>,
@@ -173,8 +173,7 @@ impl<'a> Measurement<'a> {
         let sample = &self.data.samples[place.index];
         let Size { height, width } = place.letterbox.image;
         let labels = sample.labels_in_shares([height, width]).into_iter();
-        let labels: Vec<Label> =
-            labels.map(|label| Label { bounds: place.to_input(label.bounds), ..label }).collect();
+        let labels: Vec<Label> = labels.map(|label| Label { bounds: place.to_input(label.bounds), ..label }).collect();
         self.evaluator.add(found, &labels)?;
         if let Some(predictions) = &mut self.predictions {
             predictions.extend(found.iter().filter_map(|found| {

@@ -1,19 +1,19 @@
-//! Products in bf16: two channels at a time, summed up in f32. AVX-512 has them in an extension; plain Rust imitates
-//! them, so that the same steps are tested on every machine.
+//! Products in bf16: two channels at a time, summed in f32. AVX-512 has them in an extension; plain Rust imitates them,
+//! so that the same steps are tested on every machine.
 //!
 //! A pixel of 16 channels is 8 pairs, each as wide as a float; a row of weights holds a pair of inputs for each
 //! output. So the microkernel of `tile.rs` and Winograd's transform fit as they are: only their factors differ.
 
+use super::depthwise::{Depthwise, DepthwiseKernels, RUN};
 use super::lanes::Lanes;
 use super::portable::Portable;
-use super::tile::{Factors, Finish, Floats, Tile, tile};
+use super::tile::{Factors, Finish, Floats, Tile, Tiles, tile};
 use super::winograd::{self, InputTransform, Inverse, OutputTransform, Unit};
-use super::{Depthwise, DepthwiseKernels, RUN, Tiles};
 
 #[cfg(target_arch = "x86_64")]
 use {super::avx512::Avx512, std::arch::x86_64::*};
 
-/// What a table of kernels has for products in bf16.
+/// The kernels for products in bf16.
 pub(super) struct PairKernels {
     /// For stride 1 and 2.
     pub tiles: [Tiles; 2],
@@ -101,7 +101,7 @@ impl Factors<Avx512> for Pairs {
     }
 }
 
-// A macro for the reason of that in `mod.rs`.
+// A macro for the same reason as the one in `mod.rs`.
 macro_rules! pair_kernels {
     ($table:ident, $module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*] $(, $feature:literal)?) => {
         mod $module {

@@ -1,4 +1,4 @@
-//! Denormal floats as zero, for one thread and as long as the guard lives: they cost a hundred cycles each.
+//! Treats denormal floats as zero, on one thread and while the guard lives: they cost a hundred cycles each.
 
 use std::marker::PhantomData;
 

@@ -22,6 +22,13 @@ pub(crate) struct Depthwise {
 
 pub(crate) type DepthwiseKernel = unsafe fn(&Depthwise);
 
+/// A depthwise kernel for [`RUN`] pixels and for one.
+#[derive(Clone, Copy)]
+pub(crate) struct DepthwiseKernels {
+    pub run: DepthwiseKernel,
+    pub single: DepthwiseKernel,
+}
+
 /// # Safety
 /// All that `run` points to is there, and the machine has `V`'s set.
 #[inline(always)]

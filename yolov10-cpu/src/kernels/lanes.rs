@@ -18,7 +18,7 @@ pub(crate) trait Lanes: Copy {
     /// 16 writable floats at `target`.
     unsafe fn store(self, target: *mut f32);
 
-    /// Begins to bring what lies at an address, which may be any, into the nearest cache, where that can be asked for.
+    /// Starts loading what lies at an address, which may be any, into the nearest cache, on machines that can.
     #[inline(always)]
     fn fetch_ahead(_address: *const f32) {}
 

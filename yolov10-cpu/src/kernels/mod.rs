@@ -1,7 +1,7 @@
 //! Kernels: the code that computes, written once over [`Lanes`](lanes::Lanes) and compiled for each instruction set.
 //!
-//! A table of function pointers per set; `steps/` drives them and knows what they need. Nothing here knows of
-//! feature maps, plans or threads.
+//! There is a table of function pointers for each set; `steps/` drives them and knows what they need. Nothing here
+//! knows about feature maps, plans or threads.
 #![allow(unsafe_code, reason = "reads and writes through pointers, calls intrinsics")]
 
 mod bf16;
@@ -23,10 +23,11 @@ mod neon;
 
 use bf16::PairKernels;
 pub(crate) use bf16::bits as bf16_bits;
-pub(crate) use depthwise::{Depthwise, DepthwiseKernel, RUN};
+use depthwise::DepthwiseKernels;
+pub(crate) use depthwise::{Depthwise, RUN};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
-use tile::Floats;
 pub(crate) use tile::{Finish, Silu, Start, Tile, TileKernel};
+use tile::{Floats, Tiles};
 use winograd::{Halving, Side, Transforms, Unit};
 pub(crate) use winograd::{InputTransform, Inverse, OUTPUT, OutputTransform, PANELS, patch};
 
@@ -45,30 +46,8 @@ pub(crate) struct Kernels {
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
-    /// For products in bf16, where they were asked for.
+    /// For products in bf16, if they were asked for.
     pairs: Option<&'static PairKernels>,
-}
-
-/// Microkernels for 1, 2, 3.. pixels.
-pub(crate) struct Tiles {
-    /// One block of output channels.
-    pub single: &'static [TileKernel],
-    /// Two blocks; empty where the registers do not suffice.
-    pub double: &'static [TileKernel],
-}
-
-impl Tiles {
-    /// The kernels of `blocks` (1 or 2) blocks.
-    pub fn of(&self, blocks: usize) -> &'static [TileKernel] {
-        if blocks == 2 { self.double } else { self.single }
-    }
-}
-
-/// A depthwise kernel for [`RUN`] pixels and for one.
-#[derive(Clone, Copy)]
-pub(crate) struct DepthwiseKernels {
-    pub run: DepthwiseKernel,
-    pub single: DepthwiseKernel,
 }
 
 /// Sides of depthwise kernels that are compiled.

@@ -1,8 +1,8 @@
 //! One side of Winograd's transforms, for the 3x3 convolutions of both strides. A side has four outputs; its inputs
 //! become numbers at points, and so do the kernel's three taps, as six panels.
 //!
-//! The points are those of many that lose least to rounding of the factors (compare Barabasz et al., arXiv:1803.10986, on
-//! the choice): for stride 1 in bf16, too, which has no digits to give away.
+//! Of many points that were tried, these lose least to the rounding of the factors (on the choice, compare Barabasz et
+//! al., arXiv:1803.10986); for stride 1 also in bf16, which has no digits to spare.
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
@@ -72,7 +72,7 @@ impl Side<6> for Unit {
         let (half, two) = (constant(0.5), constant(2.0));
         let (root_half, root_two) = (constant(FRAC_1_SQRT_2), constant(SQRT_2));
         let (sum_low, sum_high) = (m[1].add(m[2]), m[3].add(m[4]));
-        // The differences times their points.
+        // The differences, multiplied by their points.
         let low = root_half.mul(m[1].sub(m[2]));
         let high = root_two.mul(m[3].sub(m[4]));
         [
@@ -141,7 +141,7 @@ impl Side<9> for Halving {
         let constant = |value| unsafe { V::splat(value) };
         let (low_square, high_square) = (constant(LOW * LOW), constant(HIGH * HIGH));
         let (sum_low, sum_high) = (m[0].add(m[1]), m[2].add(m[3]));
-        // The differences times their points.
+        // The differences, multiplied by their points.
         let low = constant(LOW).mul(m[0].sub(m[1]));
         let high = constant(HIGH).mul(m[2].sub(m[3]));
         [

@@ -38,7 +38,7 @@ pub(crate) enum Start {
     Output,
 }
 
-/// Whether sums become `x * sigmoid(x)`, and how exactly.
+/// Whether sums become `x * sigmoid(x)`, and how precisely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silu {
     None,
@@ -48,7 +48,7 @@ pub(crate) enum Silu {
     Coarse,
 }
 
-/// What is done to the finished sums.
+/// What happens to the finished sums.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish {
     pub silu: Silu,
@@ -87,7 +87,7 @@ impl Finish {
     }
 }
 
-/// What products are of: floats, or pairs of bf16 in their place.
+/// What is multiplied: floats, or pairs of bf16 in their place.
 pub(super) trait Factors<V> {
     /// Floats in whose place a pixel's 16 channels lie.
     const BLOCK: usize;
@@ -133,8 +133,23 @@ impl<V: Lanes> Factors<V> for Floats {
 
 pub(crate) type TileKernel = unsafe fn(&Tile);
 
-// A macro, because every accumulator must be a variable of its own: of an array of ten or more LLVM keeps
-// the loop rolled and the sums in memory, at a third of the speed. Pixels beyond `PIXELS` compile to nothing.
+/// Microkernels for 1, 2, 3.. pixels.
+pub(crate) struct Tiles {
+    /// One block of output channels.
+    pub single: &'static [TileKernel],
+    /// Two blocks; empty where there are too few registers.
+    pub double: &'static [TileKernel],
+}
+
+impl Tiles {
+    /// The kernels of `blocks` (1 or 2) blocks.
+    pub fn of(&self, blocks: usize) -> &'static [TileKernel] {
+        if blocks == 2 { self.double } else { self.single }
+    }
+}
+
+// A macro, because every accumulator must be a variable of its own: with an array of ten or more, LLVM keeps the loop
+// rolled and the sums in memory, at a third of the speed. Pixels beyond `PIXELS` compile to nothing.
 macro_rules! define_tile {
     ($(($pixel:literal $low:ident $high:ident))*) => {
         /// Computes `PIXELS` pixels that lie `STEP` floats apart in the input, times `BLOCKS` (1 or 2) blocks.
@@ -195,7 +210,7 @@ macro_rules! define_tile {
                 if tile.finish.is_nothing() {
                     return;
                 }
-                // A second look, rolled: unrolled it would be ten times as long as the loop above.
+                // Checked again in a rolled loop: unrolled it would be ten times as long as the loop above.
                 for pixel in 0..PIXELS {
                     for block in 0..BLOCKS {
                         let output = tile.output.add(block * tile.output_stride + pixel * 16);

@@ -1,16 +1,16 @@
-//! Dense convolution as a product: taps times channels against groups of output channels. The input is read where
-//! it lies; for bf16 a task first turns what it reads into pairs of channels, unless it is stored so.
+//! Dense convolution as a product: taps times channels against groups of output channels. The input is read in place;
+//! for bf16, a task first turns what it reads into pairs of channels, unless they are stored as pairs.
 
 use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Start, Tile, TileKernel};
 use crate::layout::{LANES, PAIRS, View, split};
 use crate::weights::{PASS, Packed};
 
-/// Bytes of input and output that a task may touch, to stay in a second-level cache of 512 KB.
+/// How many bytes of input and output a task may touch, so that it stays in a second-level cache of 512 KB.
 const TASK_BYTES: usize = 400 << 10;
 /// Floats of the sums of a tile that is stored as pairs: those of the largest kernels, of 20 pixels or twice 14.
 const SUMS: usize = 28 * LANES;
-/// Below so many operations a task is not worth taking.
+/// A task with fewer operations than this is not worth taking.
 const MIN_TASK_FLOPS: usize = 2_000_000;
 
 pub(crate) struct Direct {

@@ -1,4 +1,4 @@
-//! Steps that only move or compare: sums that no convolution could take in, maximum pooling, nearest upsampling.
+//! Steps that only move or compare: sums that no convolution could absorb, maximum pooling, nearest upsampling.
 
 use super::{Grid, Memory};
 use crate::layout::{LANES, View};

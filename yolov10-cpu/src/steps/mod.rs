@@ -9,6 +9,7 @@ mod depthwise;
 mod direct;
 mod gather;
 mod maps;
+mod step;
 mod winograd;
 
 use std::ops::Range;
@@ -19,6 +20,7 @@ pub(crate) use depthwise::Depthwise;
 pub(crate) use direct::{Direct, Factors, Operands};
 pub(crate) use gather::{Gather, Part};
 pub(crate) use maps::{MaxPool, Sum, Upsample};
+pub(crate) use step::Step;
 pub(crate) use winograd::Winograd;
 
 use crate::kernels::{Finish, Kernels, Silu};
@@ -32,69 +34,6 @@ pub(crate) struct Memory {
     /// This thread's own, as long as the plan's longest `scratch`.
     pub scratch: *mut f32,
     pub kernels: &'static Kernels,
-}
-
-/// One step. Its tasks write disjoint parts of the arena and may run in any order, on any thread.
-pub(crate) enum Step {
-    Direct(Direct),
-    Winograd(Winograd),
-    Depthwise(Depthwise),
-    Sum(Sum),
-    Gather(Gather),
-    MaxPool(MaxPool),
-    Upsample(Upsample),
-    PackHeads(PackHeads),
-    Attend(Attend),
-}
-
-impl Step {
-    /// How many tasks it has: fixed when the plan is made.
-    pub fn tasks(&self) -> usize {
-        match self {
-            Step::Direct(step) => step.tasks(),
-            Step::Winograd(step) => step.tasks(),
-            Step::Depthwise(step) => step.tasks(),
-            Step::Sum(step) => step.tasks(),
-            Step::Gather(step) => step.tasks(),
-            Step::MaxPool(step) => step.tasks(),
-            Step::Upsample(step) => step.tasks(),
-            Step::PackHeads(step) => step.tasks(),
-            Step::Attend(step) => step.tasks(),
-        }
-    }
-
-    /// Floats of scratch that each thread needs.
-    pub fn scratch(&self) -> usize {
-        match self {
-            Step::Direct(step) => step.scratch(),
-            Step::Winograd(step) => step.scratch(),
-            Step::MaxPool(step) => step.scratch(),
-            Step::Attend(step) => step.scratch(),
-            _ => 0,
-        }
-    }
-
-    /// Computes one task.
-    ///
-    /// # Safety
-    /// `memory` is laid out by the plan that this step is of, its kernels are of a set that the machine has,
-    /// the steps before have run, and no other thread runs this task.
-    pub unsafe fn run(&self, task: usize, memory: &Memory) {
-        // SAFETY: the caller's promise is that of each step.
-        unsafe {
-            match self {
-                Step::Direct(step) => step.run(task, memory),
-                Step::Winograd(step) => step.run(task, memory),
-                Step::Depthwise(step) => step.run(task, memory),
-                Step::Sum(step) => step.run(task, memory),
-                Step::Gather(step) => step.run(task, memory),
-                Step::MaxPool(step) => step.run(task, memory),
-                Step::Upsample(step) => step.run(task, memory),
-                Step::PackHeads(step) => step.run(task, memory),
-                Step::Attend(step) => step.run(task, memory),
-            }
-        }
-    }
 }
 
 /// What follows a convolution's sums, and where.
@@ -118,12 +57,12 @@ impl Epilogue {
     }
 }
 
-/// How many threads a plan is cut for: each gets some tasks of every step, and all as many as each other.
+/// How many threads a plan is divided among: each gets some tasks of every step, as many as the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Threads(pub usize);
 
 impl Threads {
-    /// Tasks that a step should have at least. Two for each thread: they are never equally fast.
+    /// The fewest tasks that a step should have: two for each thread, because threads are never equally fast.
     fn min_tasks(self) -> usize {
         if self.0 == 1 { 1 } else { 2 * self.0 }
     }
@@ -143,7 +82,7 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// Floats that a task should write at least: below it costs more to take a task than to do it.
+    /// The fewest floats that a task should write: with fewer, taking the task costs more than doing it.
     const TASK: usize = 8192;
 
     fn over(view: &View) -> Grid {

@@ -7,15 +7,16 @@ use crate::kernels::{Finish, Inverse, OUTPUT, PANELS, Start, Tile, patch};
 use crate::layout::{LANES, PAIRS, View, split};
 use crate::weights::{PANEL_PADDING, Packed};
 
-/// Floats of transformed input that a task holds at most, as far as `TILES` allows: with the sums half of a second-level
-/// cache of 1 MB. For stride 2 eight tiles exceed it from 102 channels on; those of 320 take 0.9 MB.
+/// The most floats of transformed input that a task holds, as far as `TILES` allows: with the sums, half of a
+/// second-level cache of 1 MB. With stride 2, eight tiles exceed it from 102 channels on; with 320 channels they take
+/// 0.9 MB.
 const POINTS_FLOATS: usize = 64 << 10;
-/// Tiles of a task, at least and at most, and how many fill the widest kernel.
+/// The fewest and the most tiles of a task, and how many fill the widest kernel.
 const TILES: std::ops::RangeInclusive<usize> = 8..=56;
 const FULL_TILE: usize = 14;
 
-/// At least so many floats, as an odd number of cache lines: points a power of two apart would share a few sets of every
-/// cache.
+/// At least this many floats, as an odd number of cache lines: points a power of two apart would share a few sets of
+/// every cache.
 fn odd_lines(floats: usize) -> usize {
     (floats.div_ceil(LANES) | 1) * LANES
 }

@@ -6,9 +6,8 @@ mod flex;
 mod gpu;
 mod home;
 mod native;
+mod open;
 mod tensors;
-
-use std::sync::Arc;
 
 use image::RgbImage;
 
@@ -17,17 +16,15 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::memory::MemoryReport;
-use crate::options::Options;
 use crate::precision::Precision;
 use crate::selection::Selection;
 use crate::speed::Stopwatch;
-use crate::weights::Weights;
 
 use byte_counts::ByteCounts;
-use flex::FlexEngine;
 #[cfg(feature = "gpu")]
 pub use gpu::{ChannelsLast, GpuEngine};
 pub use native::NativeEngine;
+pub(crate) use open::open;
 pub use tensors::TensorEngine;
 
 /// A network with its weights on one device, and all that it needs to run there. Its drop gives everything back.
@@ -64,38 +61,6 @@ pub(crate) trait Engine: Send {
     /// # Errors
     /// The device fails.
     fn trim(&mut self) -> Result<(), Error>;
-}
-
-/// The engine of the device that `options` name.
-///
-/// # Errors
-/// The weights are not a YOLOv10's, the device is not to be had or can't do what is asked of it.
-pub(crate) fn open(weights: &Arc<Weights>, options: &Options) -> Result<Box<dyn Engine>, Error> {
-    let Options { device, precision, .. } = *options;
-    if device != Device::Cpu && options.cpu.memory_limit.is_some() {
-        return Err(Error::LimitUnsupported { device: device.to_string() });
-    }
-    let assignment = options.selection.assignment;
-    match device {
-        Device::Cpu => {
-            let precision = precision.unwrap_or(Precision::F32);
-            Ok(Box::new(NativeEngine::new(weights, assignment, &options.cpu, precision)?))
-        }
-        Device::Flex => match precision {
-            None | Some(Precision::F32) => Ok(Box::new(FlexEngine::new(weights, assignment, device.open()?)?)),
-            Some(found) => Err(unsupported(device, found, "f32")),
-        },
-        #[cfg(feature = "gpu")]
-        Device::Cuda(_) | Device::Wgpu => {
-            let precision = precision.unwrap_or(Precision::Tf32);
-            Ok(Box::new(GpuEngine::new(weights, &options.selection, device, precision)?))
-        }
-        #[cfg(not(feature = "gpu"))]
-        Device::Cuda(_) | Device::Wgpu => {
-            let error = device.open().err();
-            Err(error.expect("a GPU needs the feature of its engine"))
-        }
-    }
 }
 
 fn unsupported(device: Device, found: Precision, expected: &str) -> Error {

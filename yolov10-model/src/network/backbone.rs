@@ -7,7 +7,7 @@ use super::conv::{Conv, Filter};
 use super::feature_map::FeatureMap;
 use crate::{error::Error, size::RGB, weights::Scope};
 
-/// Five halvings of the picture, a stage after each but the first.
+/// Halves the picture five times, with a stage after each but the first.
 #[derive(Module, Debug)]
 pub struct Backbone {
     stem: Conv,

@@ -33,7 +33,7 @@ impl Filter {
         Self { kernel, stride: 1, depthwise: false, activation: Activation::Silu }
     }
 
-    /// A `kernel` x `kernel` filter for each channel by itself, stride 1, SiLU.
+    /// A `kernel` x `kernel` filter for each channel on its own, stride 1, SiLU.
     pub const fn depthwise(kernel: usize) -> Self {
         Self { depthwise: true, ..Self::dense(kernel) }
     }
@@ -66,7 +66,7 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// The convolution whose tensors are at `scope`; the number of outputs is theirs to say.
+    /// The convolution whose tensors are at `scope`; they decide the number of outputs.
     pub(crate) fn new(scope: &Scope, channels_in: usize, filter: Filter) -> Result<Self, Error> {
         let inputs = if filter.depthwise { 1 } else { channels_in };
         let outputs = filter.depthwise.then_some(channels_in);

@@ -1,4 +1,4 @@
-//! Head: for every cell of P3, P4, P5 a box and class logits (arXiv:2405.14458 §3.2, consistent dual assignments).
+//! Head: a box and class logits for every cell of P3, P4, P5 (arXiv:2405.14458 §3.2, consistent dual assignments).
 //!
 //! The one-to-one branches give one box per object and need no NMS; the one-to-many branches, which helped
 //! in training, are there only where the weight file kept them. Turning raw maps into boxes is `decode`.
@@ -41,7 +41,7 @@ impl Branch {
     }
 }
 
-/// What a head says of P3, P4, P5 before decoding.
+/// What a head says about P3, P4, P5, before decoding.
 #[derive(Clone, Debug)]
 pub struct RawMaps<M> {
     /// Distributions over the four distances, `[B, 4 * REG_MAX, H/s, W/s]` for s = 8, 16, 32.

@@ -1,7 +1,8 @@
 //! A weight file in memory: safetensors whose keys are the field paths of the network.
 //!
 //! `weights-convert` writes them. Reading is strict: every tensor of the network must be there in its shape, and
-//! every tensor of the file must be used; all numbers are finite. Nothing is copied to a device before an engine asks for it.
+//! every tensor of the file must be used; all numbers are finite. Nothing is copied to a device before an engine asks
+//! for it.
 
 mod form;
 mod metadata;
@@ -78,7 +79,7 @@ impl Weights {
         Self::new(Bytes::Pages(pages))
     }
 
-    /// A weight file that is part of the program, `include_bytes!` for one.
+    /// A weight file that is part of the program, as by `include_bytes!`.
     ///
     /// # Errors
     /// It is not a converted weight file.
@@ -114,7 +115,7 @@ impl Weights {
         &self.metadata.class_names
     }
 
-    /// What the converter wrote beside the tensors: `variant`, `source_sha256`, `source_lineage` and so on.
+    /// What the converter wrote besides the tensors: `variant`, `source_sha256`, `source_lineage` and so on.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata.entries
     }
@@ -125,7 +126,7 @@ impl Weights {
         self.metadata.trained.unwrap_or(Size::square(DEFAULT_SIDE)).to_stride()
     }
 
-    /// The type that the tensors are stored in, as safetensors names it.
+    /// The type that the tensors are stored in, by safetensors' name.
     pub fn stored_dtype(&self) -> String {
         let mut dtypes: Vec<String> = self.tensors.values().map(|entry| entry.dtype.to_string()).collect();
         dtypes.sort();

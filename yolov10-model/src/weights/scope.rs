@@ -55,7 +55,7 @@ impl<'a> Scope<'a> {
         Ok(entry.shape.last().copied().unwrap_or_default())
     }
 
-    /// The parameter `name` here, checked now and read when first asked for; `None` leaves a dimension to the file.
+    /// The parameter `name` here, checked now and read when first needed; `None` leaves a dimension to the file.
     pub(crate) fn param<const D: usize>(
         &self,
         name: &str,

@@ -79,7 +79,7 @@ pub enum Skip {
     Inverted,
 }
 
-/// A stage: expand, bottlenecks on the second half, merge of everything seen on the way.
+/// A stage: expand, bottlenecks on the second half, and a merge of everything seen on the way.
 #[derive(Module, Debug)]
 pub struct C2f {
     expand: Conv,

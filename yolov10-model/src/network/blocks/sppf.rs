@@ -8,7 +8,7 @@ use crate::{error::Error, weights::Scope};
 
 const WINDOW: usize = 5;
 
-/// Context of growing size around every position, at the price of three max-pools.
+/// Context of growing size around every position, for the price of three max-pools.
 #[derive(Module, Debug)]
 pub struct Sppf {
     reduce: Conv,
