@@ -41,7 +41,7 @@ fn folder() -> tempfile::TempDir {
 fn the_result_lies_beside_the_input_and_is_reported_in_one_line() {
     let folder = folder();
     let output = run(folder.path(), &["tiny.pt"]);
-    let expected = "tiny.safetensors: YOLOv10 custom, 3 classes, 312393 parameters, 212 tensors, f32, both heads, 1.7 MB, from ultralytics\n";
+    let expected = "tiny.safetensors: YOLOv10 custom, 3 classes, 312393 parameters, 212 tensors, f32, both heads, 2.0 MB, from ultralytics\n";
     assert_eq!((text(&output.stdout), text(&output.stderr)), (expected, ""));
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(files(folder.path()), ["tiny.pt", "tiny.safetensors"]);

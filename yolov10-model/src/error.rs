@@ -30,7 +30,7 @@ pub enum Error {
         tensor: String,
     },
     /// The one-to-many head was asked for, and the weight file has none.
-    #[error("the weights have no one-to-many head: convert the checkpoint with --keep-one2many")]
+    #[error("the weights have no one-to-many head: convert the checkpoint without --one2one-only")]
     NoOneToMany,
     /// A tensor of the weight file has another shape than the network needs.
     #[error("tensor {tensor}: expected {expected}, found {found:?}")]

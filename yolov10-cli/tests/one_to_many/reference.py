@@ -2,8 +2,8 @@
 
 usage: reference.py WEIGHTS.pt CONVERTED.safetensors STREET.jpg    pip install torch ultralytics safetensors
 
-WEIGHTS.pt is the checkpoint of `assets/yolov10n-demo.safetensors`, CONVERTED what `yolo10-burn convert --dtype f16
---keep-one2many` made of it. Writes, beside this file, `head.safetensors`: the tensors that CONVERTED has and the
+WEIGHTS.pt is the checkpoint of `assets/yolov10n-demo.safetensors`, CONVERTED what `yolo10-burn convert --dtype f16`
+made of it. Writes, beside this file, `head.safetensors`: the tensors that CONVERTED has and the
 asset has not; and `expected.json`: the detections above RECORDED for some choices of NMS.
 """
 import json, sys
