@@ -184,6 +184,11 @@ impl Engine {
         Freed { weights, workspace }
     }
 
+    /// Sets the bytes that weights and workspace may take together from now on. What is held already stays.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.memory_limit = bytes;
+    }
+
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.network.isa

@@ -172,6 +172,12 @@ impl Detector {
         MemoryReport { staging: engine.staging + Bytes::used(self.decoder.bytes()), resident: resident(), ..engine }
     }
 
+    /// Sets the bytes that weights and workspace may take together from now on, where the engine can keep a limit: the
+    /// native CPU engine. What is held already stays; a picture that needs more is an error that says how much.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.engine.limit_memory(bytes);
+    }
+
     /// Gives back everything but the weights. The next picture takes it again.
     ///
     /// # Errors

@@ -50,6 +50,9 @@ pub(crate) trait Engine: Send {
         false
     }
 
+    /// Sets the bytes that weights and workspace may take from now on, if it can keep a limit.
+    fn limit_memory(&mut self, _bytes: usize) {}
+
     /// What it holds now; the resident set is left to the caller.
     fn memory(&self) -> MemoryReport;
 

@@ -151,6 +151,10 @@ impl Engine for NativeEngine {
         MemoryReport { staging, ..self.byte_counts().memory() }
     }
 
+    fn limit_memory(&mut self, bytes: usize) {
+        self.engine.limit_memory(bytes);
+    }
+
     fn byte_counts(&self) -> ByteCounts {
         ByteCounts::Pages(self.engine.ledgers())
     }

@@ -1,0 +1,223 @@
+//! A model that runs: its detectors' threads and the queue before them.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use yolov10_model::{
+    Detector, Device, Error, FreeReport, IsolatedDetector, MemoryReport, Options, Selection, Weights, cpu,
+};
+
+use crate::budget::{Budget, Full};
+use crate::finder::{Finder, PATIENCE};
+use crate::instance::{Holding, Instance};
+use crate::memory::{Freed, Why, sum};
+use crate::model::{Model, Work};
+use crate::problem::Problem;
+use crate::queue::{Batching, Queue};
+use crate::settings::Maker;
+
+/// Pictures that a GPU takes in one go, and how long the first waits for the others. A processor takes them one by one.
+const ON_A_GPU: Batching = Batching { most: 16, window: Duration::from_millis(1) };
+const ON_A_CPU: Batching = Batching { most: 1, window: Duration::ZERO };
+
+/// What clients are told of a network.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) class_names: Vec<String>,
+    /// `n`, `s`, .. or `custom`.
+    pub(crate) variant: String,
+    /// Height and width of its input in pixels.
+    pub(crate) input: [usize; 2],
+    /// `CPU` or `GPU`: whose memory it takes.
+    pub(crate) memory: &'static str,
+}
+
+pub(crate) struct Running {
+    pub(crate) facts: Facts,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) work: Work,
+    holdings: Vec<Arc<Holding>>,
+    threads: Mutex<Vec<JoinHandle<Result<FreeReport, Error>>>>,
+}
+
+/// What a model is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) maker: &'a Maker,
+    pub(crate) budget: &'a Arc<Budget>,
+    pub(crate) instances: NonZeroUsize,
+    /// Pictures that its queue holds.
+    pub(crate) queue: usize,
+    /// Makes so many bytes free elsewhere, if that can be: for weights,
+    pub(crate) make_room: &'a dyn Fn(Full) -> bool,
+    /// and for workspace, when pictures come.
+    pub(crate) make_room_later: Arc<dyn Fn(Full) -> bool + Send + Sync>,
+}
+
+impl Start<'_> {
+    /// Reads the weights and makes the detectors, in as many bytes as the budget has.
+    pub(crate) fn run(&self, model: &Model) -> Result<Arc<Running>, Problem> {
+        let failed = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("model {}: {error}", model.name));
+        let weights = (self.maker.open)(&model.file).map_err(|error| failed(&chain(&*error)))?;
+        let mut options = self.maker.options.clone();
+        // The protocol's outputs hold every row, sure of itself or not.
+        options.selection = Selection { confidence: 0.0, ..options.selection };
+        let facts = facts(&weights, &options);
+        let mut finders = Vec::new();
+        for _ in 0..self.instances.get() {
+            let made = match &self.maker.isolate {
+                Some(command) => self.isolated(command(&model.file)),
+                None => self.here(&weights, &options, finders.first()),
+            };
+            finders.push(made.map_err(|problem| match problem {
+                NotMade::Full(full) => Problem::unavailable(format_args!("model {}: {full}", model.name)),
+                NotMade::Error(error) => failed(&error),
+            })?);
+        }
+        drop(weights);
+        let queue = Queue::new(self.queue, finders.len());
+        let batching = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { ON_A_GPU } else { ON_A_CPU };
+        let mut holdings = Vec::new();
+        let mut threads = Vec::new();
+        for (index, (finder, holding)) in finders.into_iter().enumerate() {
+            let holding = Arc::new(holding);
+            holdings.push(Arc::clone(&holding));
+            let (queue, make_room) = (Arc::clone(&queue), Arc::clone(&self.make_room_later));
+            let seen_inputs = Vec::new();
+            let instance = Instance { finder, queue, index, batching, holding, make_room, seen_inputs };
+            let thread = Builder::new().name(format!("{}/{index}", model.name)).spawn(|| instance.work());
+            threads.push(thread.map_err(|error| Problem::internal(format_args!("no thread: {error}")))?);
+        }
+        Ok(Arc::new(Running { facts, queue, work: Work::default(), holdings, threads: Mutex::new(threads) }))
+    }
+
+    /// A detector in this process. The CPU engine says what it needs before it takes it.
+    fn here(
+        &self,
+        weights: &Arc<Weights>,
+        options: &Options,
+        first: Option<&(Finder, Holding)>,
+    ) -> Result<(Finder, Holding), NotMade> {
+        let mut share = self.budget.nothing();
+        let make = |memory_limit| match first {
+            Some((Finder::Here(detector), _)) if options.device == Device::Cpu => share_weights(detector),
+            _ => {
+                let cpu = cpu::Options { memory_limit, ..options.cpu.clone() };
+                Detector::new(weights, &Options { cpu, ..options.clone() })
+            }
+        };
+        let mut limit = (options.device == Device::Cpu && self.budget.limit().is_some()).then_some(0);
+        let detector = loop {
+            match make(limit) {
+                Ok(detector) => break detector,
+                Err(Error::Engine(cpu::Error::MemoryLimit { requested, .. })) if limit == Some(0) => {
+                    self.claim(&mut share, requested as u64)?;
+                    limit = Some(requested);
+                }
+                Err(error) => return Err(NotMade::Error(error)),
+            }
+        };
+        let memory = detector.memory();
+        if limit.is_none() {
+            // Engines without a limit are asked afterwards.
+            self.claim(&mut share, memory.total().reserved)?;
+        }
+        Ok((Finder::Here(Box::new(detector)), Holding::new(memory, share, None)))
+    }
+
+    fn isolated(&self, command: std::process::Command) -> Result<(Finder, Holding), NotMade> {
+        let mut detector = IsolatedDetector::new(command, PATIENCE).map_err(NotMade::Error)?;
+        let memory = detector.memory().map_err(NotMade::Error)?;
+        let mut share = self.budget.nothing();
+        self.claim(&mut share, memory.total().reserved)?;
+        let process = detector.process();
+        Ok((Finder::Isolated(Box::new(detector)), Holding::new(memory, share, process)))
+    }
+
+    fn claim(&self, share: &mut crate::budget::Share, bytes: u64) -> Result<(), NotMade> {
+        loop {
+            match share.resize(bytes) {
+                Ok(()) => return Ok(()),
+                Err(full) if (self.make_room)(full) => {}
+                Err(full) => return Err(NotMade::Full(full)),
+            }
+        }
+    }
+}
+
+enum NotMade {
+    Full(Full),
+    Error(Error),
+}
+
+/// A further detector on the packed weights of `detector`.
+fn share_weights(detector: &Detector) -> Result<Detector, Error> {
+    let _ = detector; todo!()
+}
+
+impl Running {
+    /// What its detectors hold together.
+    pub(crate) fn memory(&self) -> MemoryReport {
+        sum(self.holdings.iter().map(|holding| holding.memory()))
+    }
+
+    /// Its workers' processes.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        self.holdings.iter().filter_map(|holding| holding.process()).collect()
+    }
+
+    pub(crate) fn instances(&self) -> usize {
+        self.holdings.len()
+    }
+
+    /// Whether there is nothing to trim.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        self.holdings.iter().all(|holding| holding.is_trimmed())
+    }
+
+    /// Has every detector give its workspace back, each after what it is at.
+    pub(crate) fn trim(&self, name: &str) -> Result<Freed, Problem> {
+        let started = Instant::now();
+        let (reply, answers) = channel();
+        for index in 0..self.holdings.len() {
+            self.queue.trim(index, reply.clone());
+        }
+        drop(reply);
+        let reports = answers.iter().collect::<Result<Vec<_>, _>>()?;
+        if reports.len() < self.holdings.len() {
+            return Err(Problem::unavailable(format_args!("model {name} is being unloaded")));
+        }
+        Freed::new(name, Why::Trimmed, started, &reports).checked()
+    }
+
+    /// Ends the threads; what each detector held is back when this returns.
+    pub(crate) fn close(&self, name: &str, why: Why) -> Result<Freed, Problem> {
+        let started = Instant::now();
+        self.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut reports = Vec::new();
+        for thread in threads {
+            let closed = thread.join().map_err(|_| Problem::internal(format_args!("model {name}: a thread panicked")))?;
+            reports.push(closed.map_err(|error| Problem::internal(format_args!("model {name}: {error}")))?);
+        }
+        Ok(Freed::new(name, why, started, &reports))
+    }
+}
+
+fn facts(weights: &Weights, options: &Options) -> Facts {
+    const USUAL_SIDE: usize = 640;
+    let input = options.input.map(|size| [size.height, size.width]).or_else(|| weights.trained_size());
+    let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
+    let to_stride = |side: usize| side.next_multiple_of(32);
+    let input = input.unwrap_or([USUAL_SIDE; 2]).map(to_stride);
+    let memory = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { "GPU" } else { "CPU" };
+    Facts { class_names: weights.class_names().to_vec(), variant, input, memory }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
