@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yolov10_model::cpu::Pages;
+use yolov10_cpu::Pages;
 
 use crate::budget::{Budget, Full, Share};
 
@@ -43,7 +43,7 @@ pub(crate) enum NoBuffer {
     #[error(transparent)]
     Full(#[from] Full),
     #[error(transparent)]
-    System(#[from] yolov10_model::cpu::Error),
+    System(#[from] yolov10_cpu::Error),
 }
 
 impl Buffers {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use image::{ImageReader, RgbImage};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use yolov10_model::decode_picture;
+use yolov10_model::picture::decode_picture;
 
 use crate::budget::{Full, Share};
 use crate::picture::{Form, Picture};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::model::Model;
-use crate::registry::VERSION;
+use crate::repository::VERSION;
 use crate::running::Running;
 use crate::stats::{Stages, Tally};
 use crate::tensors::{COLUMNS, INPUT, OUTPUT, ROWS};

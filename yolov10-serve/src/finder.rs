@@ -1,8 +1,11 @@
 //! A model's detector: in this process, or in a worker of its own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use yolov10_model::{Detection, Detector, Error, FreeReport, IsolatedDetector, Letterbox, MemoryReport, Size, Speed};
+use yolov10_model::letterbox::Letterbox;
+use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detection, Detector, Error, IsolatedDetector, Size};
 
 use crate::picture::{Form, Picture, as_it_is};
 
@@ -89,7 +92,7 @@ impl Finder {
     pub(crate) fn close(self) -> Result<FreeReport, Error> {
         match self {
             Self::Here(detector) => detector.close(),
-            Self::Isolated(detector) => detector.close(),
+            Self::Isolated(detector) => end(*detector),
         }
     }
 
@@ -100,6 +103,17 @@ impl Finder {
             Self::Isolated(detector) => detector.process(),
         }
     }
+}
+
+/// Ends a worker. One that is gone already has given back everything, and holds nothing that it could be asked for.
+fn end(mut detector: IsolatedDetector) -> Result<FreeReport, Error> {
+    let started = Instant::now();
+    if detector.memory().is_ok() {
+        return detector.close();
+    }
+    drop(detector);
+    let nothing = MemoryReport::default();
+    Ok(FreeReport { before: nothing, after: nothing, released: 0, residue: 0, took: started.elapsed() })
 }
 
 /// A worker lays pictures into its input itself; what the client has laid has to be what it would do.

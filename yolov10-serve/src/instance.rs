@@ -4,13 +4,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use yolov10_model::{Detection, Error, FreeReport, MemoryReport, Size, Speed, cpu};
+use yolov10_cpu::Error as CpuError;
+use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detection, Error, Size};
 
 use crate::budget::{Full, Share};
 use crate::finder::Finder;
 use crate::picture::{Picture, Seen};
 use crate::problem::Problem;
 use crate::queue::{Batching, Done, Job, Next, Queue};
+use crate::work::Work;
 
 /// What a detector holds, for others to see while it works.
 pub(crate) struct Holding(Mutex<Held>);
@@ -50,6 +54,8 @@ impl Holding {
 pub(crate) struct Instance {
     pub(crate) finder: Finder,
     pub(crate) queue: Arc<Queue>,
+    /// Its own, too: a model whose client hung up is no model without work while it is searching.
+    pub(crate) work: Arc<Work>,
     /// Which of the queue's detectors it is.
     pub(crate) index: usize,
     pub(crate) batching: Batching,
@@ -68,7 +74,11 @@ impl Instance {
     pub(crate) fn work(mut self) -> Result<FreeReport, Error> {
         loop {
             match self.queue.next(self.index, self.batching) {
-                Next::Search(jobs) => self.search(jobs),
+                Next::Search(jobs) => {
+                    self.work.begin();
+                    self.search(jobs);
+                    self.work.end();
+                }
                 Next::Trim(reply) => {
                     // Who asked may have given up waiting.
                     reply.send(self.trim()).ok();
@@ -135,7 +145,7 @@ fn detect(
     loop {
         match finder.detect(pictures) {
             Ok(found) => return Ok(found),
-            Err(Error::Engine(cpu::Error::MemoryLimit { requested, limit })) => {
+            Err(Error::Engine(CpuError::MemoryLimit { requested, limit })) => {
                 grow(finder, requested as u64, limit as u64, holding, make_room)?;
             }
             // One that was killed while it had nothing to do; the pictures are not lost with it.

@@ -36,6 +36,7 @@ mod settings;
 mod stats;
 mod tensors;
 mod tls;
+mod work;
 
 pub use life::{Error, serve};
 pub use name::is_name;

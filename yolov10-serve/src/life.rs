@@ -135,11 +135,14 @@ async fn live(maker: Maker, mut settings: Settings) -> Result<(), Error> {
         },
         signal = signals.next() => Ok(Some(signal)),
     };
-    if let Err(error) = early {
-        close(&server).await?;
-        return Err(error);
-    }
-    if early.is_ok_and(|signal| signal.is_none()) {
+    let signal = match early {
+        Ok(signal) => signal,
+        Err(error) => {
+            close(&server).await?;
+            return Err(error);
+        }
+    };
+    if signal.is_none() {
         server.is_started.store(true, Ordering::Release);
         say_ready(&server, tls.is_some());
         let sweeping = tokio::spawn(sweep(Arc::clone(&server)));

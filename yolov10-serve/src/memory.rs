@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use yolov10_model::{Bytes, FreeReport, MemoryReport};
+use yolov10_model::memory::{Bytes, FreeReport, MemoryReport};
 
 use crate::problem::Problem;
 

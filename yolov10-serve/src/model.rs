@@ -5,7 +5,7 @@
 //! ```
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::memory::{Freed, Why};
@@ -36,24 +36,6 @@ enum Phase {
 pub(crate) struct Ticket {
     pub(crate) model: Arc<Model>,
     pub(crate) running: Arc<Running>,
-}
-
-/// Work that is going on.
-#[derive(Default)]
-pub(crate) struct Work {
-    inner: Mutex<Going>,
-    done: Condvar,
-}
-
-struct Going {
-    count: usize,
-    last: Instant,
-}
-
-impl Default for Going {
-    fn default() -> Self {
-        Self { count: 0, last: Instant::now() }
-    }
 }
 
 impl Model {
@@ -200,40 +182,5 @@ impl Model {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.running.work.end();
-    }
-}
-
-impl Work {
-    fn begin(&self) {
-        self.lock().count += 1;
-    }
-
-    fn end(&self) {
-        let mut going = self.lock();
-        going.count -= 1;
-        going.last = Instant::now();
-        if going.count == 0 {
-            self.done.notify_all();
-        }
-    }
-
-    /// Requests that are being worked on.
-    pub(crate) fn count(&self) -> usize {
-        self.lock().count
-    }
-
-    /// When the last work ended, if there is none now.
-    pub(crate) fn idle_since(&self) -> Option<Instant> {
-        let going = self.lock();
-        (going.count == 0).then_some(going.last)
-    }
-
-    fn wait(&self, patience: Duration) {
-        let waited = self.done.wait_timeout_while(self.lock(), patience, |going| going.count > 0);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Going> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

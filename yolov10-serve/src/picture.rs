@@ -1,7 +1,8 @@
 //! A picture on its way to a detector.
 
 use image::RgbImage;
-use yolov10_model::{Detection, Letterbox, Size};
+use yolov10_model::letterbox::Letterbox;
+use yolov10_model::{Detection, Size};
 
 use crate::budget::Share;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
-use yolov10_model::Speed;
+use yolov10_model::memory::FreeReport;
+use yolov10_model::speed::Speed;
 
-use crate::memory::Freed;
 use crate::picture::{Picture, Seen};
 use crate::problem::{Kind, Problem};
 
@@ -51,11 +51,12 @@ pub(crate) struct Waiting {
 /// What a detector's thread is to do next.
 pub(crate) enum Next {
     Search(Vec<Job>),
-    Trim(std::sync::mpsc::Sender<Result<yolov10_model::FreeReport, Problem>>),
+    Trim(TrimReply),
     Close,
 }
 
-type TrimReply = std::sync::mpsc::Sender<Result<yolov10_model::FreeReport, Problem>>;
+/// Where what a trim gave back is said.
+pub(crate) type TrimReply = std::sync::mpsc::Sender<Result<FreeReport, Problem>>;
 
 pub(crate) struct Queue {
     bound: usize,
@@ -277,6 +278,3 @@ impl Drop for Waiting {
 fn too_late() -> Problem {
     Problem::new(Kind::Deadline, "the deadline passed while the request was queued")
 }
-
-/// What a trim of a whole model comes to.
-pub(crate) type Trimmed = Result<Freed, Problem>;

@@ -12,12 +12,9 @@ use crate::memory::{Freed, Why};
 use crate::model::{DRAIN, Model, Ticket};
 use crate::name;
 use crate::problem::Problem;
-use crate::repository;
+use crate::repository::{self, VERSION};
 use crate::running::{Running, Start};
 use crate::settings::{Maker, Settings};
-
-/// The only version of every model.
-pub(crate) const VERSION: &str = "1";
 
 pub(crate) struct Registry {
     maker: Maker,
@@ -144,7 +141,7 @@ impl Registry {
             make_room,
             make_room_later: Arc::new(make_room_later),
         };
-        let loaded = model.load(|| start.run(&model));
+        let loaded = model.load(|| start.run(&model.name, &model.file));
         self.buffers.release();
         loaded
     }

@@ -1,23 +1,25 @@
 //! A model that runs: its detectors' threads and the queue before them.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use yolov10_model::{
-    Detector, Device, Error, FreeReport, IsolatedDetector, MemoryReport, Options, Selection, Weights, cpu,
-};
+use yolov10_cpu::Error as CpuError;
+use yolov10_model::options::CpuOptions;
+use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::{Detector, Device, Error, IsolatedDetector, Options, Selection, Size, Weights};
 
 use crate::budget::{Budget, Full};
 use crate::finder::{Finder, PATIENCE};
 use crate::instance::{Holding, Instance};
 use crate::memory::{Freed, Why, sum};
-use crate::model::{Model, Work};
 use crate::problem::Problem;
 use crate::queue::{Batching, Queue};
 use crate::settings::Maker;
+use crate::work::Work;
 
 /// Pictures that a GPU takes in one go, and how long the first waits for the others. A processor takes them one by one.
 const ON_A_GPU: Batching = Batching { most: 16, window: Duration::from_millis(1) };
@@ -38,7 +40,7 @@ pub(crate) struct Facts {
 pub(crate) struct Running {
     pub(crate) facts: Facts,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) work: Work,
+    pub(crate) work: Arc<Work>,
     holdings: Vec<Arc<Holding>>,
     threads: Mutex<Vec<JoinHandle<Result<FreeReport, Error>>>>,
 }
@@ -58,9 +60,9 @@ pub(crate) struct Start<'a> {
 
 impl Start<'_> {
     /// Reads the weights and makes the detectors, in as many bytes as the budget has.
-    pub(crate) fn run(&self, model: &Model) -> Result<Arc<Running>, Problem> {
-        let failed = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("model {}: {error}", model.name));
-        let weights = (self.maker.open)(&model.file).map_err(|error| failed(&chain(&*error)))?;
+    pub(crate) fn run(&self, name: &str, file: &Path) -> Result<Arc<Running>, Problem> {
+        let failed = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("model {name}: {error}"));
+        let weights = (self.maker.open)(file).map_err(|error| failed(&chain(&*error)))?;
         let mut options = self.maker.options.clone();
         // The protocol's outputs hold every row, sure of itself or not.
         options.selection = Selection { confidence: 0.0, ..options.selection };
@@ -68,29 +70,30 @@ impl Start<'_> {
         let mut finders = Vec::new();
         for _ in 0..self.instances.get() {
             let made = match &self.maker.isolate {
-                Some(command) => self.isolated(command(&model.file)),
+                Some(command) => self.isolated(command(file)),
                 None => self.here(&weights, &options, finders.first()),
             };
             finders.push(made.map_err(|problem| match problem {
-                NotMade::Full(full) => Problem::unavailable(format_args!("model {}: {full}", model.name)),
+                NotMade::Full(full) => Problem::unavailable(format_args!("model {name}: {full}")),
                 NotMade::Error(error) => failed(&error),
             })?);
         }
         drop(weights);
         let queue = Queue::new(self.queue, finders.len());
         let batching = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { ON_A_GPU } else { ON_A_CPU };
+        let work = Arc::new(Work::default());
         let mut holdings = Vec::new();
         let mut threads = Vec::new();
         for (index, (finder, holding)) in finders.into_iter().enumerate() {
             let holding = Arc::new(holding);
             holdings.push(Arc::clone(&holding));
-            let (queue, make_room) = (Arc::clone(&queue), Arc::clone(&self.make_room_later));
+            let (queue, work, make_room) = (Arc::clone(&queue), Arc::clone(&work), Arc::clone(&self.make_room_later));
             let seen_inputs = Vec::new();
-            let instance = Instance { finder, queue, index, batching, holding, make_room, seen_inputs };
-            let thread = Builder::new().name(format!("{}/{index}", model.name)).spawn(|| instance.work());
+            let instance = Instance { finder, queue, work, index, batching, holding, make_room, seen_inputs };
+            let thread = Builder::new().name(format!("{name}/{index}")).spawn(|| instance.work());
             threads.push(thread.map_err(|error| Problem::internal(format_args!("no thread: {error}")))?);
         }
-        Ok(Arc::new(Running { facts, queue, work: Work::default(), holdings, threads: Mutex::new(threads) }))
+        Ok(Arc::new(Running { facts, queue, work, holdings, threads: Mutex::new(threads) }))
     }
 
     /// A detector in this process. The CPU engine says what it needs before it takes it.
@@ -104,7 +107,7 @@ impl Start<'_> {
         let make = |memory_limit| match first {
             Some((Finder::Here(detector), _)) if options.device == Device::Cpu => share_weights(detector),
             _ => {
-                let cpu = cpu::Options { memory_limit, ..options.cpu.clone() };
+                let cpu = CpuOptions { memory_limit, ..options.cpu.clone() };
                 Detector::new(weights, &Options { cpu, ..options.clone() })
             }
         };
@@ -112,7 +115,7 @@ impl Start<'_> {
         let detector = loop {
             match make(limit) {
                 Ok(detector) => break detector,
-                Err(Error::Engine(cpu::Error::MemoryLimit { requested, .. })) if limit == Some(0) => {
+                Err(Error::Engine(CpuError::MemoryLimit { requested, .. })) if limit == Some(0) => {
                     self.claim(&mut share, requested as u64)?;
                     limit = Some(requested);
                 }
@@ -207,11 +210,9 @@ impl Running {
 }
 
 fn facts(weights: &Weights, options: &Options) -> Facts {
-    const USUAL_SIDE: usize = 640;
-    let input = options.input.map(|size| [size.height, size.width]).or_else(|| weights.trained_size());
+    let Size { height, width } = options.input.map_or(weights.input_size(), Size::to_stride);
     let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
-    let to_stride = |side: usize| side.next_multiple_of(32);
-    let input = input.unwrap_or([USUAL_SIDE; 2]).map(to_stride);
+    let input = [height, width];
     let memory = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { "GPU" } else { "CPU" };
     Facts { class_names: weights.class_names().to_vec(), variant, input, memory }
 }

@@ -20,7 +20,7 @@ use crate::describe::{INPUT_SHAPE, OUTPUT_SHAPE, PLATFORM, python_metadata};
 use crate::model::Model;
 use crate::picture::Seen;
 use crate::problem::Problem;
-use crate::registry::VERSION;
+use crate::repository::VERSION;
 use crate::running::Running;
 use crate::stats::{Stages, Tally};
 use crate::tensors::{self, COLUMNS, Data, INPUT, OUTPUT, ROWS, Tensor};

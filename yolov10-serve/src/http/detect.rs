@@ -9,9 +9,11 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use yolov10_media::{About, Row};
-use yolov10_model::{Detection, Speed};
+use yolov10_model::Detection;
+use yolov10_model::speed::Speed;
 
-use super::{App, body, json, multipart};
+use super::multipart::{self, Sent};
+use super::{App, body, json};
 use crate::fetch;
 use crate::problem::{Kind, Problem};
 use crate::server::{Ask, Server};
@@ -31,12 +33,6 @@ pub(super) struct Choice {
     pub(super) name: Option<String>,
     /// Every so many frames of a video are searched.
     pub(super) vid_stride: Option<std::num::NonZeroUsize>,
-}
-
-/// A picture file, and what the answer calls it.
-pub(super) struct Sent {
-    pub(super) name: String,
-    pub(super) bytes: Bytes,
 }
 
 /// A picture in JSON.

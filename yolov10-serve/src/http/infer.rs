@@ -14,7 +14,7 @@ use super::elements::Elements;
 use super::v2::Names;
 use super::{App, HEADER_LENGTH, body};
 use crate::problem::Problem;
-use crate::registry::VERSION;
+use crate::repository::VERSION;
 use crate::server::Ask;
 use crate::tensors::{self, COLUMNS, Data, OUTPUT, ROWS, Tensor};
 

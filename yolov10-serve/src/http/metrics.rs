@@ -9,7 +9,7 @@ use yolov10_model::memory::resident;
 
 use super::App;
 use crate::problem::Problem;
-use crate::registry::VERSION;
+use crate::repository::VERSION;
 use crate::server::Server;
 use crate::stats::{LATENCIES, Numbers, REASONS};
 

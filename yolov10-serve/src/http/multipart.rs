@@ -3,8 +3,13 @@
 use bytes::Bytes;
 use multer::{Multipart, parse_boundary};
 
-use super::detect::Sent;
 use crate::problem::Problem;
+
+/// A picture file, and what the answer calls it.
+pub(super) struct Sent {
+    pub(super) name: String,
+    pub(super) bytes: Bytes,
+}
 
 /// Every field of the form that is a file, whatever it is called.
 pub(super) async fn pictures(content_type: &str, body: Bytes) -> Result<Vec<Sent>, Problem> {
