@@ -1,13 +1,13 @@
 //! Bytes to pictures, on a bounded number of threads.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use image::{ImageReader, RgbImage};
+use image::RgbImage;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use yolov10_model::picture::decode_picture;
+use yolov10_model::Error;
+use yolov10_model::picture::{Budget as DecodeBudget, decode, upright_size};
 
 use crate::budget::{Full, Share};
 use crate::picture::{Form, Picture};
@@ -62,14 +62,13 @@ impl Bounds {
         (self.claim)(pixels * RGB).map_err(Problem::unavailable)
     }
 
-    /// Decodes a picture file. Its header is read first: a small file may unfold to gigabytes.
+    /// Decodes a picture file. Its head is read first: a small file may unfold to gigabytes.
     pub(crate) fn decode(&self, bytes: &Bytes) -> Result<Picture, Problem> {
-        let broken = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("not a picture that can be read: {error}"));
-        let reader = ImageReader::new(Cursor::new(&bytes[..])).with_guessed_format().map_err(|error| broken(&error))?;
-        let (width, height) = reader.into_dimensions().map_err(|error| broken(&error))?;
-        let share = self.admit(width.into(), height.into())?;
-        let image = decode_picture(bytes).map_err(Problem::invalid)?;
-        Ok(Picture { image, form: Form::Whole, share })
+        let whatever = DecodeBudget { pixels: u64::MAX, bytes: u64::MAX };
+        let size = upright_size(bytes, &whatever).map_err(refused)?;
+        let share = self.admit(size.width as u64, size.height as u64)?;
+        let decoded = decode(bytes, &DecodeBudget::of_pixels(self.pixels)).map_err(refused)?;
+        Ok(Picture { image: decoded.pixels, form: Form::Whole, damage: decoded.damage, share })
     }
 
     /// Pixels that came as they are: rows of RGB.
@@ -77,7 +76,7 @@ impl Bounds {
         let share = self.admit(width.into(), height.into())?;
         let image = RgbImage::from_raw(width, height, rgb.to_vec())
             .ok_or_else(|| Problem::invalid(format_args!("{} bytes are no picture of {height}x{width}", rgb.len())))?;
-        Ok(Picture { image, form: Form::Whole, share })
+        Ok(Picture { image, form: Form::Whole, damage: None, share })
     }
 
     /// A network's input: planes of red, green and blue in 0..1, as a client has letterboxed them.
@@ -98,6 +97,14 @@ impl Bounds {
             }
         }
         let image = RgbImage::from_raw(width, height, rgb).expect("there are three levels a pixel");
-        Ok(Picture { image, form: Form::Letterboxed, share })
+        Ok(Picture { image, form: Form::Letterboxed, damage: None, share })
     }
+}
+
+fn refused(error: Error) -> Problem {
+    let kind = match error {
+        Error::PictureTooLarge { .. } | Error::FileTooLarge { .. } => Kind::TooLarge,
+        _ => Kind::Invalid,
+    };
+    Problem::new(kind, error)
 }

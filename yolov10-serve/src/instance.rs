@@ -19,17 +19,27 @@ use crate::work::Work;
 /// What a detector holds, for others to see while it works.
 pub(crate) struct Holding(Mutex<Held>);
 
+/// What of a detector's bytes its part of the budget has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// All of them.
+    Everything,
+    /// The weights are another one's, which it shares.
+    WithoutWeights,
+}
+
 struct Held {
     memory: MemoryReport,
+    counts: Counts,
     share: Share,
     process: Option<u32>,
     is_trimmed: bool,
 }
 
 impl Holding {
-    pub(crate) fn new(memory: MemoryReport, mut share: Share, process: Option<u32>) -> Self {
-        share.record(memory.total().reserved);
-        Self(Mutex::new(Held { memory, share, process, is_trimmed: true }))
+    pub(crate) fn new(memory: MemoryReport, mut share: Share, counts: Counts, process: Option<u32>) -> Self {
+        share.record(counts.of(&memory));
+        Self(Mutex::new(Held { memory, counts, share, process, is_trimmed: true }))
     }
 
     pub(crate) fn memory(&self) -> MemoryReport {
@@ -47,6 +57,16 @@ impl Holding {
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn of(self, memory: &MemoryReport) -> u64 {
+        let all = memory.total().reserved;
+        match self {
+            Self::Everything => all,
+            Self::WithoutWeights => all - memory.weights.reserved,
+        }
     }
 }
 
@@ -111,7 +131,7 @@ impl Instance {
                 for (job, queued) in jobs.into_iter().zip(waited) {
                     let see = |picture: &Picture| {
                         let detections = all.next().unwrap_or_default();
-                        Seen { size: picture.size(), detections }
+                        Seen { size: picture.size(), damage: picture.damage.clone(), detections }
                     };
                     let seen = job.pictures.iter().map(see).collect();
                     job.answer(Ok(Done { seen, speed, queued, batch }));
@@ -205,7 +225,8 @@ fn take_stock(finder: &mut Finder, holding: &Holding) {
     let memory = finder.memory().unwrap_or_default();
     finder.limit_memory(memory.weights.reserved + memory.workspace.reserved);
     let mut held = holding.lock();
-    held.share.record(memory.total().reserved);
+    let counted = held.counts.of(&memory);
+    held.share.record(counted);
     held.memory = memory;
     held.process = process.or_else(|| finder.process());
     held.is_trimmed = false;

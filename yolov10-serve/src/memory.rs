@@ -53,15 +53,15 @@ pub(crate) struct Freed {
 
 impl Freed {
     /// The sum over a model's detectors.
-    pub(crate) fn new(model: &str, why: Why, started: Instant, reports: &[FreeReport]) -> Self {
+    pub(crate) fn new(model: &str, why: Why, started: Instant, reports: &[FreeReport], weights: Weights) -> Self {
         Self {
             model: model.to_owned(),
             reason: why.name(),
             released: reports.iter().map(|report| report.released).sum(),
             residue: reports.iter().map(|report| report.residue).sum(),
             took_ms: milliseconds(started.elapsed()),
-            before: sum(reports.iter().map(|report| report.before)),
-            after: sum(reports.iter().map(|report| report.after)),
+            before: sum(reports.iter().map(|report| report.before), weights),
+            after: sum(reports.iter().map(|report| report.after), weights),
         }
     }
 
@@ -77,13 +77,22 @@ impl Freed {
     }
 }
 
+/// Whose weights a model's detectors have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weights {
+    /// Each its own.
+    Own,
+    /// All the same: each reports them in full, and they are there once. The last to go takes them along.
+    Shared,
+}
+
 /// Bytes of each kind added up; what the process as a whole has is the last one's.
-pub(crate) fn sum(reports: impl IntoIterator<Item = MemoryReport>) -> MemoryReport {
-    let both = |one: Bytes, other: Bytes| one + other;
+pub(crate) fn sum(reports: impl IntoIterator<Item = MemoryReport>, weights: Weights) -> MemoryReport {
+    let nothing = Bytes::default();
     reports.into_iter().fold(MemoryReport::default(), |total, report| MemoryReport {
-        weights: both(total.weights, report.weights),
-        workspace: both(total.workspace, report.workspace),
-        staging: both(total.staging, report.staging),
+        weights: if weights == Weights::Own { total.weights } else { nothing } + report.weights,
+        workspace: total.workspace + report.workspace,
+        staging: total.staging + report.staging,
         resident: report.resident.or(total.resident),
         driver: report.driver.or(total.driver),
     })

@@ -11,6 +11,8 @@ use crate::budget::Share;
 pub(crate) struct Picture {
     pub(crate) image: RgbImage,
     pub(crate) form: Form,
+    /// What is wrong with it, if a part of it could not be read.
+    pub(crate) damage: Option<String>,
     /// The part of the budget that it has.
     pub(crate) share: Share,
 }
@@ -39,5 +41,6 @@ pub(crate) fn as_it_is(size: Size) -> Letterbox {
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) size: Size,
+    pub(crate) damage: Option<String>,
     pub(crate) detections: Vec<Detection>,
 }

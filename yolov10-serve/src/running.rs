@@ -14,8 +14,8 @@ use yolov10_model::{Detector, Device, Error, IsolatedDetector, Options, Selectio
 
 use crate::budget::{Budget, Full};
 use crate::finder::{Finder, PATIENCE};
-use crate::instance::{Holding, Instance};
-use crate::memory::{Freed, Why, sum};
+use crate::instance::{Counts, Holding, Instance};
+use crate::memory::{Freed, Weights as SharedOrOwn, Why, sum};
 use crate::problem::Problem;
 use crate::queue::{Batching, Queue};
 use crate::settings::Maker;
@@ -42,6 +42,7 @@ pub(crate) struct Running {
     pub(crate) queue: Arc<Queue>,
     pub(crate) work: Arc<Work>,
     holdings: Vec<Arc<Holding>>,
+    weights: SharedOrOwn,
     threads: Mutex<Vec<JoinHandle<Result<FreeReport, Error>>>>,
 }
 
@@ -93,10 +94,12 @@ impl Start<'_> {
             let thread = Builder::new().name(format!("{name}/{index}")).spawn(|| instance.work());
             threads.push(thread.map_err(|error| Problem::internal(format_args!("no thread: {error}")))?);
         }
-        Ok(Arc::new(Running { facts, queue, work, holdings, threads: Mutex::new(threads) }))
+        let weights = if self.maker.isolate.is_some() { SharedOrOwn::Own } else { SharedOrOwn::Shared };
+        Ok(Arc::new(Running { facts, queue, work, holdings, weights, threads: Mutex::new(threads) }))
     }
 
-    /// A detector in this process. The CPU engine says what it needs before it takes it.
+    /// A detector in this process: the first has the weights, the others share them. The CPU engine says what it needs
+    /// before it takes it.
     fn here(
         &self,
         weights: &Arc<Weights>,
@@ -104,30 +107,31 @@ impl Start<'_> {
         first: Option<&(Finder, Holding)>,
     ) -> Result<(Finder, Holding), NotMade> {
         let mut share = self.budget.nothing();
-        let make = |memory_limit| match first {
-            Some((Finder::Here(detector), _)) if options.device == Device::Cpu => share_weights(detector),
-            _ => {
-                let cpu = CpuOptions { memory_limit, ..options.cpu.clone() };
-                Detector::new(weights, &Options { cpu, ..options.clone() })
-            }
-        };
-        let mut limit = (options.device == Device::Cpu && self.budget.limit().is_some()).then_some(0);
+        if let Some((Finder::Here(detector), _)) = first {
+            let detector = detector.share().map_err(NotMade::Error)?;
+            let memory = detector.memory();
+            let holding = Holding::new(memory, share, Counts::WithoutWeights, None);
+            return Ok((Finder::Here(Box::new(detector)), holding));
+        }
+        let is_limited = options.device == Device::Cpu && self.budget.limit().is_some();
+        let mut memory_limit = is_limited.then_some(0);
         let detector = loop {
-            match make(limit) {
+            let cpu = CpuOptions { memory_limit, ..options.cpu.clone() };
+            match Detector::new(weights, &Options { cpu, ..options.clone() }) {
                 Ok(detector) => break detector,
-                Err(Error::Engine(CpuError::MemoryLimit { requested, .. })) if limit == Some(0) => {
+                Err(Error::Engine(CpuError::MemoryLimit { requested, .. })) if memory_limit == Some(0) => {
                     self.claim(&mut share, requested as u64)?;
-                    limit = Some(requested);
+                    memory_limit = Some(requested);
                 }
                 Err(error) => return Err(NotMade::Error(error)),
             }
         };
         let memory = detector.memory();
-        if limit.is_none() {
+        if !is_limited {
             // Engines without a limit are asked afterwards.
             self.claim(&mut share, memory.total().reserved)?;
         }
-        Ok((Finder::Here(Box::new(detector)), Holding::new(memory, share, None)))
+        Ok((Finder::Here(Box::new(detector)), Holding::new(memory, share, Counts::Everything, None)))
     }
 
     fn isolated(&self, command: std::process::Command) -> Result<(Finder, Holding), NotMade> {
@@ -136,7 +140,7 @@ impl Start<'_> {
         let mut share = self.budget.nothing();
         self.claim(&mut share, memory.total().reserved)?;
         let process = detector.process();
-        Ok((Finder::Isolated(Box::new(detector)), Holding::new(memory, share, process)))
+        Ok((Finder::Isolated(Box::new(detector)), Holding::new(memory, share, Counts::Everything, process)))
     }
 
     fn claim(&self, share: &mut crate::budget::Share, bytes: u64) -> Result<(), NotMade> {
@@ -155,15 +159,10 @@ enum NotMade {
     Error(Error),
 }
 
-/// A further detector on the packed weights of `detector`.
-fn share_weights(detector: &Detector) -> Result<Detector, Error> {
-    let _ = detector; todo!()
-}
-
 impl Running {
     /// What its detectors hold together.
     pub(crate) fn memory(&self) -> MemoryReport {
-        sum(self.holdings.iter().map(|holding| holding.memory()))
+        sum(self.holdings.iter().map(|holding| holding.memory()), self.weights)
     }
 
     /// Its workers' processes.
@@ -192,7 +191,7 @@ impl Running {
         if reports.len() < self.holdings.len() {
             return Err(Problem::unavailable(format_args!("model {name} is being unloaded")));
         }
-        Freed::new(name, Why::Trimmed, started, &reports).checked()
+        Freed::new(name, Why::Trimmed, started, &reports, self.weights).checked()
     }
 
     /// Ends the threads; what each detector held is back when this returns.
@@ -205,7 +204,7 @@ impl Running {
             let closed = thread.join().map_err(|_| Problem::internal(format_args!("model {name}: a thread panicked")))?;
             reports.push(closed.map_err(|error| Problem::internal(format_args!("model {name}: {error}")))?);
         }
-        Ok(Freed::new(name, why, started, &reports))
+        Ok(Freed::new(name, why, started, &reports, self.weights))
     }
 }
 

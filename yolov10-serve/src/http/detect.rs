@@ -84,7 +84,8 @@ pub(super) fn row(
     detections: &[Detection],
     class_names: &[String],
 ) -> Result<serde_json::Value, Problem> {
-    let about = About { index: 1, name: name.to_owned(), stem: String::new(), extension: String::new(), frame };
+    let (stem, extension, damage) = (String::new(), String::new(), seen.damage.clone());
+    let about = About { index: 1, name: name.to_owned(), stem, extension, frame, damage };
     serde_json::to_value(Row::new(&about, seen.size, detections, speed, class_names)).map_err(Problem::internal)
 }
 

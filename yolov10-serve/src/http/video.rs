@@ -166,7 +166,7 @@ pub(super) fn search_frame(
         let ask = Ask { model: &ticket.model.name, version: None, pictures: 1, deadline: None };
         let searched = runtime.block_on(server.search(ask, move |bounds| {
             let share = bounds.admit(frame.width().into(), frame.height().into())?;
-            Ok(vec![Picture { image: frame, form: Form::Whole, share }])
+            Ok(vec![Picture { image: frame, form: Form::Whole, damage: None, share }])
         }));
         match searched {
             Err(problem) if problem.kind == Kind::Busy => sleep(PAUSE),
