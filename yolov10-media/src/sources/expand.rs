@@ -249,7 +249,8 @@ fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     let root = before.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder });
     let is_local = root.is_empty();
     let found = walk::files(Path::new(if is_local { "." } else { root }), Depth::Everything);
-    let named = |path: PathBuf| if is_local { path.strip_prefix(".").map(Path::to_owned).unwrap_or(path) } else { path };
+    let named =
+        |path: PathBuf| if is_local { path.strip_prefix(".").map(Path::to_owned).unwrap_or(path) } else { path };
     let found = found.into_iter().map(|found| found.map(named));
     Ok(found.filter(|found| found.as_ref().map_or(true, |path| compiled.matches_path_with(path, options))).collect())
 }

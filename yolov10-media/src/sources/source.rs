@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use yolov10_model::picture::{self, Budget, Frames, Kind};
 
+use super::Content;
 use super::frames::{Opened, animated};
 use super::video::Video;
-use super::Content;
 use crate::error::Error;
 use crate::patience::Patience;
 

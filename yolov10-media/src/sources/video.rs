@@ -172,7 +172,12 @@ fn restricted(address: OsString) -> Vec<OsString> {
 
 fn network_input(url: &str) -> Vec<OsString> {
     let over_tcp = url.starts_with("rtsp").then_some(["-rtsp_transport", "tcp"]).into_iter().flatten();
-    ["-protocol_whitelist", NETWORK_PROTOCOLS].into_iter().chain(over_tcp).chain(["-i", url]).map(OsString::from).collect()
+    ["-protocol_whitelist", NETWORK_PROTOCOLS]
+        .into_iter()
+        .chain(over_tcp)
+        .chain(["-i", url])
+        .map(OsString::from)
+        .collect()
 }
 
 /// How the beginning of a video is carried on.
