@@ -5,13 +5,16 @@ mod file;
 mod film;
 mod folder;
 mod labels;
+mod ledger;
+mod mp4;
 mod picture;
 mod tables;
+mod whole_file;
 
 pub use crops::save_crops;
-pub use file::OutputFile;
 pub use film::Films;
 pub use folder::RunFolder;
 pub use labels::{Scores, save_labels};
 pub use picture::{extension_for, save_picture};
 pub use tables::{CocoResults, CsvTable, measurable};
+pub use whole_file::WholeFile;
