@@ -12,12 +12,12 @@ use plotters::prelude::{
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, TextStyle, register_font};
+use weights_convert::WholeFile;
 use yolov10_media::FONT;
 
 use super::measure::Row;
 use super::sample::Summary;
 use super::table::weights_name;
-use crate::output::WholeFile;
 
 /// What the font is called among the process's fonts.
 const FONT_NAME: &str = "bench";
@@ -84,7 +84,7 @@ impl Plot {
         encoder.set_color(png::ColorType::Rgb);
         encoder.add_text_chunk(KEYWORD.to_owned(), SOFTWARE.to_owned())?;
         encoder.write_header()?.write_image_data(&picture)?;
-        WholeFile::write(&self.0, &bytes).with_context(|| self.0.display().to_string())
+        Ok(WholeFile::write(&self.0, &bytes)?)
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use super::WholeFile;
+use weights_convert::WholeFile;
+
 use super::ledger::Ledger;
 use crate::message;
 
@@ -29,7 +30,7 @@ impl OutputFile {
         ledger: Arc<Ledger>,
         verbose: bool,
     ) -> Result<Self> {
-        let file = WholeFile::create_in(scratch, &path).with_context(|| path.display().to_string())?;
+        let file = WholeFile::create_in(scratch, &path)?;
         Ok(Self { file, ledger, path, name, verbose })
     }
 
@@ -45,13 +46,14 @@ impl OutputFile {
 
     /// Where it is until it is kept, for a program that writes it in our place.
     pub fn temporary_path(&self) -> &Path {
-        self.file.temporary_path()
+        self.file.path_for_others()
     }
 
     /// It is complete: gives it its name, in place of an older one.
     pub fn keep(self) -> Result<()> {
         let Self { file, ledger, path, name, verbose } = self;
-        file.keep().and_then(|()| ledger.record(&name)).with_context(|| path.display().to_string())?;
+        file.keep_unsynced()?;
+        ledger.record(&name).with_context(|| path.display().to_string())?;
         if verbose {
             message::note(format_args!("wrote {}", path.display()));
         }

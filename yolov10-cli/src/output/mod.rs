@@ -9,7 +9,6 @@ mod ledger;
 mod mp4;
 mod picture;
 mod tables;
-mod whole_file;
 
 pub use crops::save_crops;
 pub use film::Films;
@@ -17,4 +16,3 @@ pub use folder::RunFolder;
 pub use labels::{Scores, save_labels};
 pub use picture::{extension_for, save_picture};
 pub use tables::{CocoResults, CsvTable, measurable};
-pub use whole_file::WholeFile;
