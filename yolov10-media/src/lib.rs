@@ -45,4 +45,4 @@ pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
 pub use patience::{Notice, Patience};
 pub use row::{ErrorRow, Row, StageMilliseconds};
-pub use sources::{About, Content, Depth, Frame, Item, Sources, file_name};
+pub use sources::{About, Content, Depth, Frame, Item, Sources, file_name, without_credentials};

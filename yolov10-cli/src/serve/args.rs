@@ -9,16 +9,19 @@ use std::time::Duration;
 use clap::ValueEnum;
 use yolov10_serve::LogFormat;
 
-use super::units::{parse_bytes, parse_time};
-use crate::engine_args::EngineArgs;
+use super::time::parse_time;
+use crate::engine_args::{EngineArgs, parse_bytes};
 use crate::head_args::{HeadArgs, parse_share};
+
+/// What `--weights` means here.
+const WEIGHTS: &str =
+    "Weights to serve under their file's name; with neither this nor a model or a repository, the built-in demo is served";
 
 /// Serve models over HTTP and gRPC, and give their memory back when told to.
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("memory_limit", |limit| limit.hide(true)))]
-#[command(mut_arg("weights", |weights| weights.help(
-    "Weights to serve under their file's name where there is no --model; the built-in demo if there is no --model-repository either",
-)))]
+// Here --model is an option of its own.
+#[command(mut_arg("weights", |weights| weights.visible_alias(None).help(WEIGHTS)))]
 pub struct Args {
     /// A model to serve, loaded at the start: its name and its weights in any form; may be given several times.
     #[arg(long, value_name = "NAME=FILE")]
@@ -46,7 +49,7 @@ pub struct Args {
     pub on_demand: bool,
     /// Most bytes of all models, requests and decoded pictures together, like 2GB; the model without work for longest makes way.
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
-    pub memory_budget: Option<u64>,
+    pub memory_budget: Option<usize>,
     /// Unload a model after so long without work, like 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub idle_unload: Option<Duration>,
@@ -106,10 +109,10 @@ pub struct AccessArgs {
 pub struct LimitArgs {
     /// Most bytes of a request.
     #[arg(long, value_name = "BYTES", default_value = "20MB", value_parser = parse_bytes)]
-    pub max_body: u64,
+    pub max_body: usize,
     /// Most bytes of a video.
     #[arg(long, value_name = "BYTES", default_value = "1GB", value_parser = parse_bytes)]
-    pub max_video: u64,
+    pub max_video: usize,
     /// Most pixels of a picture.
     #[arg(long, value_name = "N", default_value = "50000000")]
     pub max_pixels: u64,

@@ -1,7 +1,7 @@
 //! `serve`: models over HTTP and gRPC. The server is `yolov10-serve`; here are its options, and how detectors are made.
 
 mod args;
-mod units;
+mod time;
 
 use std::env;
 use std::fs;
@@ -67,7 +67,7 @@ fn worker(weights: &Path) -> Command {
 /// What a worker does: detect for its parent, until that is gone.
 fn work(setup: &Setup) -> Result<Outcome> {
     // Ctrl-C reaches the whole group; the parent still wants the picture in flight.
-    let _caught = Interrupt::catch()?;
+    Interrupt::leave_to_parent()?;
     let mut setup = setup.clone();
     setup.options.selection.confidence = 0.0;
     isolation::work(|| {
@@ -80,7 +80,6 @@ fn work(setup: &Setup) -> Result<Outcome> {
 fn settings(args: &Args, weights: Option<&Path>) -> Result<Settings> {
     let limits = &args.limits;
     let usual = Limits::default();
-    let in_memory = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let delay = if stderr().is_terminal() { Duration::ZERO } else { SHUTDOWN_DELAY };
     if let Some(folder) = &args.model_repository {
         ensure!(folder.is_dir(), "--model-repository {}: expected a folder", folder.display());
@@ -93,8 +92,8 @@ fn settings(args: &Args, weights: Option<&Path>) -> Result<Settings> {
         instances: args.instances,
         on_demand: args.on_demand,
         limits: Limits {
-            body: in_memory(limits.max_body),
-            video: limits.max_video,
+            body: limits.max_body,
+            video: limits.max_video as u64,
             pixels: limits.max_pixels,
             queue: limits.queue.get(),
             deadline: limits.deadline,
@@ -103,7 +102,7 @@ fn settings(args: &Args, weights: Option<&Path>) -> Result<Settings> {
             decoders: limits.decoders.map_or(usual.decoders, |decoders| decoders.get()),
             views: limits.max_views.get(),
         },
-        memory: Memory { budget: args.memory_budget, idle_unload: args.idle_unload, trim_after: args.trim_after },
+        memory: Memory { budget: args.memory_budget.map(|bytes| bytes as u64), idle_unload: args.idle_unload, trim_after: args.trim_after },
         access: access(args)?,
         sources: args.source.iter().map(|Pair { name, value }| Source { name: name.clone(), address: value.clone() }).collect(),
         log: args.log_format.into(),

@@ -73,7 +73,7 @@ impl Expansion {
     }
 
     fn add_broken(&mut self, path: &Path, error: Error) {
-        let name = without_credentials(&path.display().to_string());
+        let name = without_credentials(&path.display().to_string()).into_owned();
         self.sources.push(Source::Broken { name, error });
     }
 

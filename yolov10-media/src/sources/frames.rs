@@ -46,11 +46,15 @@ impl Pictures {
         Self { waiting, current: None, stems: Stems::default(), stride, budget, patience }
     }
 
-    fn about(&mut self, index: usize, source: &Source) -> About {
-        let name = source.name();
-        let (stem, extension) = stem_and_extension(&name);
-        let extension = source.extension().map_or(extension, str::to_owned);
-        About { index, name, stem: self.stems.claim(stem), extension, frame: None, damage: None }
+    /// What a source is known by; a list has no name of its own, as each of its sources has one.
+    fn about(&mut self, index: usize, (name, extension): (String, Option<&str>), opened: &Result<Opened, Error>) -> About {
+        let (stem, named) = stem_and_extension(&name);
+        let extension = extension.map_or(named, str::to_owned);
+        let stem = match opened {
+            Ok(Opened::List(_)) => stem,
+            opened => self.stems.claim(&stem, matches!(opened, Ok(Opened::Many(_)))),
+        };
+        About { index, name, stem, extension, frame: None, damage: None }
     }
 }
 
@@ -70,8 +74,10 @@ impl Iterator for Pictures {
                 continue;
             }
             let (index, source) = self.waiting.pop_front()?;
-            let about = self.about(index, &source);
-            match source.open(&self.budget, &self.patience) {
+            let named = (source.name(), source.extension());
+            let opened = source.open(&self.budget, &self.patience);
+            let about = self.about(index, named, &opened);
+            match opened {
                 Ok(Opened::One(content)) => return Some(Item { about, value: Ok(content) }),
                 Ok(Opened::Many(Sequence { moments, total })) => {
                     self.current = Some(Playing { about, moments, total, read: 0 });

@@ -31,9 +31,7 @@ use crate::patience::Patience;
 
 use expand::{Expansion, expand};
 use frames::Pictures;
-pub use name::file_name;
-#[cfg(feature = "web")]
-pub(crate) use name::without_credentials;
+pub use name::{file_name, without_credentials};
 use source::{Source, unnamed};
 use video::Video;
 
@@ -154,6 +152,11 @@ impl Sources {
     /// How many sources there are; one may have many pictures.
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// The files among them that were named; those of lists from the network are not known yet.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.list.iter().filter_map(Source::file)
     }
 
     /// Whether there are none.

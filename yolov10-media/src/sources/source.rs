@@ -1,7 +1,7 @@
 //! One thing that was named, and how it is opened when its turn comes.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use yolov10_model::picture::{self, Budget, Frames, Kind};
 
@@ -35,8 +35,17 @@ impl Source {
         match self {
             Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => path.display().to_string(),
             Self::Video(video) => video.name.clone(),
-            Self::Url(url) => super::name::without_credentials(url),
+            Self::Url(url) => super::name::without_credentials(url).into_owned(),
             Self::Bytes { name, .. } | Self::Broken { name, .. } => name.clone(),
+        }
+    }
+
+    /// The file that it is.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => Some(path),
+            Self::Video(video) => video.path(),
+            Self::Url(_) | Self::Bytes { .. } | Self::Broken { .. } => None,
         }
     }
 
@@ -97,7 +106,7 @@ fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, E
     use super::{LARGEST_FILE, list, video};
     use crate::web::{self, Parts};
 
-    let name = super::name::without_credentials(url);
+    let name = super::name::without_credentials(url).into_owned();
     let response = web::open(url, &name, patience)?;
     let limit = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
     let mut response = match Parts::of(response, limit) {

@@ -62,6 +62,11 @@ impl Video {
         Self { name: path.display().to_string(), input: file_input(path.as_os_str()), kind: Kind::File }
     }
 
+    /// Where it is, if it is a file that was named.
+    pub fn path(&self) -> Option<&Path> {
+        matches!(self.kind, Kind::File).then(|| Path::new(&self.name))
+    }
+
     /// A video that came over stdin and had to be kept: its format is read from its end.
     pub fn spooled(name: &str, file: NamedTempFile) -> Self {
         let input = file_input(file.path().as_os_str());

@@ -12,7 +12,7 @@ pub use body::{Response, open};
 pub(crate) use multipart::Parts;
 
 use crate::error::Error;
-use crate::sources::without_credentials;
+use crate::without_credentials;
 
 /// How long a server may take to answer at all, and between two pieces of what it sends.
 const PATIENCE: Duration = Duration::from_secs(20);
