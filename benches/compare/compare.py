@@ -64,21 +64,25 @@ def check(candidates):
     return errors
 
 
+def has_bf16():
+    """Whether this processor multiplies in bf16 (AVX-512 BF16)."""
+    return "avx512_bf16" in Path("/proc/cpuinfo").read_text().split()
+
+
 def networks(args, variant):
     """From input planes to raw maps."""
     stem = args.models / f"yolov10{variant}"
     planes = np.fromfile(args.models / "input.bin", np.float32).reshape(engines.SHAPE)
+    precisions = ["f32", "bf16"] if has_bf16() else ["f32"]
     children = [
-        ours(args.target, stem, args.threads),
-        ours(args.target, stem, args.threads, "bf16"),
+        *(ours(args.target, stem, args.threads, None if precision == "f32" else precision) for precision in precisions),
         rten(args.target, stem, args.threads),
     ]
     for child in children:
         child.load(planes)
     candidates = [
         OnnxRuntime(stem, planes, args.threads),
-        OpenVino(stem, planes, args.threads, "f32"),
-        OpenVino(stem, planes, args.threads, "bf16"),
+        *(OpenVino(stem, planes, args.threads, precision) for precision in precisions),
         Ncnn(stem, planes, args.threads),
         PyTorch(stem, planes, args.threads),
         *children,
@@ -254,6 +258,8 @@ def main():
 
     machine_text = ", ".join(str(value) for value in found["machine"].values())
     report(f"{machine_text}; {args.threads} threads, batch 1, 640x640, f32 where nothing else is said.\n")
+    if not has_bf16():
+        report("This processor has no AVX-512 BF16: the rows in bf16 are left out.\n")
     if "networks" in wanted:
         found["networks"] = {}
         for variant in args.variants:

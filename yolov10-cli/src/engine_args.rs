@@ -7,7 +7,6 @@ use std::str::FromStr;
 use anyhow::{Result, ensure};
 use bytesize::ByteSize;
 use clap::Args;
-use serde::{Serialize, Serializer};
 use yolov10_model::letterbox::Fit;
 use yolov10_model::options::Isa;
 use yolov10_model::selection::Assignment;
@@ -92,27 +91,20 @@ impl Choice {
 }
 
 /// How the CPU engine computes.
-#[derive(Args, Clone, Copy, Debug, Serialize)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct KernelArgs {
     /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
     #[arg(long, value_parser = Known::<Isa>::new(&ISAS), hide_possible_values = true)]
-    #[serde(serialize_with = "as_its_name")]
-    pub isa: Option<Isa>,
+    isa: Option<Isa>,
     /// Numbers to multiply: f32, or faster and less exact bf16 on the CPU (with AVX-512 BF16); f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
     #[arg(long, value_parser = Known::<Precision>::new(&DTYPES), hide_possible_values = true)]
-    #[serde(serialize_with = "as_its_name")]
-    pub dtype: Option<Precision>,
+    dtype: Option<Precision>,
     /// Half precision where it is to be had: --dtype f16 on a GPU, bf16 on a CPU with AVX-512 BF16, else f32.
     #[arg(long, conflicts_with = "dtype")]
-    #[serde(skip)]
     half: bool,
     /// Compute every convolution as plain sums of products: slower, last digits as by hand.
     #[arg(long)]
-    pub exact: bool,
-}
-
-fn as_its_name<T: ToString, S: Serializer>(choice: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    choice.as_ref().map(T::to_string).serialize(serializer)
+    exact: bool,
 }
 
 impl EngineArgs {

@@ -1,17 +1,19 @@
 //! `info`: what a weight file holds, and what running it costs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use yolov10_model::Size;
 use yolov10_model::inventory::{Inventory, Step};
 
 use crate::engine_args::InputSize;
 use crate::message;
 use crate::outcome::Outcome;
-use crate::weights;
+use crate::{release, weights};
 
 /// The reference counts these fixed weights of the box distribution; they are no tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
@@ -45,6 +47,10 @@ struct Info<'a> {
     flops: u64,
     input: Size,
     dtype: String,
+    heads: &'static str,
+    /// Of the file as it is; none of the built-in weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
     /// What the checkpoint said about itself.
     source: BTreeMap<&'a str, &'a str>,
     layers: &'a [Step],
@@ -65,6 +71,8 @@ pub fn info(args: &Args) -> Result<Outcome> {
         flops: inventory.flops(),
         input,
         dtype: weights.stored_dtype(),
+        heads: if weights.has_one_to_many_head() { "one-to-one and one-to-many" } else { "one-to-one" },
+        sha256: path.map(digest).transpose()?,
         source: metadata.iter().filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value))).collect(),
         layers: &inventory.steps,
     };
@@ -83,9 +91,11 @@ fn rows(info: &Info<'_>, layers: bool) -> Vec<String> {
         row("weights", info.weights.clone()),
         row("variant", format!("YOLOv10 {}", info.variant)),
         row("parameters", format!("{}, as {}", grouped(info.parameters), info.dtype)),
+        row("heads", info.heads.to_owned()),
         row("cost", format!("{:.2} GFLOPs at {}", info.flops as f64 / 1e9, info.input)),
         row("layers", format!("{}{}", info.layers.len(), if layers { "" } else { "; --layers lists them" })),
     ];
+    rows.extend(info.sha256.iter().map(|digest| row("sha256", digest.clone())));
     rows.extend(info.source.iter().map(|(key, value)| row(&format!("source {key}"), (*value).to_owned())));
     rows.push(row("classes", format!("{}: {}", classes.len(), classes.join(", "))));
     if layers {
@@ -96,6 +106,14 @@ fn rows(info: &Info<'_>, layers: bool) -> Vec<String> {
         }));
     }
     rows
+}
+
+/// The SHA-256 of a weight file.
+fn digest(path: &Path) -> Result<String> {
+    let found = release::find(path)?;
+    let path = found.as_deref().unwrap_or(path);
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// 2299264 as 2,299,264.

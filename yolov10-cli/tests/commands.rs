@@ -110,8 +110,13 @@ fn bench_measures_every_combination_once() {
         assert!(time("inference", "p50") > 0.0 && time("detect", "p99") >= time("detect", "p50"));
         assert!(time("end_to_end", "min") > time("inference", "min"), "decoding takes time: {row}");
     }
+    let kernels = &rows[0]["kernels"];
+    assert!(kernels["isa"].is_string() && kernels["dtype"] == "f32", "what ran is named: {kernels}");
     let table = place.run(&words[..words.len() - 1]);
-    assert_eq!(table.stdout.lines().count(), 1 + rows.len(), "{table:?}");
+    let lines: Vec<&str> = table.stdout.lines().collect();
+    assert_eq!(lines.len(), 1 + rows.len(), "{table:?}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 100), "{table:?}");
+    assert!(lines[1].contains("cpu/1 ") && lines[1].contains(" f32 ") && lines[5].contains(" 64x96 "), "{table:?}");
     let wrong = place.run(&["bench", "--plot", "latency.txt"]);
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
 }
@@ -145,5 +150,10 @@ fn completions_and_manual_know_every_command() {
     for command in ["run", "convert", "info", "bench", "doctor", "completions", "man"] {
         assert!(manual.contains(&format!("yolo10-burn-{command}.1")), "{manual:?}");
     }
-    assert!(place.text("man/yolo10-burn-run.1").contains("Exit codes"));
+    let page = place.text("man/yolo10-burn-run.1");
+    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS"] {
+        let is_there = page.contains(&format!(".SH {section}")) || page.contains(&format!(".SH \"{section}\""));
+        assert!(is_there, "{section} of {page}");
+    }
+    assert!(page.contains("YOLO10_BURN_CACHE") && page.contains("predict model=yolov10n.pt"), "{page}");
 }

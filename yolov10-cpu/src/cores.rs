@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 /// Physical cores within the process's affinity and its control group's quota; at least 1.
-pub(crate) fn physical() -> NonZeroUsize {
+pub fn physical() -> NonZeroUsize {
     let allowed = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     match linux_cores().and_then(NonZeroUsize::new) {
         Some(cores) => cores.min(allowed),

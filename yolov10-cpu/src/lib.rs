@@ -75,6 +75,7 @@ mod engine;
 mod image;
 pub mod resize;
 
+pub use cores::physical as physical_cores;
 pub use engine::{Engine, Freed, Ledgers, Memory};
 pub use error::Error;
 pub use image::{InputRows, MapView};

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-pub use yolov10_cpu::Isa;
+pub use yolov10_cpu::{Isa, physical_cores};
 
 use crate::device::Device;
 use crate::letterbox::Fit;

@@ -9,12 +9,12 @@ use image::RgbImage;
 use serde::Serialize;
 use yolov10_model::inventory::Inventory;
 use yolov10_model::memory::{peak_resident, resident};
+use yolov10_model::options::{Isa, physical_cores};
 use yolov10_model::picture::decode_picture;
 use yolov10_model::speed::Speed;
-use yolov10_model::{Detector, Size};
+use yolov10_model::{Detector, Device, Options, Precision, Size};
 
 use super::sample::{Summary, summarize};
-use crate::engine_args::KernelArgs;
 use crate::milliseconds::milliseconds;
 use crate::setup::Setup;
 
@@ -24,13 +24,15 @@ pub struct Row {
     pub weights: String,
     pub variant: String,
     pub device: String,
-    /// `None`: as many as the engine chose.
+    /// Of the CPU engine.
     pub threads: Option<NonZeroUsize>,
-    /// How the CPU engine computed.
-    pub kernels: KernelArgs,
+    /// What computed.
+    pub kernels: Kernels,
     /// Pictures that the detector got at a time. Times are of one of them.
     pub batch: NonZeroUsize,
-    /// What the network saw, in pixels.
+    /// The input size that was asked for, in pixels.
+    pub imgsz: Size,
+    /// What the network saw of it, in pixels.
     pub input: Size,
     /// From the file to a detector, in milliseconds.
     pub load_ms: f64,
@@ -44,6 +46,25 @@ pub struct Row {
     /// By the median of inference.
     pub gflop_per_second: f64,
     pub memory: MemoryUse,
+}
+
+/// How a device multiplied.
+#[derive(Debug, Serialize)]
+pub struct Kernels {
+    /// Of the CPU engine.
+    pub isa: Option<String>,
+    pub dtype: String,
+    /// Every convolution as plain sums of products.
+    pub exact: bool,
+}
+
+impl Kernels {
+    /// What these options come to.
+    fn of(options: &Options) -> Self {
+        let usual = if matches!(options.device, Device::Cpu | Device::Flex) { Precision::F32 } else { Precision::Tf32 };
+        let isa = (options.device == Device::Cpu).then(|| options.cpu.isa.unwrap_or_else(Isa::detect).to_string());
+        Self { isa, dtype: options.precision.unwrap_or(usual).to_string(), exact: options.cpu.exact }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -84,20 +105,20 @@ impl Picture {
 /// What is measured.
 pub struct Choice {
     pub setup: Setup,
-    pub kernels: KernelArgs,
     /// Pictures at a time.
     pub batch: NonZeroUsize,
 }
 
 /// Loads, warms up for some seconds, and measures twice within `budget`: detection alone, then with decoding.
 pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
-    let Choice { setup, kernels, batch } = choice;
+    let Choice { setup, batch } = choice;
     let Picture { bytes, pixels } = picture;
     let pictures = vec![pixels.clone(); batch.get()];
     let before_load = resident();
     let started = Instant::now();
     let weights = setup.load_weights()?;
     let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
+    let imgsz = setup.options.input.map_or(weights.input_size(), Size::to_stride);
     let mut detector = setup.detector(&weights)?;
     let load_ms = milliseconds(started.elapsed());
     let input = detector.letterbox(Size::of(pixels))?.input;
@@ -131,9 +152,11 @@ pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) 
         weights: setup.weights_name(),
         variant,
         device: setup.options.device.to_string(),
-        threads: setup.options.cpu.threads,
-        kernels: *kernels,
+        threads: (setup.options.device == Device::Cpu)
+            .then(|| setup.options.cpu.threads.unwrap_or_else(physical_cores)),
+        kernels: Kernels::of(&setup.options),
         batch: *batch,
+        imgsz,
         input,
         load_ms,
         first_ms,

@@ -103,7 +103,7 @@ fn choices(args: &Args) -> Vec<Choice> {
                     let mut options = Options { input, fit, ..args.kernels.options(device) };
                     options.cpu.threads = threads;
                     let setup = Setup { weights: weights.clone(), cache: args.cache_dir.clone(), options };
-                    let choice = |batch| Choice { setup: setup.clone(), kernels: args.kernels, batch };
+                    let choice = |batch| Choice { setup: setup.clone(), batch };
                     choices.extend(args.batch.iter().copied().map(choice));
                 }
             }

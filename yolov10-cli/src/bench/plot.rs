@@ -17,7 +17,7 @@ use yolov10_media::FONT;
 
 use super::measure::Row;
 use super::sample::Summary;
-use super::table::weights_name;
+use super::table::{engine, weights_name};
 
 /// What the font is called among the process's fonts.
 const FONT_NAME: &str = "bench";
@@ -195,8 +195,8 @@ fn labels(rows: &[Row]) -> (String, Vec<String>) {
 fn choices(row: &Row) -> [String; 5] {
     [
         weights_name(row),
-        row.device.clone(),
-        row.threads.map_or("all cores".to_owned(), |threads| format!("threads {threads}")),
+        engine(row),
+        format!("imgsz {}", row.imgsz),
         format!("batch {}", row.batch),
         row.input.to_string(),
     ]

@@ -99,7 +99,8 @@ impl CocoResults {
 
     /// The stem, as a number if it is one and no other picture has it: `7.jpg` and `007.jpg` are two.
     fn id(&mut self, stem: String) -> ImageId {
-        match ImageId::from(stem.clone()) {
+        // With a dot behind it, what follows a dot within is no extension.
+        match ImageId::of(Path::new(&format!("{stem}."))) {
             ImageId::Number(number) if *self.numbers.entry(number).or_insert_with(|| stem.clone()) != stem => {
                 ImageId::Name(stem)
             }

@@ -10,6 +10,11 @@ use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
 
+/// Scores of detections that are measured are above this,
+const USUAL_CONFIDENCE: f32 = 0.001;
+/// and above this in the confusion matrix.
+const CONFUSION_CONFIDENCE: f32 = 0.25;
+
 /// Measure a detector on a data set: precision, recall, mAP, confusion matrix, as `yolo val` and COCO have them.
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("name", |name| name.default_value("val")))]
@@ -31,8 +36,8 @@ pub struct Args {
     /// Pictures that share one input size; they are still searched one by one, and the third digit depends on it.
     #[arg(long, value_name = "N", default_value = "16")]
     pub batch: NonZeroUsize,
-    /// Scores must be above this, 0 to 1; also for the confusion matrix.
-    #[arg(long, default_value_t = 0.001, value_parser = parse_share)]
+    /// Scores must be above this, 0 to 1; the confusion matrix counts what is above 0.25, or above this if it is named.
+    #[arg(long, default_value_t = USUAL_CONFIDENCE, value_parser = parse_share)]
     pub conf: f32,
     #[command(flatten)]
     pub head: HeadArgs,
@@ -56,6 +61,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// What the confusion matrix counts: as in the reference, detections that `run` would show, unless a score is named.
+    pub fn confusion_above(&self) -> f32 {
+        if self.conf == USUAL_CONFIDENCE { CONFUSION_CONFIDENCE } else { self.conf }
+    }
+
     /// What decoding one picture may take.
     pub fn budget(&self) -> Budget {
         self.max_pixels

@@ -111,7 +111,7 @@ impl<'a> Measurement<'a> {
         Ok(Self {
             data,
             batch: args.batch,
-            evaluator: Evaluator::new(classes, args.conf)?,
+            evaluator: Evaluator::new(classes, args.confusion_above())?,
             predictions: (args.save_json || data.annotations.is_some()).then(Vec::new),
             pictures: 0,
             broken: 0,

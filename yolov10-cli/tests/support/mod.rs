@@ -12,6 +12,15 @@ use tempfile::TempDir;
 /// The drawn street scene that the program carries: 1280x896, in which the demo weights find a dozen things.
 pub const STREET: &[u8] = include_bytes!("../../../assets/street.jpg");
 
+/// Where the program notes what it has written into a folder.
+pub const LEDGER: &str = ".yolo10-burn";
+/// The weights that the program carries.
+pub const WEIGHTS: &[u8] = include_bytes!("../../../assets/yolov10n-demo.safetensors");
+/// The smallest input: where what is found does not matter, this is fast.
+pub const FAST: [&str; 2] = ["--imgsz", "32"];
+/// One detection in every picture, whatever is in it.
+pub const ONE_EACH: [&str; 6] = ["--imgsz", "32", "--conf", "0", "--max-det", "1"];
+
 /// A working directory of its own, gone at the end.
 pub struct Workplace(TempDir);
 
@@ -52,6 +61,18 @@ impl Workplace {
         picture.save(path).expect("a picture");
     }
 
+    /// A GIF of so many evenly grey frames.
+    pub fn animation(&self, name: &str, frames: u8) {
+        let frame = |level: u8| {
+            image::Frame::new(image::RgbaImage::from_pixel(40, 30, image::Rgba([level, level, level, 255])))
+        };
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+        encoder.encode_frames((0..frames).map(|number| frame(number * 40))).expect("a GIF");
+        drop(encoder);
+        self.file(name, &bytes);
+    }
+
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_yolo10-burn"));
         command.args(words).current_dir(self.0.path()).stdin(Stdio::null());
@@ -63,7 +84,7 @@ impl Workplace {
         self.command(words).output().expect("the program starts").into()
     }
 
-    /// All files below a folder, by their paths within it, sorted.
+    /// All files below a folder, by their paths within it, sorted; but for the program's ledgers.
     pub fn files(&self, folder: &str) -> Vec<String> {
         let root = self.path(folder);
         let mut found = Vec::new();
@@ -73,7 +94,7 @@ impl Workplace {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
                     folders.push(path);
-                } else {
+                } else if path.file_name() != Some(LEDGER.as_ref()) {
                     found.push(relative(&path, &root));
                 }
             }

@@ -134,6 +134,11 @@ impl Weights {
         dtypes.join(", ")
     }
 
+    /// Whether the head that needs non-maximum suppression is among them.
+    pub fn has_one_to_many_head(&self) -> bool {
+        self.has("head.one_to_many.")
+    }
+
     /// The tensor of this key.
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         self.tensors.get(key)

@@ -1,9 +1,10 @@
 //! Shell completions and manual pages, made from the same description as the options.
 
-use std::fs;
+mod pages;
+
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Command;
 use clap_complete::Shell;
 
@@ -31,15 +32,19 @@ pub fn completions(args: &CompletionsArgs, mut program: Command) -> Result<Outco
     // Into memory first: the generator panics when it can't write.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program, NAME, &mut script);
-    message::text(String::from_utf8(script)?.trim_end())?;
+    let mut script = String::from_utf8(script)?;
+    if args.shell == Shell::Bash {
+        // The generator takes the dash of the program's name for the start of a subcommand in one half of its script
+        // and not in the other, so that nothing is found after a subcommand: clap-rs/clap#6386.
+        script = script.replace("yolo10__subcmd__burn", "yolo10__burn");
+    }
+    message::text(script.trim_end())?;
     Ok(Outcome::Done)
 }
 
 /// Writes the pages of `program`.
 pub fn man(args: &ManArgs, program: Command) -> Result<Outcome> {
-    fs::create_dir_all(&args.folder)
-        .and_then(|()| clap_mangen::generate_to(program, &args.folder))
-        .with_context(|| args.folder.display().to_string())?;
+    pages::write(&args.folder, program)?;
     message::result(format_args!("Manual pages saved to {}", args.folder.display()))?;
     Ok(Outcome::Done)
 }

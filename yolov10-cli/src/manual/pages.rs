@@ -1,0 +1,106 @@
+//! Manual pages: what the options say of themselves, and the sections that people look for.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::Command;
+use clap_mangen::Man;
+
+use crate::outcome::EXIT_CODES;
+
+/// Of each command, what it is used for most and the line that does it.
+const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
+    ("yolo10-burn", &[("yolo10-burn run", "Search the built-in picture."), ("yolo10-burn help run", "All options.")]),
+    (
+        "run",
+        &[
+            ("yolo10-burn run --weights yolov10n.pt street.jpg", "Find objects, and draw them."),
+            ("yolo10-burn run --weights best.pt --json --no-save photos/ > found.jsonl", "A JSON object per picture."),
+            (
+                "yolo10-burn run --weights n --save-txt --classes person,car clip.mp4",
+                "Label files of a video's frames.",
+            ),
+            ("yolo10-burn predict model=yolov10n.pt source=street.jpg conf=0.5", "The same as ultralytics has it."),
+        ],
+    ),
+    ("convert", &[("yolo10-burn convert yolov10n.pt", "To yolov10n.safetensors, which loads faster.")]),
+    ("info", &[("yolo10-burn info yolov10n.pt --layers", "What the weights hold, layer by layer.")]),
+    (
+        "val",
+        &[
+            ("yolo10-burn val --data coco.yaml --weights yolov10n.pt", "The table of yolo val."),
+            ("yolo10-burn val --data instances_val2017.json --weights n", "And COCO's own figures."),
+        ],
+    ),
+    ("bench", &[("yolo10-burn bench --weights n,s --threads 1,2", "A row per combination.")]),
+    ("memory", &[("yolo10-burn memory --weights n --cycles 100", "What is held when, and whether it comes back.")]),
+    ("tune", &[("yolo10-burn tune --device cuda --picture 1080,1920 --batch 1,8", "Before the first real picture.")]),
+    ("doctor", &[("yolo10-burn doctor", "What this machine offers.")]),
+    ("completions", &[("yolo10-burn completions bash > /etc/bash_completion.d/yolo10-burn", "For all users.")]),
+    ("man", &[("yolo10-burn man /usr/local/share/man/man1", "For all users.")]),
+];
+
+const ENVIRONMENT: [(&str, &str); 4] = [
+    ("YOLO10_BURN_CACHE", "The folder for downloaded weights and a GPU's compiled kernels."),
+    ("YOLO10_BURN_RELEASE", "Another address that the authors' weights are downloaded from."),
+    ("XDG_CACHE_HOME", "Where the cache folder is made if the first is not set; else ~/.cache."),
+    ("CUBECL_AUTOTUNE_LEVEL", "How many kernels are tried on a GPU: minimal, balanced, extensive or full."),
+];
+
+const FILES: [(&str, &str); 3] = [
+    ("~/.cache/yolo10-burn", "Downloaded weights, and in kernels/ a GPU's compiled kernels."),
+    ("runs/detect/predict, predict2, ..", "Where run writes if nothing else is said."),
+    (".yolo10-burn", "In each of these folders: which files this program wrote there, and may replace."),
+];
+
+/// Writes a page for the program and for each of its commands.
+pub fn write(folder: &Path, program: Command) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let mut program = program.disable_help_subcommand(true);
+    program.build();
+    let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in commands.chain([&program]) {
+        let man = Man::new(command.clone());
+        let path = folder.join(man.get_filename());
+        page(&man, command.get_name())
+            .and_then(|page| Ok(fs::write(&path, page)?))
+            .with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn page(man: &Man, name: &str) -> Result<Vec<u8>> {
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if name == "yolo10-burn" {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let examples = EXAMPLES.iter().find(|(command, _)| *command == name).map_or(&[][..], |(_, examples)| examples);
+    let codes: Vec<(&str, &str)> = EXIT_CODES.lines().filter_map(|line| line.trim().split_once("  ")).collect();
+    for (title, entries) in
+        [("EXAMPLES", examples), ("ENVIRONMENT", &ENVIRONMENT), ("FILES", &FILES), ("EXIT STATUS", &codes)]
+    {
+        if !entries.is_empty() {
+            page.extend(section(title, entries).into_bytes());
+        }
+    }
+    man.render_version_section(&mut page)?;
+    Ok(page)
+}
+
+/// A section of entries, each with what is to be said of it.
+fn section(title: &str, entries: &[(&str, &str)]) -> String {
+    let entries = entries.iter().map(|(entry, text)| format!(".TP\n\\fB{}\\fR\n{}\n", plain(entry), plain(text)));
+    format!(".SH \"{title}\"\n{}", entries.collect::<String>())
+}
+
+/// A text that means nothing to troff.
+fn plain(text: &str) -> String {
+    let text = text.trim().replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}

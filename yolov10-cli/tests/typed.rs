@@ -1,0 +1,106 @@
+//! What people type: ultralytics' way, mistakes, options that mean nothing together.
+
+mod support;
+
+use support::{FAST, Said, WEIGHTS, Workplace};
+
+fn workplace() -> Workplace {
+    let place = Workplace::new();
+    place.file("weights.safetensors", WEIGHTS);
+    place.street("street.jpg");
+    place
+}
+
+fn run(place: &Workplace, line: &str) -> Said {
+    place.run(&line.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn lines_of_ultralytics_run_as_they_are() {
+    let place = workplace();
+    let expected =
+        run(&place, "run street.jpg --weights weights.safetensors --imgsz 64 --conf 0.1 --no-save").timeless();
+    for line in [
+        "detect predict model=weights.safetensors source=street.jpg imgsz=64 conf=0.1 save=False",
+        "predict task=detect mode=predict model=weights.safetensors source=street.jpg imgsz=64, conf=0.1, save=False",
+        "task=detect mode=predict model=weights.safetensors source=street.jpg imgsz=64 conf=0.1 save=False",
+        "predict model=weights.safetensors source=street.jpg imgsz=64 conf = 0.1 save = False",
+        "predict model=weights.safetensors source=street.jpg imgsz=64 conf=0.1 save=False half=False nms=False stream=True \
+         show=False workers=4 classes=None",
+        "run --source street.jpg --model weights.safetensors --imgsz 64 --conf 0.1 --no-save",
+        "run street.jpg -w nowhere.pt -w weights.safetensors --imgsz 32 --imgsz 64 --conf 0.9 --conf 0.1 --no-save",
+    ] {
+        let said = run(&place, line);
+        assert_eq!((said.code, said.timeless()), (Some(0), expected.clone()), "{line}: {said:?}");
+        assert!(said.stderr.lines().all(|line| line.starts_with("note: ")), "{line}: {said:?}");
+    }
+}
+
+#[test]
+fn half_is_what_the_device_has() {
+    let place = workplace();
+    let said = run(&place, "predict source=street.jpg half=True imgsz=32 save=False verbose=False device=flex");
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
+    let said = run(&place, "run street.jpg --half --imgsz 32 --no-save --device flex");
+    assert!(said.stderr.contains("note: --half: flex has no half precision here: computing in f32"), "{said:?}");
+    assert_eq!(run(&place, "run street.jpg --half --imgsz 32 --no-save").code, Some(0));
+}
+
+#[test]
+fn what_there_is_not_is_told_in_a_line_that_helps() {
+    let place = workplace();
+    for (line, error) in [
+        ("track source=street.jpg", "error: track: there is no tracker: yolo10-burn run --json gives the boxes"),
+        ("detect train data=coco.yaml", "error: train: there is no training: train with ultralytics"),
+        ("mode=export", "error: export: nothing needs to be exported: "),
+        ("checks", "error: checks: yolo10-burn doctor looks at this machine"),
+        ("version", "error: version: yolo10-burn --version says it"),
+        ("segment predict", "error: segment: this program detects objects, and nothing else"),
+        ("run confi=0.5", "; did you mean conf=0.5?"),
+        ("run --cnof 0.5", "; did you mean --conf?"),
+        ("rum", "; did you mean run?"),
+        ("run --memory-limit 30parsec", "expected a size, as 60MB, 64MiB or 60000000"),
+        ("run --font street.jpg --no-save", "error: street.jpg: not a font: expected a TrueType or OpenType file"),
+    ] {
+        let said = run(&place, line);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{line}: {said:?}");
+        let errors: Vec<&str> = said.stderr.lines().filter(|line| !line.starts_with("note: ")).collect();
+        assert!(errors.len() == 1 && errors[0].contains(error), "{line}: {said:?}");
+    }
+}
+
+#[test]
+fn options_that_have_no_effect_are_told() {
+    let place = workplace();
+    for (options, note) in [
+        ("--isa portable --device flex", "--isa has no effect on flex: the CPU engine alone has it"),
+        ("--save-conf", "--save-conf has no effect without --save-txt"),
+        ("--isolate --batch 2", "--batch has no effect with --isolate: a worker gets one at a time"),
+        ("--line-width 3", "--line-width, --hide-labels, --hide-conf and --font have no effect with --no-save"),
+        ("--cache-dir x", "--cache-dir has no effect: there are no kernels to keep without a GPU"),
+    ] {
+        let said = run(&place, &format!("run street.jpg --no-save --imgsz 32 {options}"));
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stderr.lines().any(|line| line == format!("note: {note}")), "{options}: {said:?}");
+    }
+}
+
+#[test]
+fn a_limit_has_units() {
+    let said = Workplace::new().run(&[&["run", "--no-save", "--memory-limit", "30MB"][..], &FAST].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = Workplace::new().run(&["run", "--no-save", "--memory-limit", "1MiB"]);
+    assert!(said.stderr.ends_with("bytes needed, 1048576 allowed\n"), "{said:?}");
+}
+
+#[test]
+fn info_takes_its_weights_in_every_way() {
+    let place = workplace();
+    let expected = run(&place, "info weights.safetensors");
+    for line in ["info -w weights.safetensors", "info --weights weights.safetensors", "info model=weights.safetensors"]
+    {
+        assert_eq!(run(&place, line).stdout, expected.stdout, "{line}");
+    }
+    assert!(expected.stdout.contains("\nheads           one-to-one\n"), "{expected:?}");
+    assert!(expected.stdout.contains("\nsha256          "), "{expected:?}");
+}
