@@ -8,3 +8,8 @@ pub use yolov10_media::StageMilliseconds;
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }
+
+/// To the microsecond, as videos count.
+pub fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
+}

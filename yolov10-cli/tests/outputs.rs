@@ -82,6 +82,21 @@ fn a_plot_replaces_plots_and_no_other_picture() {
 }
 
 #[test]
+fn frames_keep_their_number_and_their_time() {
+    let place = Workplace::new();
+    place.animation("clip.gif", 5);
+    let words = ["run", "clip.gif", "--vid-stride", "2", "--save-csv", "--no-save", "--json"];
+    let said = place.run(&[&words[..], &ONE_EACH].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let frames: Vec<_> = said.json().iter().map(|line| (line["frame"].as_u64(), line["time"].as_f64())).collect();
+    // The encoder shows each frame for a tenth of a second.
+    assert_eq!(frames, [(Some(1), Some(0.0)), (Some(3), Some(0.2)), (Some(5), Some(0.4))]);
+    let csv = place.text("runs/detect/predict/predictions.csv");
+    let ends: Vec<_> = csv.lines().skip(1).map(|row| (row.split(',').nth(1), row.rsplit(',').next())).collect();
+    assert_eq!(ends, [(Some("1"), Some("0.0")), (Some("3"), Some("0.2")), (Some("5"), Some("0.4"))]);
+}
+
+#[test]
 fn frames_and_pictures_share_no_name_and_ids_are_numbers_only_if_they_are_unique() {
     let place = Workplace::new();
     place.animation("clip.gif", 2);
@@ -133,6 +148,22 @@ fn where_results_are_is_said_only_if_there_are_any() {
     assert!(said.stderr.ends_with("\nResults saved to runs/detect/predict\n"), "{said:?}");
     let said = run(&place, &["grey.png", "--quiet", "--save-conf", "--iou", "0.5", "--isa", "portable"]);
     assert_eq!((said.code, &*said.stdout, &*said.stderr), (Some(0), "", ""));
+}
+
+#[test]
+fn a_project_that_is_a_file_is_told_and_stays() {
+    let place = Workplace::new();
+    place.file("taken", b"mine");
+    for options in [
+        &["--project", "taken"][..],
+        &["--project", "taken/deeper", "--exist-ok"],
+        &["--project", ".", "--name", "taken", "--exist-ok"],
+    ] {
+        let said = run(&place, options);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.stderr.ends_with("taken: expected a folder, found a file\n"), "{said:?}");
+    }
+    assert_eq!(place.text("taken"), "mine");
 }
 
 #[test]

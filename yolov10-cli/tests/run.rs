@@ -325,7 +325,7 @@ fn tables_crops_and_labels_hold_what_json_says() {
     assert_eq!(crops.len(), detections.len());
     assert!(crops.contains(&"bird/street-1.jpg".to_owned()), "{crops:?}");
     assert!(labels.starts_with("14 0.872") && labels.lines().all(|line| line.split(' ').count() == 6), "{labels}");
-    assert!(csv.starts_with("image,frame,class,name,score,x1,y1,x2,y2\nstreet.jpg,,14,bird,0.98"), "{csv}");
+    assert!(csv.starts_with("image,frame,class,name,score,x1,y1,x2,y2,time\nstreet.jpg,,14,bird,0.98"), "{csv}");
     // COCO counts bird as its 16th.
     assert_eq!((&coco[0]["image_id"], &coco[0]["category_id"]), (&Value::from("street"), &Value::from(16)));
 }

@@ -37,6 +37,20 @@ fn lines_of_ultralytics_run_as_they_are() {
 }
 
 #[test]
+fn the_last_one_wins_and_lists_add_up() {
+    let place = Workplace::new();
+    let found = |options: &str| {
+        let said = run(&place, &format!("run --json --no-save {options}"));
+        let lines = said.json();
+        let names = lines[0]["detections"].as_array().expect("a list").iter().map(|found| found["name"].clone());
+        names.map(|name| name.as_str().expect("a name").to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(found("--classes bird --classes person"), ["bird", "person"].map(str::to_owned).into());
+    assert_eq!(found("--classes bird,person --conf 1 --conf 0.25"), ["bird", "person"].map(str::to_owned).into());
+    assert!(found("--conf 0.25 --conf 1").is_empty());
+}
+
+#[test]
 fn half_is_what_the_device_has() {
     let place = workplace();
     let said = run(&place, "predict source=street.jpg half=True imgsz=32 save=False verbose=False device=flex");

@@ -34,7 +34,7 @@ impl RunFolder {
     pub fn create(project: &Path, name: &str) -> Result<Self> {
         let first = project.join(name);
         let parent = first.parent().unwrap_or(project);
-        fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        make_folder(parent)?;
         let numbered = (2..).map(|number| project.join(format!("{name}{number}")));
         for path in std::iter::once(first.clone()).chain(numbered) {
             match fs::create_dir(&path) {
@@ -49,7 +49,7 @@ impl RunFolder {
     /// `project/name`, whether it is there or not; what is in it stays, unless a run wrote it and this one does again.
     pub fn reuse(project: &Path, name: &str) -> Result<Self> {
         let path = project.join(name);
-        fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
+        make_folder(&path)?;
         Self::open(path, false)
     }
 
@@ -129,6 +129,14 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// Makes a folder and those on its way; says which of them is something else.
+fn make_folder(folder: &Path) -> Result<()> {
+    if let Some(other) = folder.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+        bail!("{}: expected a folder, found a file", other.display());
+    }
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
 }
 
 impl Drop for RunFolder {

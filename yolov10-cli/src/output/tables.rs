@@ -13,6 +13,7 @@ use yolov10_model::{Detection, Rect};
 
 use super::RunFolder;
 use super::file::OutputFile;
+use crate::milliseconds::seconds;
 
 /// How COCO's 80 class names begin and end: who has these has them all.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");
@@ -34,10 +35,12 @@ struct Row<'a> {
     y1: f32,
     x2: f32,
     y2: f32,
+    /// Of a frame, in seconds.
+    time: Option<f64>,
 }
 
 impl CsvTable {
-    const HEAD: [&'static str; 9] = ["image", "frame", "class", "name", "score", "x1", "y1", "x2", "y2"];
+    const HEAD: [&'static str; 10] = ["image", "frame", "class", "name", "score", "x1", "y1", "x2", "y2", "time"];
 
     pub fn create(folder: &RunFolder) -> Result<Self> {
         let file = folder.file("predictions.csv")?;
@@ -52,7 +55,8 @@ impl CsvTable {
         let &Detection { class, score, rect } = detection;
         let frame = about.frame.map(|frame| frame.number);
         let (image, [x1, y1, x2, y2]) = (cell(&about.name), [rect.x1, rect.y1, rect.x2, rect.y2]);
-        let row = Row { image, frame, class, name: cell(name), score, x1, y1, x2, y2 };
+        let time = about.frame.and_then(|frame| frame.at).map(seconds);
+        let row = Row { image, frame, class, name: cell(name), score, x1, y1, x2, y2, time };
         self.writer.serialize(row).with_context(|| self.path.display().to_string())
     }
 

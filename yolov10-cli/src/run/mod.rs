@@ -176,6 +176,9 @@ fn find_class(class: &str, class_names: &[String]) -> Result<usize> {
     let by_number = class.parse().ok().filter(|number| *number < class_names.len());
     let by_name = || class_names.iter().position(|name| name.eq_ignore_ascii_case(class));
     by_number.or_else(by_name).with_context(|| {
-        format!("class {class}: expected a number from 0 to {} or a name of the weights", class_names.len() - 1)
+        format!(
+            "class {class}: expected a number from 0 to {} or a name of the weights",
+            class_names.len().saturating_sub(1)
+        )
     })
 }

@@ -63,9 +63,9 @@ impl Workplace {
 
     /// A GIF of so many evenly grey frames.
     pub fn animation(&self, name: &str, frames: u8) {
-        let frame = |level: u8| {
-            image::Frame::new(image::RgbaImage::from_pixel(40, 30, image::Rgba([level, level, level, 255])))
-        };
+        let picture = |level: u8| image::RgbaImage::from_pixel(40, 30, image::Rgba([level, level, level, 255]));
+        let shown = image::Delay::from_numer_denom_ms(100, 1);
+        let frame = |level: u8| image::Frame::from_parts(picture(level), 0, 0, shown);
         let mut bytes = Vec::new();
         let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
         encoder.encode_frames((0..frames).map(|number| frame(number * 40))).expect("a GIF");
