@@ -1,13 +1,15 @@
 //! From the places that a data set names to picture files.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::text::{self, LONGEST_PATH};
 
-/// Extensions of picture files.
-const ENDINGS: [&str; 11] = ["bmp", "dng", "gif", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
+/// Extensions of picture files, the reference's and two more; a format that can't be decoded here is a broken picture.
+const ENDINGS: [&str; 15] = [
+    "avif", "bmp", "dng", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp",
+];
 
 /// The pictures of some places, sorted and each once: all in a folder and its folders, or those a text file lists.
 pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
@@ -15,7 +17,7 @@ pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     for place in places {
         let before = found.len();
         if place.is_dir() {
-            collect_folder(place, &mut HashSet::new(), &mut found)?;
+            collect_folder(place, &mut found)?;
         } else {
             collect_list(place, &mut found)?;
         }
@@ -29,24 +31,29 @@ pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Links are followed; a folder that several paths lead to, a circle's too, is entered once.
-fn collect_folder(folder: &Path, entered: &mut HashSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
-    if !entered.insert(folder.canonicalize().map_err(unreadable)?) {
-        return Ok(());
-    }
-    let mut entries = Vec::new();
-    for entry in folder.read_dir().map_err(unreadable)? {
-        entries.push(entry.map_err(unreadable)?.path());
-    }
-    // Which of several paths a folder is entered by must not depend on the disk.
-    entries.sort();
-    for path in entries.into_iter().filter(|path| !is_hidden(path)) {
-        if path.is_dir() {
-            collect_folder(&path, entered, found)?;
-        } else if is_picture(&path) {
-            found.push(path);
+/// Links are followed; a folder that several paths lead to, one in a circle too, is entered once: by its own name, or by
+/// a link's where it lies elsewhere.
+fn collect_folder(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let mut entered = HashSet::new();
+    // Real folders before links, so that they keep their names: labels are looked for by them.
+    let (mut folders, mut links) = (vec![folder.to_owned()], VecDeque::new());
+    while let Some(folder) = folders.pop().or_else(|| links.pop_front()) {
+        let unreadable = |source| Error::Unreadable { path: folder.clone(), source };
+        if !entered.insert(folder.canonicalize().map_err(unreadable)?) {
+            continue;
         }
+        for entry in folder.read_dir().map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            match (is_hidden(&path), path.is_dir()) {
+                (true, _) => (),
+                (false, true) if path.is_symlink() => links.push_back(path),
+                (false, true) => folders.push(path),
+                (false, false) if is_picture(&path) => found.push(path),
+                (false, false) => (),
+            }
+        }
+        // Which of several links comes first must not depend on the disk.
+        links.make_contiguous().sort();
     }
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! `.pt` files: whole modules, training checkpoints, state dicts; their pickles damaged opcode by opcode inside of a
 //! sound zip, their zips byte by byte, their objects before they are pickled.
 
+use std::io::{Cursor, Write};
+use std::iter;
 use std::ops::Range;
+use std::rc::Rc;
 
 use fastrand::Rng;
 use weights_convert::{Options, convert_bytes};
-use zip::CompressionMethod;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::damage::{NAMES, damage, once_in, one_of};
 use crate::support::forms;
@@ -15,6 +19,9 @@ use crate::target::Target;
 
 /// A thirty-second of the published channels: most of a file is its pickle.
 const NARROW: usize = 32;
+
+/// Bytes that an entry costs a zip beside its content, about.
+const ENTRY: usize = 200;
 
 /// The promise of `weights-convert/src/limits.rs`.
 fn budget(length: usize) -> usize {
@@ -53,7 +60,7 @@ pub fn target() -> Target {
 #[derive(Clone)]
 struct Sound {
     pickle: Vec<u8>,
-    storages: Vec<Vec<u8>>,
+    storages: Rc<Vec<Vec<u8>>>,
 }
 
 /// The forms of one network.
@@ -74,7 +81,7 @@ fn forms_of(network: &Module) -> Vec<Sound> {
     .iter()
     .map(|value| {
         let Pickler { bytes: pickle, storages, .. } = Pickler::dump(value);
-        Sound { pickle, storages }
+        Sound { pickle, storages: Rc::new(storages) }
     })
     .collect()
 }
@@ -82,7 +89,15 @@ fn forms_of(network: &Module) -> Vec<Sound> {
 impl Sound {
     fn zipped(&self, rng: &mut Rng) -> Vec<u8> {
         let method = if once_in(rng, 20) { CompressionMethod::Deflated } else { CompressionMethod::Stored };
-        zip_file(&self.pickle, &self.storages, method)
+        let size = self.pickle.len() + self.storages.iter().map(|storage| storage.len() + ENTRY).sum::<usize>();
+        let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(size)));
+        let options = SimpleFileOptions::default().compression_method(method);
+        let storages = self.storages.iter().zip(0..).map(|(bytes, key)| (format!("a/data/{key}"), &bytes[..]));
+        for (name, bytes) in iter::once(("a/data.pkl".to_owned(), &self.pickle[..])).chain(storages) {
+            zip.start_file(name, options).expect("a fresh entry");
+            zip.write_all(bytes).expect("memory takes everything");
+        }
+        zip.finish().expect("memory takes everything").into_inner()
     }
 
     /// Changes a few opcodes, of which most are then still opcodes, and now and then a storage.
@@ -118,8 +133,7 @@ impl Sound {
         }
         if once_in(rng, 10) {
             let storage = rng.usize(..self.storages.len());
-            let storage = &mut self.storages[storage];
-            damage(rng, storage, &[]);
+            damage(rng, &mut Rc::make_mut(&mut self.storages)[storage], &[]);
         }
     }
 }

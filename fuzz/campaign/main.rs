@@ -35,12 +35,12 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Everything that is tried, with its share of the inputs in percent.
 const TARGETS: [(&str, usize, fn() -> Target); 6] = [
-    ("checkpoints", 20, checkpoints::target),
-    ("safetensors", 15, safetensors_files::target),
-    ("yaml", 15, yaml::target),
+    ("checkpoints", 10, checkpoints::target),
+    ("safetensors", 10, safetensors_files::target),
+    ("yaml", 20, yaml::target),
     ("labels", 15, labels::target),
-    ("coco", 20, coco::target),
-    ("lists", 15, lists::target),
+    ("coco", 25, coco::target),
+    ("lists", 20, lists::target),
 ];
 
 const USAGE: &str = "usage: campaign [--inputs N] [--seed N] [--target NAME] [--at INDEX]";

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+/// A folder deep in one of its own: what leads out of it leads nowhere.
+const DEPTH: &str = "a/b/c";
+
 /// A data set of one picture, of which one file is what is tried.
 pub struct Place(TempDir);
 
@@ -23,7 +26,7 @@ impl Place {
 
     /// Where a file of this name is.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path().join(DEPTH).join(name)
     }
 
     /// Writes a file, and gives its path.

@@ -20,9 +20,9 @@ pub struct Arguments {
     /// The file to write [default: the input's name with .safetensors, beside it].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How weights are stored.
-    #[arg(long, value_enum, default_value_t)]
-    dtype: DType,
+    /// How weights are stored [default: f32].
+    #[arg(long, value_enum)]
+    dtype: Option<DType>,
     /// Leave out the head that needs non-maximum suppression; without this both heads are kept.
     #[arg(long = "one2one-only")]
     one_to_one_only: bool,
@@ -46,14 +46,13 @@ impl Arguments {
         let output = output_path(input, self.output.as_deref().or(here.as_deref()))?;
         let heads = if self.one_to_one_only { Heads::OneToOne } else { Heads::Both };
         let names = self.names.as_deref().map(detection_metrics::read_class_names).transpose()?;
-        let options = Options { dtype: self.dtype, heads, names };
+        let options = Options { dtype: self.dtype.unwrap_or_default(), heads, names };
         let name = || input.display().to_string();
         let converted = convert(input, &options).with_context(name)?;
         let summary = &converted.summary;
-        let as_asked = summary.dtype == options.dtype
-            && !(summary.one_to_many && heads == Heads::OneToOne)
-            && options.names.as_ref().is_none_or(|names| *names == summary.classes);
-        ensure!(as_asked, "{}: converted already: --dtype, --one2one-only and --names need its source", name());
+        let as_asked = self.dtype.is_none_or(|dtype| dtype == summary.dtype)
+            && !(summary.one_to_many && heads == Heads::OneToOne);
+        ensure!(as_asked, "{}: converted already: --dtype and --one2one-only need its source", name());
         write(&converted, &output)?;
         Ok(format!("{}: {converted}", output.display()))
     }

@@ -1,8 +1,9 @@
 //! From a file to a converted file in memory: the container is recognised, the rest is in the other modules.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
-use safetensors::SafeTensors;
+use safetensors::{SafeTensors, tensor::Metadata};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     network::{self, BOX_DISTRIBUTION, REG_MAX},
     options::Options,
     torch::{Archive, Checkpoint, unpickle},
-    write::Writer,
+    write::{self, Writer},
 };
 
 /// A converted file in memory.
@@ -57,15 +58,37 @@ pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Err
             fold_all(&checkpoint, &bytes, options)
         }
         Container::Safetensors => {
-            let (_, header) = SafeTensors::read_metadata(&bytes).map_err(Error::Safetensors)?;
+            let (header_length, header) = SafeTensors::read_metadata(&bytes).map_err(Error::Safetensors)?;
             let format = header.metadata().as_ref().and_then(|entries| entries.get("format"));
             if format.is_some_and(|format| format == FORMAT) {
-                return Ok(Converted { summary: Summary::read(&header)?, bytes });
+                let summary = Summary::read(&header)?;
+                return match &options.names {
+                    Some(names) => rename(&bytes, header_length, &header, summary, names),
+                    None => Ok(Converted { summary, bytes }),
+                };
             }
             let file = SafeTensors::deserialize(&bytes).map_err(Error::Safetensors)?;
             fold_all(&Checkpoint::from_safetensors(&file)?, &bytes, options)
         }
     }
+}
+
+/// A converted file whose classes are called otherwise.
+fn rename(
+    file: &[u8],
+    header_length: usize,
+    header: &Metadata,
+    summary: Summary,
+    names: &[String],
+) -> Result<Converted, Error> {
+    if names.len() != summary.classes.len() {
+        return Err(Error::ClassNames { expected: summary.classes.len(), found: names.len() });
+    }
+    let entries = header.metadata().iter().flatten();
+    let mut metadata: BTreeMap<&str, String> = entries.map(|(key, value)| (key.as_str(), value.clone())).collect();
+    metadata.insert("names", json!(names).to_string());
+    let bytes = write::with_metadata(file, size_of::<u64>() + header_length, header, &metadata);
+    Ok(Converted { bytes, summary: Summary { classes: names.to_vec(), ..summary } })
 }
 
 fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<Converted, Error> {

@@ -1,6 +1,6 @@
 //! How a checkpoint is converted.
 
-/// How to convert a checkpoint. A file that is already converted is passed through unchanged.
+/// How to convert a checkpoint. A file that is already converted is passed through unchanged, except for `names`.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How the weights are stored.

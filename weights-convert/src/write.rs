@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 
 use half::f16;
-use safetensors::{Dtype, tensor::TensorInfo};
+use safetensors::{
+    Dtype,
+    tensor::{Metadata, TensorInfo},
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{error::Error, fold::Folded, limits, network::Plan, options::DType};
@@ -22,8 +25,21 @@ pub(crate) struct Writer {
 }
 
 struct Header<'a> {
-    metadata: &'a BTreeMap<&'static str, String>,
+    metadata: &'a BTreeMap<&'a str, String>,
     tensors: Vec<(String, TensorInfo)>,
+}
+
+impl Header<'_> {
+    /// The file up to its first tensor, with room for `data` bytes more.
+    fn write(&self, data: usize) -> Vec<u8> {
+        let header = serde_json::to_vec(self).expect("strings and numbers are JSON");
+        let header_length = header.len().next_multiple_of(ALIGNMENT);
+        let mut bytes = Vec::with_capacity(size_of::<u64>() + header_length + data);
+        bytes.extend((header_length as u64).to_le_bytes());
+        bytes.extend(header);
+        bytes.resize(size_of::<u64>() + header_length, b' ');
+        bytes
+    }
 }
 
 impl Serialize for Header<'_> {
@@ -62,13 +78,7 @@ impl Writer {
             }
         }
         limits::check("bytes of the converted file", end as u64, limits::growth(source_length))?;
-        let header = serde_json::to_vec(&Header { metadata, tensors }).expect("strings and numbers are JSON");
-        let header_length = header.len().next_multiple_of(ALIGNMENT);
-        let mut bytes = Vec::with_capacity(size_of::<u64>() + header_length + end);
-        bytes.extend((header_length as u64).to_le_bytes());
-        bytes.extend(header);
-        bytes.resize(size_of::<u64>() + header_length, b' ');
-        Ok(Self { bytes, dtype })
+        Ok(Self { bytes: Header { metadata, tensors }.write(end), dtype })
     }
 
     /// Appends a convolution's weight and bias.
@@ -99,4 +109,19 @@ impl Writer {
     pub(crate) fn finish(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// A converted file with other metadata; its tensors are `file` from `data_start` on.
+pub(crate) fn with_metadata(
+    file: &[u8],
+    data_start: usize,
+    header: &Metadata,
+    metadata: &BTreeMap<&str, String>,
+) -> Vec<u8> {
+    let tensors = header.offset_keys().into_iter().filter_map(|name| Some((header.info(&name)?.clone(), name)));
+    let tensors = tensors.map(|(info, name)| (name, info)).collect();
+    let data = &file[data_start..];
+    let mut bytes = Header { metadata, tensors }.write(data.len());
+    bytes.extend(data);
+    bytes
 }

@@ -75,7 +75,7 @@ fn names_come_from_a_text_or_a_data_set_file() {
         assert_eq!(written.summary.classes, ["cat", "no", "7"]);
     }
     let output = run(folder.path(), &["tiny.safetensors", "--names", "names.txt", "--dtype", "f16", "-o", "b.st"]);
-    let expected = "error: tiny.safetensors: converted already: --dtype, --one2one-only and --names need its source\n";
+    let expected = "error: tiny.safetensors: converted already: --dtype and --one2one-only need its source\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
     fs::write(folder.path().join("names.txt"), "cat\n").expect("room for a file");
     let output = run(folder.path(), &["tiny.pt", "--names", "names.txt"]);

@@ -94,9 +94,15 @@ fn names_beside_the_weights_are_used() {
 fn names_that_are_given_replace_the_checkpoints_own() {
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let options = Options { names: Some(names.clone()), ..Options::default() };
-    for file in [forms::ultralytics(&tiny("n"), Stored::F16), forms::state_dict(&tiny("n"), Stored::F16)] {
-        assert_eq!(convert_bytes(file, &options).expect("three classes").summary.classes, names);
-    }
+    let file = forms::ultralytics(&tiny("n"), Stored::F16);
+    let expected = convert_bytes(file.clone(), &options).expect("three classes");
+    assert_eq!(expected.summary.classes, names);
+    // The same whether a checkpoint gets them or what was made of it before.
+    let renamed = convert_bytes(converted(file).bytes, &options).expect("three classes");
+    assert!(renamed.bytes == expected.bytes);
+    assert_eq!(renamed.summary, expected.summary);
+    let state_dict = forms::state_dict(&tiny("n"), Stored::F16);
+    assert_eq!(convert_bytes(state_dict, &options).expect("three classes").summary.classes, names);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //!
 //! YOLOv10 does without (arXiv:2405.14458 §3.2); this is for comparing with detectors that don't.
 
-use crate::detection::Detection;
+use crate::detection::{Detection, Rect};
 
 /// Boxes considered at most, as in the reference: the best by score.
 const CONSIDERED: usize = 30_000;
+
+/// Pixels from the boxes of one class to those of the next where classes are kept apart, as in the reference.
+const CLASS_DISTANCE: f32 = 7680.0;
 
 /// How boxes that overlap are thinned out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,18 +34,29 @@ impl Suppression {
         // A stable sort: among equal scores the order of the anchors decides.
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found.truncate(CONSIDERED);
-        let mut kept: Vec<Detection> = Vec::with_capacity(most.min(found.len()));
+        let mut kept: Vec<(Detection, Rect)> = Vec::with_capacity(most.min(found.len()));
         for candidate in found {
             if kept.len() == most {
                 break;
             }
-            let rival = |better: &&Detection| self.class_agnostic || better.class == candidate.class;
-            let overlaps = |better: &Detection| better.rect.iou(&candidate.rect) > self.iou;
-            if !kept.iter().filter(rival).any(overlaps) {
-                kept.push(candidate);
+            let rect = self.compared(&candidate);
+            let rival = |better: &Detection| self.class_agnostic || better.class == candidate.class;
+            let overlaps = |better: &Rect| better.iou(&rect) > self.iou;
+            if !kept.iter().any(|(better, its_rect)| rival(better) && overlaps(its_rect)) {
+                kept.push((candidate, rect));
             }
         }
-        kept
+        kept.into_iter().map(|(found, _)| found).collect()
+    }
+
+    /// The box that is compared with others: the reference keeps classes apart by moving their boxes away from each
+    /// other, and f32 rounds what has moved, by a sixteenth of a pixel for the last of 80 classes.
+    fn compared(self, Detection { class, rect, .. }: &Detection) -> Rect {
+        if self.class_agnostic {
+            return *rect;
+        }
+        let away = *class as f32 * CLASS_DISTANCE;
+        Rect { x1: rect.x1 + away, y1: rect.y1 + away, x2: rect.x2 + away, y2: rect.y2 + away }
     }
 }
 
@@ -59,7 +73,6 @@ pub enum Assignment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detection::Rect;
 
     fn found(class: usize, score: f32, x1: f32) -> Detection {
         let rect = Rect { x1, y1: 0.0, x2: x1 + 10.0, y2: 10.0 };
