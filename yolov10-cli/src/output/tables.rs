@@ -27,6 +27,8 @@ pub struct CsvTable {
 struct Row<'a> {
     image: Cow<'a, str>,
     frame: Option<usize>,
+    /// Of a frame, in seconds.
+    time: Option<f64>,
     class: usize,
     name: Cow<'a, str>,
     score: f32,
@@ -37,7 +39,7 @@ struct Row<'a> {
 }
 
 impl CsvTable {
-    const HEAD: [&'static str; 9] = ["image", "frame", "class", "name", "score", "x1", "y1", "x2", "y2"];
+    const HEAD: [&'static str; 10] = ["image", "frame", "time", "class", "name", "score", "x1", "y1", "x2", "y2"];
 
     pub fn create(folder: &RunFolder) -> Result<Self> {
         let file = folder.file("predictions.csv")?;
@@ -51,8 +53,9 @@ impl CsvTable {
     pub fn add(&mut self, about: &About, detection: &Detection, name: &str) -> Result<()> {
         let &Detection { class, score, rect } = detection;
         let frame = about.frame.map(|frame| frame.number);
+        let time = about.frame.and_then(|frame| frame.at).map(|at| at.as_secs_f64());
         let (image, [x1, y1, x2, y2]) = (cell(&about.name), [rect.x1, rect.y1, rect.x2, rect.y2]);
-        let row = Row { image, frame, class, name: cell(name), score, x1, y1, x2, y2 };
+        let row = Row { image, frame, time, class, name: cell(name), score, x1, y1, x2, y2 };
         self.writer.serialize(row).with_context(|| self.path.display().to_string())
     }
 
