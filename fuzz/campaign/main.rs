@@ -14,6 +14,7 @@ mod coco;
 mod damage;
 mod labels;
 mod lists;
+mod pictures;
 mod place;
 mod safetensors_files;
 mod supervisor;
@@ -34,12 +35,13 @@ use target::Target;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Everything that is tried, with its share of the inputs in percent.
-const TARGETS: [(&str, usize, fn() -> Target); 6] = [
-    ("checkpoints", 20, checkpoints::target),
-    ("safetensors", 15, safetensors_files::target),
-    ("yaml", 15, yaml::target),
-    ("labels", 15, labels::target),
-    ("coco", 20, coco::target),
+const TARGETS: [(&str, usize, fn() -> Target); 7] = [
+    ("pictures", 25, pictures::target),
+    ("checkpoints", 15, checkpoints::target),
+    ("safetensors", 10, safetensors_files::target),
+    ("yaml", 10, yaml::target),
+    ("labels", 10, labels::target),
+    ("coco", 15, coco::target),
     ("lists", 15, lists::target),
 ];
 
