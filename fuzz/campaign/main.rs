@@ -14,6 +14,7 @@ mod coco;
 mod damage;
 mod labels;
 mod lists;
+mod pictures;
 mod place;
 mod safetensors_files;
 mod supervisor;
@@ -34,13 +35,14 @@ use target::Target;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Everything that is tried, with its share of the inputs in percent.
-const TARGETS: [(&str, usize, fn() -> Target); 6] = [
-    ("checkpoints", 10, checkpoints::target),
+const TARGETS: [(&str, usize, fn() -> Target); 7] = [
+    ("pictures", 25, pictures::target),
+    ("checkpoints", 15, checkpoints::target),
     ("safetensors", 10, safetensors_files::target),
-    ("yaml", 20, yaml::target),
-    ("labels", 15, labels::target),
-    ("coco", 25, coco::target),
-    ("lists", 20, lists::target),
+    ("yaml", 10, yaml::target),
+    ("labels", 10, labels::target),
+    ("coco", 15, coco::target),
+    ("lists", 15, lists::target),
 ];
 
 const USAGE: &str = "usage: campaign [--inputs N] [--seed N] [--target NAME] [--at INDEX]";

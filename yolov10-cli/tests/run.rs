@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::{Said, Workplace};
@@ -160,15 +160,7 @@ fn an_empty_folder_and_a_pattern_without_a_match_are_errors() {
 fn stdin_is_a_picture_or_a_list() {
     let place = Workplace::new();
     place.street("street.jpg");
-    let given = |bytes: &[u8]| {
-        let mut child = place
-            .command(&[&["run", "-", "--json", "--no-save"][..], &FAST].concat())
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        child.stdin.take().expect("a pipe").write_all(bytes).expect("it reads everything");
-        Said::from(child.wait_with_output().expect("it ends"))
-    };
+    let given = |bytes: &[u8]| place.given(&[&["run", "-", "--json", "--no-save"][..], &FAST].concat(), bytes);
     let picture = given(&std::fs::read(place.path("street.jpg")).expect("a file"));
     assert_eq!((picture.code, &picture.json()[0]["image"]), (Some(0), &Value::from("-")));
     let list = given(b"street.jpg\nstreet.jpg\n");
@@ -190,6 +182,57 @@ fn an_animation_is_searched_frame_by_frame() {
     let said = place.run(&[&["run", "moving.gif", "--json", "--no-save"][..], &FAST].concat());
     let frames: Vec<u64> = said.json().iter().map(|line| line["frame"].as_u64().expect("a number")).collect();
     assert_eq!((said.code, frames), (Some(0), vec![1, 2, 3]));
+    // The same over stdin, whose film is a GIF, too; frames keep their numbers where some are left out.
+    let words = [&["run", "-", "--json", "--vid-stride", "2"][..], &FAST].concat();
+    let said = place.given(&words, &bytes);
+    let frames: Vec<u64> = said.json().iter().map(|line| line["frame"].as_u64().expect("a number")).collect();
+    assert_eq!((said.code, frames), (Some(0), vec![1, 3]), "{said:?}");
+    assert_eq!(place.files("runs/detect/predict"), ["stdin.gif"]);
+    // What is cut off ends at its first error.
+    place.file("cut.gif", &bytes[..bytes.len() - 30]);
+    let said = place.run(&[&["run", "cut.gif", "--json", "--no-save"][..], &FAST].concat());
+    let errors = said.json().iter().filter(|line| line["error"].is_string()).count();
+    assert_eq!((said.code, errors), (Some(2), 1), "{said:?}");
+}
+
+#[test]
+fn a_folder_says_what_it_passed_over_and_a_pattern_is_treated_like_one() {
+    let place = Workplace::new();
+    place.street("phone/1.jpg");
+    place.street("phone/2.jfif");
+    for name in ["._1.jpg", ".hidden.jpg", "3.HEIC", "4.heic", "labels.txt", "noext"] {
+        place.file(&format!("phone/{name}"), b"\0\x05\x16\x07");
+    }
+    for source in ["phone", "phone/*", "**/*"] {
+        let said = place.run(&[&["run", source, "--json", "--no-save"][..], &FAST].concat());
+        let names: Vec<String> = said.json().iter().map(|line| line["image"].to_string()).collect();
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(names, ["\"phone/1.jpg\"", "\"phone/2.jfif\""], "{source}");
+        let note = "note: passed over 4 files: 2 .heic, 1 .txt, 1 without an extension";
+        assert!(said.stderr.lines().any(|line| line == note), "{said:?}");
+    }
+}
+
+#[test]
+fn a_picture_beyond_the_budget_is_refused_until_that_is_raised() {
+    let place = Workplace::new();
+    let mut head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    head.extend([0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 16, 8, 2, 0, 0, 0]);
+    place.file("bomb.png", &head);
+    place.grey("grey.png");
+    let said = place.run(&[&["run", "bomb.png", "grey.png", "--json", "--no-save"][..], &FAST].concat());
+    let error = said.json()[0]["error"].as_str().expect("an error").to_owned();
+    assert!(
+        error.starts_with("a picture of 16x2147483647: decoding it takes 103080 MB, expected at most 210"),
+        "{error}"
+    );
+    assert!(said.json()[1]["error"].is_null(), "{said:?}");
+    let wide = image::GrayImage::new(1500, 1000);
+    wide.save(place.path("wide.png")).expect("a picture");
+    for (millions, code) in [("1", Some(2)), ("2", Some(0))] {
+        let said = place.run(&[&["run", "wide.png", "--no-save", "--max-pixels", millions][..], &FAST].concat());
+        assert_eq!(said.code, code, "{said:?}");
+    }
 }
 
 #[test]

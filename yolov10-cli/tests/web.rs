@@ -113,7 +113,7 @@ fn an_address_is_a_picture() {
 fn a_picture_that_is_too_large_or_broken_off_is_an_error() {
     let place = Workplace::new();
     for (sends, error) in [
-        (Sends::TooMuch, "expected at most 1073741824 bytes, found 18446744073709551615"),
+        (Sends::TooMuch, "expected at most 1000000000 bytes, found 18446744073709551615"),
         (Sends::Half, "the transfer broke off: "),
     ] {
         let server = Server::start("/street.jpg", support::STREET, sends);

@@ -128,6 +128,12 @@ pub enum Error {
     /// A transfer that ended too early.
     #[error("the transfer broke off")]
     BrokenOff(#[source] io::Error),
+    /// A picture that can't be written as JPEG.
+    #[error("no JPEG of it: {reason}")]
+    NoJpeg {
+        /// Why.
+        reason: String,
+    },
     /// A stream of pictures that is not well formed.
     #[error("not a stream of pictures: {reason}")]
     NotAStream {

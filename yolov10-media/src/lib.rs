@@ -33,6 +33,7 @@ mod cancel;
 mod draw;
 mod error;
 pub mod ffmpeg;
+mod jpeg;
 mod patience;
 mod row;
 mod sources;
@@ -43,6 +44,7 @@ pub use cancel::Cancel;
 #[cfg(feature = "draw")]
 pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
+pub use jpeg::encode_jpeg;
 pub use patience::{Notice, Patience};
 pub use row::{ErrorRow, Row, StageMilliseconds};
 pub use sources::{About, Content, Depth, Frame, Item, Sources, file_name, without_credentials};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use image::{Frame, Rgb, RgbImage, Rgba, RgbaImage, codecs::gif::GifEncoder};
 use tempfile::TempDir;
-use yolov10_media::{Depth, Error, Item, Sources};
+use yolov10_media::{Depth, Error, Item, Patience, Sources};
+use yolov10_model::picture::Budget;
 
 /// A folder with `a.png` and `b.jpg`, four pixels wide, and `broken.png`.
 fn folder() -> TempDir {
@@ -61,7 +62,7 @@ fn what_is_not_to_be_had_is_an_error_of_a_kind() {
 }
 
 #[test]
-fn of_an_animation_every_nth_frame_is_taken_the_first_one_included() {
+fn of_an_animation_every_nth_frame_is_taken_and_keeps_its_number() {
     let folder = folder();
     let path = folder.path().join("moving.gif");
     let mut encoder = GifEncoder::new(fs::File::create(&path).expect("a file"));
@@ -77,7 +78,7 @@ fn of_an_animation_every_nth_frame_is_taken_the_first_one_included() {
             (number, item.value.expect("a picture").get_pixel(0, 0).0[0])
         })
         .collect();
-    assert_eq!(levels, [(1, 0), (2, 120), (3, 240)]);
+    assert_eq!(levels, [(1, 0), (3, 120), (5, 240)]);
 }
 
 #[test]
@@ -90,4 +91,65 @@ fn a_picture_in_memory_goes_by_the_name_it_is_given() {
     };
     assert_eq!((&*item.about.name, &*item.about.stem), ("mine.png", "mine"));
     assert_eq!(item.value.as_ref().expect("a picture").dimensions(), (4, 3));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_back_end_a_recursive_search_and_a_pattern() {
+    let folder = folder();
+    fs::remove_file(folder.path().join("broken.png")).expect("it was there");
+    fs::create_dir(folder.path().join("deeper")).expect("a folder");
+    fs::copy(folder.path().join("a.png"), folder.path().join("deeper/c.png")).expect("a copy");
+    for (target, link) in [(".", "again"), ("..", "deeper/up")] {
+        std::os::unix::fs::symlink(target, folder.path().join(link)).expect("a link");
+    }
+    let expected = ["a.png", "b.jpg", "deeper/c.png"].map(|name| (PathBuf::from(name), true));
+    let recursive = Sources::expand([folder.path()], Depth::Everything);
+    assert_eq!(names(recursive, folder.path()), expected);
+    let pattern = Sources::expand([folder.path().join("**/*")], Depth::Folder);
+    assert_eq!(names(pattern, folder.path()), expected);
+    let deeper = Sources::expand([folder.path().join("**/c.*")], Depth::Folder);
+    assert_eq!(names(deeper, folder.path()), [(PathBuf::from("deeper/c.png"), true)]);
+}
+
+#[test]
+fn a_list_with_a_byte_order_mark_loses_nothing() {
+    let folder = folder();
+    let list = folder.path().join("list.txt");
+    fs::write(&list, b"\xef\xbb\xbfa.png\r\nb.jpg\r\n").expect("a list");
+    let expected = ["a.png", "b.jpg"].map(|name| (PathBuf::from(name), true));
+    assert_eq!(names(Sources::expand([&list], Depth::Folder), folder.path()), expected);
+    fs::write(&list, b"\xff\xfea\0").expect("a list");
+    let item = Sources::expand([&list], Depth::Folder).pictures().next().expect("an item");
+    assert!(item.value.expect_err("UTF-16").to_string().contains("UTF-16"));
+}
+
+#[test]
+fn a_cancelled_search_gives_nothing_more() {
+    let folder = folder();
+    let patience = Patience::default();
+    let cancel = patience.cancel.clone();
+    let mut pictures = Sources::expand([folder.path()], Depth::Folder).waiting(patience).pictures();
+    assert!(pictures.next().is_some());
+    assert!(!cancel.cancel() && cancel.cancel());
+    assert!(pictures.next().is_none());
+}
+
+#[test]
+fn a_budget_holds_for_stills_and_animations() {
+    let folder = folder();
+    let path = folder.path().join("moving.gif");
+    let mut encoder = GifEncoder::new(fs::File::create(&path).expect("a file"));
+    let frame = |level| Frame::new(RgbaImage::from_pixel(40, 30, Rgba([level, level, level, 255])));
+    encoder.encode_frames([0, 60].map(frame)).expect("a GIF");
+    drop(encoder);
+    RgbImage::new(40, 30).save(folder.path().join("a.png")).expect("a picture");
+    for name in ["moving.gif", "a.png"] {
+        for (pixels, is_read) in [(1199, false), (1200, true)] {
+            let budget = Budget { pixels, ..Budget::default() };
+            let sources = Sources::expand([folder.path().join(name)], Depth::Folder).within(budget);
+            let first = sources.pictures().next().expect("an item");
+            assert_eq!(first.value.is_ok(), is_read, "{name} within {pixels} pixels: {:?}", first.value.err());
+        }
+    }
 }

@@ -211,8 +211,9 @@ impl Error {
         Self::NotWeights { reason: reason.into() }
     }
 
-    pub(crate) fn not_a_picture(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::NotAPicture(cause.into())
+    /// Decoders' errors repeat their causes in their own text: it is kept, they are not.
+    pub(crate) fn not_a_picture(cause: impl std::fmt::Display) -> Self {
+        Self::NotAPicture(cause.to_string().into())
     }
 
     pub(crate) fn worker(reason: impl std::fmt::Display) -> Self {

@@ -3,7 +3,10 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
-use yolov10_model::picture::decode_picture;
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use tiff::encoder::{TiffEncoder, colortype};
+use yolov10_model::picture::{Budget, Frames, decode, decode_picture, upright_size};
+use yolov10_model::{Error, Size};
 
 fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -73,6 +76,188 @@ fn what_is_no_whole_picture_is_an_error() {
     let whole = turned(1);
     for bytes in [&b""[..], b"not a picture", &whole[..whole.len() / 2]] {
         let error = decode_picture(bytes).expect_err("there is no whole picture");
-        assert!(error.to_string().starts_with("not a picture that can be read: "), "{error}");
+        assert!(matches!(error, Error::NotAPicture(_)), "{error}");
     }
+}
+
+#[test]
+fn the_size_is_known_from_the_head_as_it_will_be() {
+    for orientation in 1..=8 {
+        let bytes = turned(orientation);
+        let picture = decoded(&bytes);
+        let size = upright_size(&bytes, &Budget::default()).expect("it was just encoded");
+        assert_eq!(size, Size { height: picture.height() as usize, width: picture.width() as usize });
+    }
+}
+
+/// The heads of pictures of 60000x60000 pixels, with nothing after them.
+fn heads_of_giants() -> Vec<Vec<u8>> {
+    let side = 60000_u16;
+    let (low, high) = (side.to_le_bytes(), side.to_be_bytes());
+    let [wide_low, wide_high] = [u32::from(side).to_le_bytes(), u32::from(side).to_be_bytes()];
+    let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &wide_high[..], &wide_high, b"\x08\x02\0\0\0\0\0\0\0"].concat();
+    let gif = [b"GIF89a", &low[..], &low, b"\x80\0\0\0\0\0\xff\xff\xff"].concat();
+    let frame = [b",\0\0\0\0", &low[..], &low, b"\0\x02\x02\x44\x01\0"].concat();
+    let still = [&gif[..], &frame, b";"].concat();
+    let moving = [&gif[..], &frame, &frame, b";"].concat();
+    let bmp = [&b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"[..], &wide_low, &wide_low, b"\x01\0\x18\0", &[0; 24]];
+    let jpeg =
+        [b"\xff\xd8\xff\xc0\0\x0b\x08", &high[..], &high, b"\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\xff\xd9"];
+    let quantization = [&b"\xff\xdb\0\x43\0"[..], &[1; 64]].concat();
+    let mut jpeg = jpeg.concat();
+    jpeg.splice(2..2, quantization);
+    let webp =
+        [b"RIFF\x16\0\0\0WEBPVP8L\x0a\0\0\0\x2f", &(16383_u32 | 16383 << 14).to_le_bytes()[..], &[0; 6]].concat();
+    vec![png, still, moving, bmp.concat(), jpeg, webp]
+}
+
+#[test]
+fn a_picture_beyond_the_budget_is_refused_by_its_head() {
+    for head in heads_of_giants() {
+        for error in [
+            decode(&head, &Budget::default()).expect_err("too large"),
+            upright_size(&head, &Budget::default()).expect_err("too large"),
+        ] {
+            assert!(matches!(error, Error::PictureTooLarge { .. }), "{error}: {head:?}");
+        }
+        let frames = Frames::open(head.clone(), &Budget::default());
+        assert!(matches!(frames, Ok(None) | Err(Error::PictureTooLarge { .. })), "{frames:?}");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_budget_count_the_file_and_its_decoder() {
+    let bytes = png(RgbImage::new(100, 100));
+    let needed = 3 * 100 * 100 + bytes.len() as u64;
+    let within = |bytes_allowed| decode(&bytes, &Budget { pixels: 10_000, bytes: bytes_allowed });
+    assert!(within(needed).is_ok());
+    let error = within(needed - 1).expect_err("a byte short");
+    assert!(matches!(error, Error::PictureTooLarge { needed: found, .. } if found == needed), "{error}");
+    let wide = png(DynamicImage::ImageRgba16(ImageBuffer::new(100, 100)));
+    let error = decode(&wide, &Budget { pixels: 10_000, bytes: needed }).expect_err("16 bits take more");
+    assert!(matches!(error, Error::PictureTooLarge { needed: 110_000.., .. }), "{error}");
+}
+
+/// A JPEG with restart markers between its rows of blocks, of which each looks different.
+fn with_restarts() -> (RgbImage, Vec<u8>) {
+    let picture = RgbImage::from_fn(64, 128, |x, y| Rgb([(y * 2) as u8, (x * y) as u8, ((x + y) * 7) as u8]));
+    let encoder = Encoder::new(&picture, 64, 128, PixelFormat::Rgb).quality(90).subsampling(Subsampling::S420);
+    let bytes = encoder.restart_rows(1).encode().expect("a small picture");
+    (decoded(&bytes), bytes)
+}
+
+fn restart_markers(bytes: &[u8]) -> Vec<usize> {
+    let is_marker = |pair: &[u8]| pair[0] == 0xff && (0xd0..=0xd7).contains(&pair[1]);
+    bytes.windows(2).enumerate().filter(|(_, pair)| is_marker(pair)).map(|(at, _)| at).collect()
+}
+
+#[test]
+fn a_jpeg_that_lost_a_piece_is_read_around_it_and_says_so() {
+    let (whole, bytes) = with_restarts();
+    let markers = restart_markers(&bytes);
+    assert_eq!(markers.len(), 7, "eight rows of blocks");
+    // The third row of blocks is lost, with the marker before it.
+    let cut = [&bytes[..markers[1]], &bytes[markers[2]..]].concat();
+    let picture = decode(&cut, &Budget::default()).expect("OpenCV reads it");
+    assert!(picture.damage.as_ref().is_some_and(|damage| damage.contains("of 32 blocks")), "{:?}", picture.damage);
+    let rows = |picture: &RgbImage, from: u32, to: u32| {
+        picture.rows().skip(from as usize).take((to - from) as usize).flatten().copied().collect::<Vec<_>>()
+    };
+    // Colour is blurred over the edge of a row by one line.
+    assert_eq!(rows(&picture.pixels, 0, 31), rows(&whole, 0, 31));
+    assert_eq!(rows(&picture.pixels, 49, 128), rows(&whole, 49, 128));
+    assert_ne!(rows(&picture.pixels, 32, 48), rows(&whole, 32, 48));
+    assert_eq!(decode(&bytes, &Budget::default()).expect("it is whole").damage, None);
+    let error = decode(&bytes[..markers[5]], &Budget::default()).expect_err("it has no end");
+    assert!(std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("cut off")), "{error}");
+}
+
+#[test]
+fn a_jpeg_of_too_many_scans_is_refused() {
+    let picture = RgbImage::new(16, 16);
+    let encoder = Encoder::new(&picture, 16, 16, PixelFormat::Rgb).progressive(true);
+    let mut bytes = encoder.encode().expect("a small picture");
+    let scan = bytes.windows(2).rposition(|pair| pair == [0xff, 0xda]).expect("a scan");
+    let last = bytes[scan..bytes.len() - 2].to_vec();
+    let end = bytes.len() - 2;
+    bytes.splice(end..end, last.repeat(100));
+    let error = decode(&bytes, &Budget::default()).expect_err("110 scans");
+    assert!(std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("scan")), "{error:?}");
+}
+
+fn tiff<C: colortype::ColorType>(size: [u32; 2], samples: &[C::Inner]) -> Vec<u8>
+where
+    [C::Inner]: tiff::encoder::TiffValue,
+{
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut bytes).expect("memory can be written");
+    encoder.write_image::<C>(size[0], size[1], samples).expect("memory can be written");
+    bytes.into_inner()
+}
+
+#[test]
+fn a_tiffs_floats_are_levels_or_shares_of_white() {
+    let levels = tiff::<colortype::RGB32Float>([2, 1], &[0.0, 100.4, 254.6, 255.0, 1.0, 2.0]);
+    assert_eq!(decoded(&levels).as_raw()[..], [0, 100, 255, 255, 1, 2]);
+    let shares = tiff::<colortype::Gray32Float>([3, 1], &[0.0, 0.5, 1.0]);
+    assert_eq!(decoded(&shares).as_raw()[..], [0, 0, 0, 128, 128, 128, 255, 255, 255]);
+    let doubles = tiff::<colortype::Gray64Float>([2, 1], &[17.0, 255.0]);
+    assert_eq!(decoded(&doubles).as_raw()[..], [17, 17, 17, 255, 255, 255]);
+}
+
+#[test]
+fn a_tiff_whose_numbers_are_no_levels_is_refused_by_name() {
+    for (bytes, name) in [
+        (tiff::<colortype::Gray32Float>([2, 1], &[-9999.0, 2550.0]), "values from -9999 to 2550"),
+        (tiff::<colortype::Gray32Float>([2, 1], &[f32::NAN, 1.0]), "NaN"),
+        (tiff::<colortype::RGB32>([1, 1], &[0, 1, u32::MAX]), "32-bit whole numbers"),
+        (tiff::<colortype::GrayI16>([1, 1], &[-1]), "16-bit signed numbers"),
+    ] {
+        let error = decode_picture(&bytes).expect_err(name);
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(cause.contains(name), "{cause}");
+    }
+}
+
+#[test]
+fn a_tiffs_sixteen_bits_are_rounded_and_big_ones_are_read() {
+    // libtiff's rounding, which OpenCV has: (0x12ff + 128) / 257 = 19, (0x007f + 128) / 257 = 0.
+    assert_eq!(decoded(&tiff::<colortype::Gray16>([2, 1], &[0x12ff, 0x007f])).as_raw()[..], [19, 19, 19, 0, 0, 0]);
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new_big(&mut bytes).expect("memory can be written");
+    encoder.write_image::<colortype::RGB8>(1, 1, &[1, 2, 3]).expect("memory can be written");
+    assert_eq!(decoded(&bytes.into_inner()).as_raw()[..], [1, 2, 3]);
+}
+
+/// A GIF of three frames, 0.1 s each.
+fn moving() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(&mut bytes);
+    let delay = image::Delay::from_numer_denom_ms(100, 1);
+    let frame = |level| {
+        let picture = RgbaImage::from_fn(40, 30, |x, _| Rgba([level, (6 * x) as u8, 0, 255]));
+        image::Frame::from_parts(picture, 0, 0, delay)
+    };
+    encoder.encode_frames([0, 100, 200].map(frame)).expect("memory can be written");
+    drop(encoder);
+    bytes
+}
+
+#[test]
+fn an_animation_has_times_and_ends_at_its_first_error() {
+    let bytes = moving();
+    let frames = Frames::open(bytes.clone(), &Budget::default()).expect("it is whole").expect("it moves");
+    assert_eq!(frames.total(), Some(3));
+    let times: Vec<u128> = frames.map(|frame| frame.expect("a frame").at.as_millis()).collect();
+    assert_eq!(times, [0, 100, 200]);
+    for length in 0..bytes.len() {
+        let Ok(Some(frames)) = Frames::open(bytes[..length].to_vec(), &Budget::default()) else {
+            continue;
+        };
+        let outcomes: Vec<bool> = frames.take(9).map(|frame| frame.is_ok()).collect();
+        let errors = outcomes.iter().filter(|is_ok| !**is_ok).count();
+        assert!(outcomes.len() <= 4 && errors <= 1, "{length} of {} bytes: {outcomes:?}", bytes.len());
+        assert!(outcomes[..outcomes.len().saturating_sub(1)].iter().all(|is_ok| *is_ok), "{length}: {outcomes:?}");
+    }
+    assert!(Frames::open(png(GrayImage::new(2, 2)), &Budget::default()).expect("a picture").is_none());
 }

@@ -34,7 +34,8 @@ pub(crate) async fn check(State(server): State<Arc<Server>>, request: Request, n
 pub(crate) fn check_token(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(token) = &access.token else { return Ok(()) };
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let shown = shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let shown =
+        shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let is_it = shown.is_some_and(|(_, shown)| bool::from(shown.trim().as_bytes().ct_eq(token.as_bytes())));
     let what = if shown.is_some() { "another token was shown" } else { "no token was shown" };
     is_it.then_some(()).ok_or_else(|| {

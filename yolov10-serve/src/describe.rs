@@ -86,9 +86,9 @@ pub(crate) fn statistics(model: &Model) -> Value {
             "compute_output": tally(stages.output),
         })
     };
-    let usage = model.running().map(|running| {
-        json!({ "type": running.facts.memory, "id": 0, "byte_size": running.memory().total().reserved })
-    });
+    let usage = model.running().map(
+        |running| json!({ "type": running.facts.memory, "id": 0, "byte_size": running.memory().total().reserved }),
+    );
     let memory: Vec<Value> = usage.into_iter().collect();
     json!({
         "name": model.name,

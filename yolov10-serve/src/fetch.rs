@@ -31,9 +31,10 @@ fn follow(hosts: &[String], mut url: String, limit: usize) -> Result<Bytes, Prob
         let uri: Uri = url.parse().map_err(|error| Problem::invalid(format_args!("url {url}: {error}")))?;
         check_host(hosts, &uri)?;
         let failed = |error: ureq::Error| match error {
-            ureq::Error::HostNotFound if is_named(hosts, &uri) => {
-                Problem::new(Kind::Forbidden, format_args!("url {url}: its host has no address that may be fetched from"))
-            }
+            ureq::Error::HostNotFound if is_named(hosts, &uri) => Problem::new(
+                Kind::Forbidden,
+                format_args!("url {url}: its host has no address that may be fetched from"),
+            ),
             error => Problem::invalid(format_args!("url {url}: {error}")),
         };
         let config = Agent::config_builder()
@@ -185,9 +186,26 @@ mod tests {
             assert!(is_public(public.parse().expect("an address")), "{public}");
         }
         for private in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "192.0.0.1",
-            "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
-            "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "192.0.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
         ] {
             assert!(!is_public(private.parse().expect("an address")), "{private}");
         }

@@ -224,7 +224,8 @@ fn say_ready(server: &Server, is_tls: bool) {
     let http = format!("{scheme}://{}", settings.http);
     let grpc = settings.grpc.map(|address| address.to_string());
     let and_grpc = grpc.as_ref().map_or(String::new(), |address| format!(", grpc at {address}"));
-    let models: Vec<String> = server.registry.index(true).unwrap_or_default().into_iter().map(|line| line.name).collect();
+    let models: Vec<String> =
+        server.registry.index(true).unwrap_or_default().into_iter().map(|line| line.name).collect();
     let listed = if models.is_empty() { "no model".to_owned() } else { models.join(", ") };
     let message = format!("ready: {http}{and_grpc}, with {listed}");
     server.log.event("ready", message, &json!({ "http": http, "grpc": grpc, "models": models }));

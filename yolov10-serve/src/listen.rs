@@ -77,12 +77,8 @@ impl Listener {
     }
 }
 
-async fn connection<S>(
-    stream: S,
-    app: Router,
-    patience: Duration,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
+async fn connection<S>(stream: S, app: Router, patience: Duration, watcher: hyper_util::server::graceful::Watcher)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = Builder::new(TokioExecutor::new());

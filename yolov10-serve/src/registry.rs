@@ -39,7 +39,8 @@ impl Registry {
     pub(crate) fn new(maker: Maker, settings: &Settings) -> Arc<Self> {
         let budget = Budget::new(settings.memory.budget);
         let buffers = Buffers::new(&budget);
-        let models = settings.models.iter().map(|named| (named.name.clone(), Model::new(&named.name, named.file.clone())));
+        let models =
+            settings.models.iter().map(|named| (named.name.clone(), Model::new(&named.name, named.file.clone())));
         let models = RwLock::new(models.collect());
         let settings = settings.clone();
         Arc::new_cyclic(|me| Self { maker, settings, budget, buffers, models, me: me.clone() })
@@ -81,7 +82,9 @@ impl Registry {
         let found = self.get(model)?;
         match version {
             None | Some("" | VERSION | "-1") => Ok(found),
-            Some(other) => Err(Problem::not_found(format_args!("model {model} has version {VERSION}, found {other:?}"))),
+            Some(other) => {
+                Err(Problem::not_found(format_args!("model {model} has version {VERSION}, found {other:?}")))
+            }
         }
     }
 

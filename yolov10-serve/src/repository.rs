@@ -64,14 +64,16 @@ mod tests {
     fn a_repository_is_files_or_folders_as_triton_has_them() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
-        for file in ["n.pt", "s.pt", "s.safetensors", "plates/1/model.pt", "flat/best.pt", "empty/1/readme.txt", "a b.pt"]
+        for file in
+            ["n.pt", "s.pt", "s.safetensors", "plates/1/model.pt", "flat/best.pt", "empty/1/readme.txt", "a b.pt"]
         {
             let path = root.join(file);
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             fs::write(path, "").expect("written");
         }
         let found = models(root).expect("a folder");
-        let expected = [("flat", "flat/best.pt"), ("n", "n.pt"), ("plates", "plates/1/model.pt"), ("s", "s.safetensors")];
+        let expected =
+            [("flat", "flat/best.pt"), ("n", "n.pt"), ("plates", "plates/1/model.pt"), ("s", "s.safetensors")];
         let expected = expected.map(|(name, file)| (name.to_owned(), root.join(file)));
         assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
     }

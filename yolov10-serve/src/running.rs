@@ -8,8 +8,8 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use yolov10_cpu::Error as CpuError;
-use yolov10_model::options::CpuOptions;
 use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::options::CpuOptions;
 use yolov10_model::{Detector, Device, Error, IsolatedDetector, Options, Selection, Size, Weights};
 
 use crate::budget::{Budget, Full};
@@ -201,7 +201,8 @@ impl Running {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let mut reports = Vec::new();
         for thread in threads {
-            let closed = thread.join().map_err(|_| Problem::internal(format_args!("model {name}: a thread panicked")))?;
+            let closed =
+                thread.join().map_err(|_| Problem::internal(format_args!("model {name}: a thread panicked")))?;
             reports.push(closed.map_err(|error| Problem::internal(format_args!("model {name}: {error}")))?);
         }
         Ok(Freed::new(name, why, started, &reports, self.weights))

@@ -170,7 +170,8 @@ fn elements(input: &Tensor, count: usize) -> Result<Vec<Bytes>, Problem> {
         Data::Elements(elements) => elements.clone(),
         Data::Texts(texts) => {
             let decode = |text: &String| BASE64_STANDARD.decode(text.trim()).map(Bytes::from);
-            let not_base64 = |error| Problem::invalid(format_args!("input {INPUT}: strings are base64 of pictures: {error}"));
+            let not_base64 =
+                |error| Problem::invalid(format_args!("input {INPUT}: strings are base64 of pictures: {error}"));
             texts.iter().map(decode).collect::<Result<Vec<_>, _>>().map_err(not_base64)?
         }
         Data::Numbers(_) => {
@@ -240,16 +241,51 @@ mod tests {
     fn what_does_not_fit_its_shape_is_refused_with_both_numbers() {
         let numbers = |count| Data::Numbers(vec![0.0; count]);
         for (datatype, shape, data, message) in [
-            ("FP32", &[1, 3, 32, 32][..], numbers(5), "input images: shape [1, 3, 32, 32] of FP32 takes 12288 bytes, found 20"),
-            ("FP32", &[1, 3, 33, 32], numbers(5), "input images: height and width of FP32 must be multiples of 32, found 33x32"),
-            ("FP32", &[1, 32, 32, 3], numbers(5), "input images: FP32 has shape [n, 3, height, width], found [1, 32, 32, 3]"),
+            (
+                "FP32",
+                &[1, 3, 32, 32][..],
+                numbers(5),
+                "input images: shape [1, 3, 32, 32] of FP32 takes 12288 bytes, found 20",
+            ),
+            (
+                "FP32",
+                &[1, 3, 33, 32],
+                numbers(5),
+                "input images: height and width of FP32 must be multiples of 32, found 33x32",
+            ),
+            (
+                "FP32",
+                &[1, 32, 32, 3],
+                numbers(5),
+                "input images: FP32 has shape [n, 3, height, width], found [1, 32, 32, 3]",
+            ),
             ("FP64", &[1], numbers(5), "input images: expected FP32, UINT8 or BYTES, found \"FP64\""),
-            ("UINT8", &[0, 1, 1, 3], numbers(0), "input images: expected at least one picture, found shape [0, 1, 1, 3]"),
-            ("UINT8", &[1, 1, 1, 3], Data::Numbers(vec![0.0, 256.0, 1.0]), "input images: UINT8 is 0 to 255, found 256"),
+            (
+                "UINT8",
+                &[0, 1, 1, 3],
+                numbers(0),
+                "input images: expected at least one picture, found shape [0, 1, 1, 3]",
+            ),
+            (
+                "UINT8",
+                &[1, 1, 1, 3],
+                Data::Numbers(vec![0.0, 256.0, 1.0]),
+                "input images: UINT8 is 0 to 255, found 256",
+            ),
             ("UINT8", &[1, 200, 200, 3], numbers(120_000), "expected a picture of at most 10000 pixels, found 200x200"),
             ("UINT8", &[1, -1, 1, 3], numbers(3), "input images: no picture has shape [1, -1, 1, 3]"),
-            ("BYTES", &[1], Data::Raw(Bytes::from_static(&[9, 0, 0, 0, 1])), "input images: an element of BYTES is cut off"),
-            ("BYTES", &[2], Data::Raw(Bytes::from_static(&[0; 4])), "input images: expected 2 elements of BYTES, found 1"),
+            (
+                "BYTES",
+                &[1],
+                Data::Raw(Bytes::from_static(&[9, 0, 0, 0, 1])),
+                "input images: an element of BYTES is cut off",
+            ),
+            (
+                "BYTES",
+                &[2],
+                Data::Raw(Bytes::from_static(&[0; 4])),
+                "input images: expected 2 elements of BYTES, found 1",
+            ),
         ] {
             assert_eq!(read(datatype, shape, data).expect_err("it does not fit"), message);
         }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -82,6 +83,14 @@ impl Workplace {
 
     pub fn run(&self, words: &[&str]) -> Said {
         self.command(words).output().expect("the program starts").into()
+    }
+
+    /// Runs with these bytes on stdin.
+    pub fn given(&self, words: &[&str], bytes: &[u8]) -> Said {
+        let mut child = self.command(words).stdin(Stdio::piped()).spawn().expect("the program starts");
+        // A program that has seen enough closes its end.
+        child.stdin.take().expect("a pipe").write_all(bytes).ok();
+        child.wait_with_output().expect("it ends").into()
     }
 
     /// All files below a folder, by their paths within it, sorted; but for the program's ledgers.

@@ -192,10 +192,11 @@ fn outline(picture: &RgbImage, rect: &Rect, line: i64) -> Area {
 fn fill(picture: &mut RgbImage, area: Area, color: Rgb<u8>) {
     let inside = |edge: i64, length: u32| edge.clamp(0, i64::from(length)) as u32;
     let (width, height) = picture.dimensions();
-    for y in inside(area.top, height)..inside(area.bottom, height) {
-        for x in inside(area.left, width)..inside(area.right, width) {
-            picture.put_pixel(x, y, color);
-        }
+    let columns =
+        3 * inside(area.left, width) as usize..3 * inside(area.right, width).max(inside(area.left, width)) as usize;
+    let rows = inside(area.top, height) as usize..inside(area.bottom, height) as usize;
+    for row in picture.chunks_exact_mut(3 * width as usize).take(rows.end).skip(rows.start) {
+        row[columns.clone()].as_chunks_mut().0.fill(color.0);
     }
 }
 

@@ -3,7 +3,7 @@
 use image::{DynamicImage, RgbImage};
 
 /// OpenCV keeps the high byte of 16 bits; rounding would give another picture.
-pub fn high_byte(level: u16) -> u8 {
+fn high_byte(level: u16) -> u8 {
     (level >> 8) as u8
 }
 

@@ -9,13 +9,14 @@ use image::metadata::Orientation;
 use libjpeg_turbo_rs::{DecodeLimits, DecodeWarning, Decoder, Image, PixelFormat};
 
 use super::budget::Budget;
+use super::resync::resynced;
 use super::still::peak;
 use super::{Head, Raw};
 use crate::error::Error;
 use crate::size::Size;
 
 /// Passes over the picture at most. Encoders write ten; a tiny file of thousands would take minutes.
-const MOST_SCANS: usize = 100;
+const MOST_SCANS: usize = 64;
 /// Where the entropy-coded data begins, and where a picture ends.
 const START_OF_SCAN: [u8; 2] = [0xff, 0xda];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
@@ -26,13 +27,13 @@ pub fn head(bytes: &[u8], budget: &Budget) -> Result<Head, Error> {
 
 pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
     let (Head { orientation, .. }, mut decoder) = open(bytes, budget)?;
-    decoder.set_output_format(if is_cmyk(&decoder) { PixelFormat::Cmyk } else { PixelFormat::Rgb });
+    let format = if decoder.header().components.len() == 4 { PixelFormat::Cmyk } else { PixelFormat::Rgb };
+    decoder.set_output_format(format);
     let (image, damage) = match decoder.decode_image() {
         Ok(image) => (image, None),
         // The way that takes damage is slower, and few files need it.
         Err(_) => {
-            decoder.set_lenient(true);
-            let image = decoder.decode_image().map_err(Error::not_a_picture)?;
+            let image = decode_damaged(bytes, format)?;
             let damage = damage(&image.warnings);
             if !has_end(bytes) {
                 return Err(Error::not_a_picture(format!("the JPEG is cut off: {damage}")));
@@ -43,16 +44,28 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
     Ok(Raw { pixels: to_rgb(image), orientation, damage })
 }
 
+/// The picture with the damaged parts filled.
+fn decode_damaged(bytes: &[u8], format: PixelFormat) -> Result<Image, Error> {
+    let mended = resynced(bytes);
+    let bytes = mended.as_deref().unwrap_or(bytes);
+    let mut decoder = Decoder::new_with_limits(bytes, limits()).map_err(Error::not_a_picture)?;
+    decoder.set_output_format(format);
+    decoder.set_lenient(true);
+    decoder.decode_image().map_err(Error::not_a_picture)
+}
+
+/// The decoder's own: what its picture takes is settled here.
+fn limits() -> DecodeLimits {
+    DecodeLimits { max_scans: MOST_SCANS, max_pixels: u64::MAX, ..DecodeLimits::default() }
+}
+
 /// A decoder whose picture fits the budget.
 fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Head, Decoder<'a>), Error> {
-    let mut limits = DecodeLimits::default();
-    limits.max_scans = MOST_SCANS;
-    // Below, with what this decoder is known to take: its own estimate counts planes that it does not have.
-    limits.max_pixels = u64::MAX;
-    let decoder = Decoder::new_with_limits(bytes, limits).map_err(Error::not_a_picture)?;
+    let decoder = Decoder::new_with_limits(bytes, limits()).map_err(Error::not_a_picture)?;
     let size = Size { height: decoder.header().height(), width: decoder.header().width() };
     let orientation = decoder.exif_orientation().and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
-    budget.admit(size, peak(bytes_per_pixel(&decoder), orientation), bytes.len())?;
+    // Of a damaged file there is a second one, mended.
+    budget.admit(size, peak(bytes_per_pixel(&decoder), orientation), 2 * bytes.len())?;
     Ok((Head { size, orientation }, decoder))
 }
 
@@ -66,14 +79,10 @@ fn bytes_per_pixel(decoder: &Decoder<'_>) -> f64 {
         .iter()
         .map(|of| f64::from(of.horizontal_sampling) * f64::from(of.vertical_sampling) / area.max(1.0))
         .sum();
-    let coefficients = if decoder.has_multiple_scans() { 2.05 * samples } else { 0.0 };
+    let coefficients = if decoder.has_multiple_scans() || decoder.is_arithmetic() { 2.05 * samples } else { 0.0 };
     let is_usual = matches!(components.len(), 1 | 3) && decoder.header().precision == 8;
     let (picture, full_planes) = if is_usual { (3.0, 0.0) } else { (7.0, 2.0 * components.len() as f64) };
     picture + samples + coefficients + full_planes
-}
-
-fn is_cmyk(decoder: &Decoder<'_>) -> bool {
-    decoder.header().components.len() == 4
 }
 
 /// Three channels; of ink as OpenCV takes it off.
@@ -116,6 +125,7 @@ fn damage(warnings: &[DecodeWarning]) -> String {
     });
     match (short, blocks) {
         (Some((decoded, total)), _) => format!("its data runs short after {decoded} of {total} blocks"),
+        (None, 0) => "not everything could be read".to_owned(),
         (None, 1) => "1 of its blocks is damaged".to_owned(),
         (None, blocks) => format!("{blocks} of its blocks are damaged"),
     }

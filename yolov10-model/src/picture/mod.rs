@@ -14,6 +14,7 @@ mod eight_bits;
 mod frames;
 mod jpeg;
 mod kind;
+mod resync;
 mod still;
 mod tiff;
 mod webp;

@@ -13,7 +13,6 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 
 use super::budget::Budget;
-use super::eight_bits::high_byte;
 use super::still::peak;
 use super::{Head, Raw};
 use crate::error::Error;
@@ -103,7 +102,7 @@ fn levels(samples: DecodingResult, layout: &Layout) -> Result<Vec<u8>, Error> {
         DecodingResult::U8(bytes) if layout.bits == 1 && layout.samples == 1 => {
             Ok(unpacked(&bytes, layout.head.size.width))
         }
-        DecodingResult::U16(wide) if layout.bits == 16 => Ok(wide.into_iter().map(high_byte).collect()),
+        DecodingResult::U16(wide) if layout.bits == 16 => Ok(wide.into_iter().map(rounded).collect()),
         DecodingResult::F16(values) => from_floats(&values, |value| value.to_f32()),
         DecodingResult::F32(values) => from_floats(&values, |value| value),
         DecodingResult::F64(values) => from_floats(&values, |value| value as f32),
@@ -114,6 +113,11 @@ fn levels(samples: DecodingResult, layout: &Layout) -> Result<Vec<u8>, Error> {
             refused("signed numbers")
         }
     }
+}
+
+/// Of sixteen bits the nearest level, as libtiff has it; of a PNG's, OpenCV takes the high byte.
+fn rounded(level: u16) -> u8 {
+    ((u32::from(level) + 128) / 257) as u8
 }
 
 /// 0..1, or 0..255: which of them, the largest value tells.

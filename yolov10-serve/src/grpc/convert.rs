@@ -40,7 +40,9 @@ pub(super) fn inputs(request: &mut ModelInferRequest) -> Result<(Vec<Tensor>, Op
     let (raw, inputs) = (&request.raw_input_contents, &request.inputs);
     if !raw.is_empty() && raw.len() != inputs.len() {
         let (expected, found) = (inputs.len(), raw.len());
-        return Err(Problem::invalid(format_args!("expected {expected} raw contents, one for each input, found {found}")));
+        return Err(Problem::invalid(format_args!(
+            "expected {expected} raw contents, one for each input, found {found}"
+        )));
     }
     let mut raw = std::mem::take(&mut request.raw_input_contents).into_iter();
     let deadline = timeout(&request.parameters)?;
@@ -132,7 +134,9 @@ pub(super) fn config(model: &str, running: &Running) -> ModelConfig {
         name: model.to_owned(),
         platform: PLATFORM.to_owned(),
         backend: PLATFORM.to_owned(),
-        version_policy: Some(ModelVersionPolicy { policy_choice: Some(PolicyChoice::Latest(Latest { num_versions: 1 })) }),
+        version_policy: Some(ModelVersionPolicy {
+            policy_choice: Some(PolicyChoice::Latest(Latest { num_versions: 1 })),
+        }),
         max_batch_size: 0,
         input: vec![ModelInput {
             name: INPUT.to_owned(),

@@ -151,14 +151,20 @@ impl p::grpc_inference_service_server::GrpcInferenceService for Service {
         Ok(Response::new(p::ModelConfigResponse { config: Some(convert::config(&name, &ticket.running)) }))
     }
 
-    async fn model_statistics(&self, request: Request<p::ModelStatisticsRequest>) -> Answer<p::ModelStatisticsResponse> {
+    async fn model_statistics(
+        &self,
+        request: Request<p::ModelStatisticsRequest>,
+    ) -> Answer<p::ModelStatisticsResponse> {
         let p::ModelStatisticsRequest { name, version } = request.into_inner();
         let models = if name.is_empty() { self.server.registry.all() } else { vec![self.find(&name, &version)?] };
         let model_stats = models.iter().map(|model| convert::statistics(model)).collect();
         Ok(Response::new(p::ModelStatisticsResponse { model_stats }))
     }
 
-    async fn repository_index(&self, request: Request<p::RepositoryIndexRequest>) -> Answer<p::RepositoryIndexResponse> {
+    async fn repository_index(
+        &self,
+        request: Request<p::RepositoryIndexRequest>,
+    ) -> Answer<p::RepositoryIndexResponse> {
         let ready = request.into_inner().ready;
         let lines = self.server.change(move |server| server.registry.index(ready)).await.map_err(status)?;
         let models = lines.into_iter().map(|line| p::repository_index_response::ModelIndex {
@@ -192,9 +198,7 @@ impl p::grpc_inference_service_server::GrpcInferenceService for Service {
 
 fn stream_answer(id: String, done: Result<p::ModelInferResponse, Problem>) -> p::ModelStreamInferResponse {
     match done {
-        Ok(response) => {
-            p::ModelStreamInferResponse { error_message: String::new(), infer_response: Some(response) }
-        }
+        Ok(response) => p::ModelStreamInferResponse { error_message: String::new(), infer_response: Some(response) },
         // Which request it was stays known.
         Err(problem) => p::ModelStreamInferResponse {
             error_message: problem.message,

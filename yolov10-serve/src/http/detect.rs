@@ -99,7 +99,9 @@ async fn pictures(server: &Server, headers: &HeaderMap, body: Bytes, choice: &Ch
             let asked: InJson = serde_json::from_slice(&body)
                 .map_err(|error| Problem::invalid(format_args!("expected {{\"image\": base64}}: {error}")))?;
             match asked {
-                InJson { image: Some(text), url: None, name } => vec![Sent { name: named(name), bytes: in_base64(&text)? }],
+                InJson { image: Some(text), url: None, name } => {
+                    vec![Sent { name: named(name), bytes: in_base64(&text)? }]
+                }
                 InJson { image: None, url: Some(url), name } => {
                     let bytes = fetch::fetch(server, &url).await?;
                     vec![Sent { name: named(name.or(Some(url))), bytes }]

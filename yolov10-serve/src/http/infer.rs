@@ -118,13 +118,18 @@ fn parse(body: &Bytes, json_length: usize) -> Result<Parsed, Problem> {
                 let size = size.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= rest.len());
                 let size = size.ok_or_else(|| {
                     let found = rest.len();
-                    Problem::invalid(format_args!("input {name}: binary_data_size is {}, found {found} bytes", parameters["binary_data_size"]))
+                    Problem::invalid(format_args!(
+                        "input {name}: binary_data_size is {}, found {found} bytes",
+                        parameters["binary_data_size"]
+                    ))
                 })?;
                 Data::Raw(rest.split_to(size))
             }
             (None, Some(elements)) => elements.into_data(),
             (Some(_), Some(_)) => {
-                return Err(Problem::invalid(format_args!("input {name}: expected data or binary_data_size, found both")));
+                return Err(Problem::invalid(format_args!(
+                    "input {name}: expected data or binary_data_size, found both"
+                )));
             }
             (None, None) => return Err(Problem::invalid(format_args!("input {name}: it has no data"))),
         };
@@ -150,7 +155,8 @@ fn parse(body: &Bytes, json_length: usize) -> Result<Parsed, Problem> {
 }
 
 fn truth(key: &str, parameters: &Parameters) -> Result<Option<bool>, Problem> {
-    let wrong = |found: &Value| Problem::invalid(format_args!("parameter {key}: expected true or false, found {found}"));
+    let wrong =
+        |found: &Value| Problem::invalid(format_args!("parameter {key}: expected true or false, found {found}"));
     parameters.get(key).map(|value| value.as_bool().ok_or_else(|| wrong(value))).transpose()
 }
 
@@ -158,7 +164,8 @@ fn truth(key: &str, parameters: &Parameters) -> Result<Option<bool>, Problem> {
 fn timeout(parameters: &Parameters) -> Result<Option<Duration>, Problem> {
     let Some(timeout) = parameters.get("timeout") else { return Ok(None) };
     let micros = timeout.as_u64();
-    let micros = micros.ok_or_else(|| Problem::invalid(format_args!("parameter timeout: expected microseconds, found {timeout}")))?;
+    let micros = micros
+        .ok_or_else(|| Problem::invalid(format_args!("parameter timeout: expected microseconds, found {timeout}")))?;
     Ok(Some(micros).filter(|micros| *micros > 0).map(Duration::from_micros))
 }
 
@@ -182,9 +189,18 @@ mod tests {
         let input = r#"{"name": "images", "datatype": "BYTES", "shape": [1], "data": ["aaaa"]}"#;
         for (outputs, message) in [
             (r#"{"name": "boxes"}"#, "expected the output output0, found \"boxes\""),
-            (r#"{"name": "output0", "parameters": {"classification": 3}}"#, "output output0: there is no classification extension here"),
-            (r#"{"name": "output0", "parameters": {"shared_memory_region": "a"}}"#, "output0: there is no shared memory extension here"),
-            (r#"{"name": "output0", "parameters": {"binary_data": 1}}"#, "parameter binary_data: expected true or false, found 1"),
+            (
+                r#"{"name": "output0", "parameters": {"classification": 3}}"#,
+                "output output0: there is no classification extension here",
+            ),
+            (
+                r#"{"name": "output0", "parameters": {"shared_memory_region": "a"}}"#,
+                "output0: there is no shared memory extension here",
+            ),
+            (
+                r#"{"name": "output0", "parameters": {"binary_data": 1}}"#,
+                "parameter binary_data: expected true or false, found 1",
+            ),
         ] {
             assert_eq!(refusal(&format!(r#"{{"inputs": [{input}], "outputs": [{outputs}]}}"#)), message);
         }
@@ -193,7 +209,9 @@ mod tests {
             "input images: it has no data"
         );
         assert_eq!(
-            refusal(r#"{"inputs": [{"name": "images", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 9}}]}"#),
+            refusal(
+                r#"{"inputs": [{"name": "images", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 9}}]}"#
+            ),
             "input images: binary_data_size is 9, found 0 bytes"
         );
     }

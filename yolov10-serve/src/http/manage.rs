@@ -26,7 +26,8 @@ async fn asked(server: &Server, request: Request) -> Result<Asked, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Asked::default());
     }
-    serde_json::from_slice(&body).map_err(|error| Problem::invalid(format_args!("not a request of the protocol: {error}")))
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::invalid(format_args!("not a request of the protocol: {error}")))
 }
 
 pub(super) async fn index(State(server): App, request: Request) -> Result<Response, Problem> {
@@ -48,11 +49,19 @@ pub(crate) async fn load_model(server: &Arc<Server>, model: String, parameter: O
     let name = model.clone();
     let (running, replaced) = server.change(move |server| server.registry.load(&name)).await?;
     let (memory, workers) = (running.memory(), running.processes());
-    server.log.event("loaded", format_args!("model {model}: loaded, {} bytes", memory.total().reserved), &json!({ "model": model, "memory": memory }));
+    server.log.event(
+        "loaded",
+        format_args!("model {model}: loaded, {} bytes", memory.total().reserved),
+        &json!({ "model": model, "memory": memory }),
+    );
     Ok(json!({ "name": model, "state": "READY", "memory": memory, "workers": workers, "replaced": replaced }))
 }
 
-pub(super) async fn unload(State(server): App, Path(model): Path<String>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn unload(
+    State(server): App,
+    Path(model): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
     // `unload_dependents` means nothing here: no model has any.
     asked(&server, request).await?;
     Ok(match unload_model(&server, model.clone()).await? {

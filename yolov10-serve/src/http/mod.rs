@@ -60,10 +60,18 @@ fn routes() -> Vec<(Method, &'static str, MethodRouter<Arc<Server>>)> {
     // The version may be left out.
     let of_models: [(_, [&'static str; 2], fn() -> MethodRouter<Arc<Server>>); 5] = [
         (Method::GET, ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"], || get(v2::model)),
-        (Method::GET, ["/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready"], || get(v2::model_ready)),
-        (Method::GET, ["/v2/models/{model}/config", "/v2/models/{model}/versions/{version}/config"], || get(v2::config)),
-        (Method::GET, ["/v2/models/{model}/stats", "/v2/models/{model}/versions/{version}/stats"], || get(v2::statistics)),
-        (Method::POST, ["/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"], || post(infer::infer)),
+        (Method::GET, ["/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready"], || {
+            get(v2::model_ready)
+        }),
+        (Method::GET, ["/v2/models/{model}/config", "/v2/models/{model}/versions/{version}/config"], || {
+            get(v2::config)
+        }),
+        (Method::GET, ["/v2/models/{model}/stats", "/v2/models/{model}/versions/{version}/stats"], || {
+            get(v2::statistics)
+        }),
+        (Method::POST, ["/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"], || {
+            post(infer::infer)
+        }),
     ];
     for (method, paths, handler) in of_models {
         routes.extend(paths.map(|path| (method.clone(), path, handler())));

@@ -21,9 +21,9 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use yolov10_media::{Depth, ErrorRow, Sources};
 
+use super::App;
 use super::body::{self, Pieces};
 use super::detect::{Choice, row};
-use super::App;
 use crate::model::Ticket;
 use crate::picture::{Form, Picture};
 use crate::problem::{Kind, Problem};
@@ -90,9 +90,12 @@ async fn store(server: &Server, request: Request) -> Result<NamedTempFile, Probl
         let Some(piece) = pieces.next().await? else { break };
         start.extend_from_slice(&piece);
     }
-    let is_container = |(at, magic, _): &&(usize, &[u8], &str)| start.get(*at..).is_some_and(|rest| rest.starts_with(magic));
+    let is_container =
+        |(at, magic, _): &&(usize, &[u8], &str)| start.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     let (_, _, extension) = CONTAINERS.iter().find(is_container).ok_or_else(|| {
-        Problem::invalid("expected a video as MP4, MOV, Matroska, WebM, AVI, FLV, MPEG, WMV or Y4M, found something else")
+        Problem::invalid(
+            "expected a video as MP4, MOV, Matroska, WebM, AVI, FLV, MPEG, WMV or Y4M, found something else",
+        )
     })?;
     let failed = |error| Problem::internal(format_args!("a temporary file: {error}"));
     let mut file = tempfile::Builder::new().suffix(&format!(".{extension}")).tempfile().map_err(failed)?;

@@ -51,7 +51,8 @@ pub(super) async fn view(
     let model = server.registry.get(&model)?;
     let found = server.settings.sources.iter().find(|named| named.name == source);
     let address = found.map(|named| named.address.clone());
-    let address = address.ok_or_else(|| Problem::not_found(format_args!("no source {source:?} was named: see --source")))?;
+    let address =
+        address.ok_or_else(|| Problem::not_found(format_args!("no source {source:?} was named: see --source")))?;
     let permit = Arc::clone(&server.views).try_acquire_owned().map_err(|_| {
         let views = server.settings.limits.views;
         Problem::new(Kind::Busy, format_args!("expected at most {views} views at a time"))
@@ -61,7 +62,8 @@ pub(super) async fn view(
     let (parts, mut receiver) = channel::<Part>(1);
     let show = Show { server, runtime: Handle::current(), ticket, choice, parts, _permit: permit };
     spawn_blocking(move || show.run(&address));
-    let first = receiver.recv().await.ok_or_else(|| Problem::unavailable(format_args!("source {source}: no pictures")))??;
+    let first =
+        receiver.recv().await.ok_or_else(|| Problem::unavailable(format_args!("source {source}: no pictures")))??;
     let all = tokio_stream::once(Ok(first)).chain(ReceiverStream::new(receiver));
     let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     let headers = [(CONTENT_TYPE, kind.as_str()), (CACHE_CONTROL, "no-store")];

@@ -1,0 +1,196 @@
+//! What comes over http: an address is what its server says, cameras send one picture after another, and nobody is
+//! waited for without end. The only server is in this file.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Result, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use support::{STREET, Said, Workplace};
+
+const SEARCH: [&str; 5] = ["run", "--no-save", "--json", "--imgsz", "32"];
+/// Longer than any test may take: only what ends a wait ends it.
+const NEVER: &str = "3600";
+
+/// Answers each connection as `answer` does, which is told the path and how many there were before. Its address.
+fn serve(answer: impl Fn(&str, usize, &mut TcpStream) -> Result<()> + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let (answer, count) = (Arc::new(answer), Arc::new(AtomicUsize::new(0)));
+    // Ends with the test's process.
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (answer, count) = (Arc::clone(&answer), Arc::clone(&count));
+            // A client that leaves in the middle is what some of the tests are about.
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone()?).lines();
+                let request = lines.next().transpose()?.unwrap_or_default();
+                while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                answer(path, count.fetch_add(1, Ordering::Relaxed), &mut stream)
+            });
+        }
+    });
+    address
+}
+
+fn whole(stream: &mut TcpStream, content_type: &str, body: &[u8]) -> Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n");
+    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
+    stream.write_all(body)
+}
+
+/// The street scene several times, as cameras send it.
+fn pictures(stream: &mut TcpStream, count: usize, says_lengths: bool) -> Result<()> {
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: multipart/x-mixed-replace; boundary=frame\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes())?;
+    for _ in 0..count {
+        let length = if says_lengths { format!("Content-Length: {}\r\n", STREET.len()) } else { String::new() };
+        stream.write_all(format!("--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n").as_bytes())?;
+        stream.write_all(STREET)?;
+        stream.write_all(b"\r\n")?;
+    }
+    Ok(())
+}
+
+/// Without any proxy that the tests' own surroundings may prescribe.
+fn command(place: &Workplace, words: &[&str]) -> Command {
+    let mut command = place.command(words);
+    for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(proxy);
+    }
+    command
+}
+
+fn run(place: &Workplace, words: &[&str]) -> Said {
+    command(place, &[&SEARCH[..], words].concat()).output().expect("the program starts").into()
+}
+
+fn error(said: &Said) -> String {
+    said.json().last().and_then(|line| line["error"].as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[test]
+fn an_address_is_what_its_server_says() {
+    let place = Workplace::new();
+    let frame = |level| image::Frame::new(image::RgbaImage::from_pixel(8, 8, image::Rgba([level, 0, 0, 255])));
+    let mut moving = Vec::new();
+    image::codecs::gif::GifEncoder::new(&mut moving).encode_frames([frame(0), frame(9)]).expect("a GIF");
+    let address = serve(move |path, _, stream| match path {
+        "/picture" => whole(stream, "application/octet-stream", STREET),
+        "/moving" => whole(stream, "image/gif", &moving),
+        "/list" => {
+            let host = stream.local_addr()?;
+            let list = format!("# two\nhttp://{host}/picture\n/etc/hostname\n");
+            whole(stream, "text/plain; charset=utf-8", list.as_bytes())
+        }
+        _ => whole(stream, "text/html", b"<!DOCTYPE html><html>sign in</html>"),
+    });
+    let at = |path: &str| format!("{address}{path}");
+    assert_eq!(run(&place, &[&at("/picture")]).json()[0]["width"], 1280);
+    let said = run(&place, &[&at("/moving")]);
+    assert_eq!((said.code, said.json().len()), (Some(0), 2), "{said:?}");
+    let said = run(&place, &[&at("/list")]);
+    let lines = said.json();
+    assert_eq!((&lines[0]["image"], &lines[0]["width"]), (&at("/picture").into(), &1280.into()), "{said:?}");
+    assert_eq!(lines[1]["error"], "a list from the network names only http and https addresses");
+    let page = run(&place, &[&at("/login")]);
+    assert!(error(&page).contains("this is an HTML page"), "{page:?}");
+}
+
+#[test]
+fn a_camera_that_ends_is_an_error_with_a_count() {
+    let place = Workplace::new();
+    let address = serve(|path, _, stream| pictures(stream, 3, path == "/lengths"));
+    for path in ["/lengths", "/boundaries"] {
+        let said = run(&place, &[&format!("{address}{path}")]);
+        let lines = said.json();
+        let frames: Vec<_> = lines.iter().filter(|line| line["width"] == 1280).map(|line| &line["frame"]).collect();
+        assert_eq!((said.code, frames), (Some(2), vec![&1.into(), &2.into(), &3.into()]), "{said:?}");
+        assert!(lines[0]["time"].is_number() && lines[2]["time"].is_number(), "{said:?}");
+        assert_eq!(error(&said), "the stream ended after 3 frames");
+    }
+}
+
+#[test]
+fn a_camera_that_breaks_off_is_connected_to_again() {
+    let place = Workplace::new();
+    let address = serve(|_, before, stream| match before {
+        0 | 1 => pictures(stream, 2, true),
+        _ => stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+    });
+    let said = run(&place, &[&address, "--reconnect", "1"]);
+    let frames = said.json().iter().filter(|line| line["width"] == 1280).count();
+    assert_eq!((said.code, frames), (Some(2), 4), "{said:?}");
+    assert!(said.stderr.contains("the stream ended after 2 frames; connecting again in 1 s (1 of 1)"), "{said:?}");
+    assert_eq!(error(&said), "the stream ended after 4 frames: the server answered 503");
+}
+
+#[test]
+fn a_server_that_drips_or_keeps_silent_is_given_up() {
+    let place = Workplace::new();
+    let address = serve(|path, _, stream| {
+        if path == "/drip" {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ncontent-length: 100000\r\n\r\n")?;
+            for byte in STREET {
+                stream.write_all(&[*byte])?;
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        thread::sleep(Duration::from_secs(3600));
+        Ok(())
+    });
+    let drips = run(&place, &[&format!("{address}/drip"), "--stream-timeout", "1"]);
+    assert!(error(&drips).starts_with("too slow: "), "{drips:?}");
+    let silent = run(&place, &[&format!("{address}/silent"), "--stream-timeout", "3"]);
+    assert_eq!(error(&silent), "nothing has come for 3 s");
+    let note = format!("note: {address}/silent: nothing has come for 2 s, given up after 3 s");
+    assert!(silent.stderr.lines().any(|line| line == note), "{silent:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_wait() {
+    let place = Workplace::new();
+    let address = serve(|_, _, stream| {
+        pictures(stream, 1, true)?;
+        thread::sleep(Duration::from_secs(3600));
+        Ok(())
+    });
+    let words = [&SEARCH[..], &[&address, "--stream-timeout", NEVER]].concat();
+    let mut child = command(&place, &words).spawn().expect("the program starts");
+    // It has begun when the first picture is searched: from then on Ctrl-C is caught.
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    stdout.read_line(&mut line).expect("a line");
+    assert!(line.contains("\"frame\":1"), "{line}");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill is there").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
+fn a_password_is_in_no_result() {
+    let place = Workplace::new();
+    let address = serve(|path, _, stream| match path {
+        "/street.jpg" => whole(stream, "image/jpeg", STREET),
+        _ => stream.write_all(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+    });
+    let with_password = address.replace("http://", "http://admin:s3cret@");
+    let words = [&format!("{with_password}/street.jpg"), &format!("{with_password}/missing.jpg"), "--save-csv"];
+    let said: Said = command(&place, &[&["run", "--json", "--imgsz", "32"], &words[..]].concat())
+        .output()
+        .expect("the program starts")
+        .into();
+    assert_eq!(said.json()[0]["image"], format!("{address}/street.jpg"));
+    assert_eq!(place.files("runs/detect/predict"), ["predictions.csv", "street.jpg"]);
+    let everything = format!("{said:?} {}", place.text("runs/detect/predict/predictions.csv"));
+    assert!(!everything.contains("s3cret"), "{everything}");
+}

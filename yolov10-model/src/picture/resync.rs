@@ -1,0 +1,125 @@
+//! Restart markers of a damaged JPEG, put right as libjpeg's `jpeg_resync_to_restart` takes them.
+//!
+//! A JPEG may have numbered markers between pieces that can be decoded each by itself. Where some are lost, the
+//! number of the next one tells how many: libjpeg leaves the pieces between them empty and goes on at the right
+//! place. The decoder here takes them as they come, so that all that follows would be shifted, or grey.
+
+const FILL: u8 = 0xff;
+/// An `0xff` of the data itself is followed by this.
+const STUFFED: u8 = 0x00;
+const FIRST_RESTART: u8 = 0xd0;
+const LAST_RESTART: u8 = 0xd7;
+const START_OF_IMAGE: u8 = 0xd8;
+const START_OF_SCAN: u8 = 0xda;
+const RESTART_INTERVAL: u8 = 0xdd;
+/// Below this no marker stands in a scan.
+const FIRST_MARKER: u8 = 0xc0;
+
+/// The file with the markers of its first scan in order; `None` if it has none, or they are.
+pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
+    let start = restarting_scan(bytes)?;
+    let mut mended = bytes[..start].to_vec();
+    let (mut expected, mut at) = (0, start);
+    loop {
+        let marker = next_marker(bytes, at);
+        mended.extend(&bytes[at..marker.unwrap_or(bytes.len())]);
+        let Some(place) = marker else {
+            return None;
+        };
+        let (code, after) = (bytes[place + 1], place + 2);
+        at = match code {
+            FIRST_RESTART..=LAST_RESTART => {
+                let number = code - FIRST_RESTART;
+                match number.wrapping_sub(expected) % 8 {
+                    // One or two are lost: their pieces are empty.
+                    ahead @ (0..=2) => {
+                        for lost in 0..=ahead {
+                            mended.extend([FILL, FIRST_RESTART + (expected + lost) % 8]);
+                        }
+                        expected = (number + 1) % 8;
+                        after
+                    }
+                    // It has been before: its piece is left out.
+                    6 | 7 => next_marker(bytes, after)?,
+                    // No telling: it is taken for the one that is due.
+                    _ => {
+                        mended.extend([FILL, FIRST_RESTART + expected]);
+                        expected = (expected + 1) % 8;
+                        after
+                    }
+                }
+            }
+            // No marker at all, but damaged data: the rest of the piece can't be read.
+            STUFFED..FIRST_MARKER => next_marker(bytes, after)?,
+            _ => {
+                mended.extend(&bytes[place..]);
+                return (mended != bytes).then_some(mended);
+            }
+        };
+    }
+}
+
+/// Where the data of the first scan begins, if there are to be restart markers in it.
+fn restarting_scan(bytes: &[u8]) -> Option<usize> {
+    let mut interval = 0;
+    let mut at = 0;
+    loop {
+        let code = *bytes.get(at + 1).filter(|_| bytes[at] == FILL)?;
+        at += 2;
+        if code == START_OF_IMAGE {
+            continue;
+        }
+        let length = u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?) as usize;
+        match code {
+            RESTART_INTERVAL => interval = u16::from_be_bytes(bytes.get(at + 2..at + 4)?.try_into().ok()?),
+            START_OF_SCAN => return (interval > 0 && at + length < bytes.len()).then_some(at + length),
+            _ => (),
+        }
+        at += length;
+    }
+}
+
+/// The next marker, whatever it is; stuffed bytes are none.
+fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
+    let is_marker = |pair: &[u8]| pair[0] == FILL && pair[1] != STUFFED && pair[1] != FILL;
+    bytes.get(from..)?.windows(2).position(is_marker).map(|place| from + place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"\xff\xd8\xff\xdd\x00\x04\x00\x02\xff\xda\x00\x03\x00";
+
+    fn mended(scan: &[u8]) -> Option<Vec<u8>> {
+        let whole = [HEAD, scan, b"\xff\xd9"].concat();
+        let mended = resynced(&whole)?;
+        Some(mended[HEAD.len()..mended.len() - 2].to_vec())
+    }
+
+    #[test]
+    fn markers_in_order_are_left_alone() {
+        assert_eq!(mended(b"a\xff\xd0b\xff\x00b\xff\xd1c\xff\xd2d"), None);
+        let without_interval = b"\xff\xd8\xff\xda\x00\x03\x00a\xff\xd5b\xff\xd9";
+        assert_eq!(resynced(without_interval), None);
+    }
+
+    #[test]
+    fn lost_markers_leave_empty_pieces_and_repeated_ones_are_dropped() {
+        assert_eq!(mended(b"a\xff\xd2d").expect("two are lost"), b"a\xff\xd0\xff\xd1\xff\xd2d");
+        assert_eq!(mended(b"a\xff\xd0b\xff\xd0x\xff\xd1c").expect("one too many"), b"a\xff\xd0b\xff\xd1c");
+        assert_eq!(mended(b"a\xff\xd4b").expect("no telling"), b"a\xff\xd0b");
+    }
+
+    #[test]
+    fn what_is_no_marker_ends_its_piece_alone() {
+        assert_eq!(mended(b"a\xff\x55b\xff\xd0c").expect("damaged data"), b"a\xff\xd0c");
+    }
+
+    #[test]
+    fn an_end_that_is_missing_is_left_to_the_decoder() {
+        assert_eq!(resynced(&[HEAD, b"a\xff\xd2b"].concat()), None);
+        assert_eq!(resynced(b"\xff\xd8"), None);
+        assert_eq!(resynced(b""), None);
+    }
+}
