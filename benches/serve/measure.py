@@ -5,15 +5,18 @@ detecting alone; with --endurance, overload, 100,000 requests, and 1,000 loads a
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
 import platform
+import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import urllib.request
@@ -119,24 +122,27 @@ def servers(args, jpeg):
         return Running(name, [sys.executable, HERE / script, str(port)], port, "/detect", "/detect", jpeg, image, peers)
 
     def triton():
-        import pytriton
-
-        root = pathlib.Path(pytriton.__file__).parent / "tritonserver"
+        # Not imported: on some versions of Python it can't be, and its binary is all that is needed.
+        root = pathlib.Path(importlib.util.find_spec("pytriton").submodule_search_locations[0]) / "tritonserver"
+        backends = pathlib.Path(tempfile.mkdtemp())
+        shutil.copytree(root / "backends", backends, dirs_exist_ok=True)
+        stub = root / "python_backend_stubs" / f"{sys.version_info[0]}.{sys.version_info[1]}" / "triton_python_backend_stub"
+        shutil.copy(stub, backends / "python")
         port = free_port()
         tensor = len(jpeg).to_bytes(4, "little") + jpeg
         head = json.dumps({
             "inputs": [{"name": "images", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": len(tensor)}}],
             "outputs": [{"name": "output0", "parameters": {"binary_data": True}}],
         }).encode()
-        site = pathlib.Path(pytriton.__file__).parents[1]
+        site = root.parents[1]
         environment = {
             **peers,
-            "PYTHONPATH": str(site),
+            "SITE_PACKAGES": str(site),
             "PATH": f"{pathlib.Path(sys.executable).resolve().parent}:{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": f"{root}/external_libs:{root}/lib",
+            "LD_LIBRARY_PATH": f"{site}/nvidia_pytriton.libs:{sysconfig.get_config_var('LIBDIR')}",
         }
         command = [root / "bin/tritonserver", f"--model-repository={HERE}/triton/models",
-                   f"--backend-directory={root}/backends", f"--http-port={port}", "--allow-grpc=false",
+                   f"--backend-directory={backends}", f"--http-port={port}", "--allow-grpc=false",
                    "--allow-metrics=false", "--allow-gpu-metrics=false"]
         headers = f"Inference-Header-Content-Length:{len(head)};content-type:application/octet-stream"
         return Running("Triton", command, port, "/v2/health/ready", "/v2/models/n/infer", head + tensor, headers, environment)

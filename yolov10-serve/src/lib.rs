@@ -13,6 +13,7 @@ mod budget;
 mod buffers;
 mod decode;
 mod describe;
+mod error;
 mod fetch;
 mod finder;
 #[cfg(feature = "grpc")]
@@ -38,6 +39,7 @@ mod tensors;
 mod tls;
 mod work;
 
-pub use life::{Error, serve};
+pub use error::Error;
+pub use life::serve;
 pub use name::is_name;
 pub use settings::{Access, Limits, LogFormat, MakeError, Maker, Memory, Named, Settings, Source};

@@ -1,7 +1,5 @@
 //! A server's life: listen, load, serve; told to end, serve on for a while, drain, and give everything back.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
+use crate::error::Error;
 use crate::http::manage::say_freed;
 use crate::listen::{Listener, bind};
 use crate::log::Log;
@@ -28,51 +27,14 @@ const LEFTOVERS: Duration = Duration::from_millis(500);
 /// How often idle models are looked for, at most and at least.
 const SWEEPS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
-/// Why a server does not start, or does not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Its address can't be had.
-    #[error("{address}: {error}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// Anybody could use it.
-    #[error("{address} is reachable from elsewhere: expected --token-file, or --no-auth if anybody may use it")]
-    Open {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// A certificate or a key is not to be had.
-    #[error("{}: {reason}", file.display())]
-    Tls {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A model's or a source's name is none, or is given twice.
-    #[error("{0}")]
-    Name(String),
-    /// A model can't be loaded, or the repository not be read.
-    #[error("{0}")]
-    Load(String),
-    /// Some memory stayed at the end.
-    #[error("{0}")]
-    Left(String),
-    /// The system gave no threads or signals.
-    #[error(transparent)]
-    System(#[from] std::io::Error),
-}
-
 /// Serves until the process is told to end, by SIGTERM or Ctrl-C.
 ///
 /// # Errors
 /// It can't start, or memory stayed when it ended.
 pub fn serve(maker: Maker, settings: Settings) -> Result<(), Error> {
     check(&settings)?;
+    // Decoded pictures come from the allocator.
+    yolov10_cpu::unmap_large_blocks();
     let runtime = Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
     let ended = runtime.block_on(live(maker, settings));
     runtime.shutdown_timeout(LEFTOVERS);

@@ -13,7 +13,8 @@ pub(crate) struct Picture {
     pub(crate) form: Form,
     /// What is wrong with it, if a part of it could not be read.
     pub(crate) damage: Option<String>,
-    /// The part of the budget that it has.
+    /// The part of the budget that it has; it goes back with the pixels.
+    #[expect(dead_code, reason = "it is only held")]
     pub(crate) share: Share,
 }
 

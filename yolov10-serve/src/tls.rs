@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 
-use crate::Error;
+use crate::error::Error;
 
 /// What browsers and clients agree on before they speak.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];

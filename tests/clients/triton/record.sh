@@ -4,9 +4,13 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 python=$1 output=$2
-root=$("$python" -c 'import pathlib, pytriton; print(pathlib.Path(pytriton.__file__).parent / "tritonserver")')
+root=$("$python" -c 'from importlib.util import find_spec; print(find_spec("pytriton").submodule_search_locations[0] + "/tritonserver")')
 work=$(mktemp -d)
 cp -r "$here/models" "$work/models"
+# The Python backend looks for the stub of its Python beside itself.
+cp -r "$root/backends" "$work/backends"
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+cp "$root/python_backend_stubs/$version/triton_python_backend_stub" "$work/backends/python/"
 "$python" - "$work/models/n/1/rows.npy" <<'PY'
 import sys
 import numpy as np
@@ -14,11 +18,11 @@ rows = np.zeros((300, 6), np.float32)
 rows[:2] = [[1, 2, 30, 40, 0.9, 0], [5, 6, 20, 25, 0.5, 2]]
 np.save(sys.argv[1], rows)
 PY
-# Its Python backend starts `python3`, which has to be the one with numpy.
+# Its Python backend looks for the `python3` whose library it embeds.
 PATH="$(dirname "$(readlink -f "$(command -v "$python")")"):$(dirname "$python"):$PATH" \
-PYTHONPATH=$("$python" -c 'import site; print(site.getsitepackages()[0])') \
-LD_LIBRARY_PATH="$root/external_libs:$root/lib:$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" \
-    "$root/bin/tritonserver" --model-repository "$work/models" --backend-directory "$root/backends" \
+SITE_PACKAGES=$("$python" -c 'import site; print(site.getsitepackages()[0])') \
+LD_LIBRARY_PATH="$(dirname "$(dirname "$root")")/nvidia_pytriton.libs:$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" \
+    "$root/bin/tritonserver" --model-repository "$work/models" --backend-directory "$work/backends" \
     --model-control-mode explicit --load-model n --http-port 18000 --grpc-port 18001 --allow-metrics false \
     --allow-gpu-metrics false >"$work/log" 2>&1 &
 triton=$!

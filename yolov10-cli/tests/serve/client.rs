@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ pub struct Server {
     process: Child,
     pub address: String,
     /// What it says, line by line.
-    said: Receiver<Value>,
+    said: Mutex<Receiver<Value>>,
 }
 
 pub struct Answer {
@@ -34,26 +35,28 @@ pub fn command(words: &[&str]) -> Command {
 impl Server {
     /// Starts it on free ports and waits until it is ready.
     pub fn start(words: &[&str]) -> Self {
-        let server = Self::spawn(words);
+        let mut server = Self::spawn(words);
         let ready = server.wait_for("ready");
         let address = ready["details"]["http"].as_str().expect("an address").trim_start_matches("http://").to_owned();
-        Self { address, ..server }
+        server.address = address;
+        server
     }
 
     fn spawn(words: &[&str]) -> Self {
         let ports = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--log-format", "json"];
         let words = [&ports, words].concat();
         let mut process = command(&words).spawn().expect("the program starts");
-        let said = lines(process.stderr.take().expect("it was asked for"));
+        let said = Mutex::new(lines(process.stderr.take().expect("it was asked for")));
         Self { process, address: String::new(), said }
     }
 
     /// The next line about such an event.
     pub fn wait_for(&self, event: &str) -> Value {
         let until = Instant::now() + PATIENCE;
+        let said = self.said.lock().expect("no test has panicked with it");
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let line = self.said.recv_timeout(left).unwrap_or_else(|_| panic!("the server never said {event:?}"));
+            let line = said.recv_timeout(left).unwrap_or_else(|_| panic!("the server never said {event:?}"));
             if line["event"] == event {
                 return line;
             }

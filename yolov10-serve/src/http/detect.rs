@@ -1,7 +1,7 @@
 //! `detect`: a picture in any way that a client may send one, and the answer that `run --json` gives.
 
 use axum::extract::{Path, Query, Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use yolov10_model::Detection;
 use yolov10_model::speed::Speed;
 
 use super::multipart::{self, Sent};
-use super::{App, body, json};
+use super::{App, body};
 use crate::fetch;
 use crate::problem::{Kind, Problem};
 use crate::server::{Ask, Server};
@@ -63,16 +63,14 @@ pub(super) async fn detect(
         server.search(ask, move |bounds| files.iter().map(|file| bounds.decode(file)).collect()).await?;
     let class_names = &ticket.running.facts.class_names;
     let keep = choice.keep(server.confidence, class_names)?;
-    let rows: Vec<serde_json::Value> = names
+    let rows: Vec<String> = names
         .iter()
         .zip(&done.seen)
         .map(|(name, seen)| row(name, None, seen, done.speed, &keep.of(&seen.detections), class_names))
         .collect::<Result<_, _>>()?;
     // One picture, one object: as a line of `run --json`.
-    Ok(match <[serde_json::Value; 1]>::try_from(rows) {
-        Ok([row]) => json(&row),
-        Err(rows) => json(&rows),
-    })
+    let body = if let [row] = &rows[..] { row.clone() } else { format!("[{}]", rows.join(",")) };
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// A line of `run --json`.
@@ -83,10 +81,10 @@ pub(super) fn row(
     speed: Speed,
     detections: &[Detection],
     class_names: &[String],
-) -> Result<serde_json::Value, Problem> {
+) -> Result<String, Problem> {
     let (stem, extension, damage) = (String::new(), String::new(), seen.damage.clone());
     let about = About { index: 1, name: name.to_owned(), stem, extension, frame, damage };
-    serde_json::to_value(Row::new(&about, seen.size, detections, speed, class_names)).map_err(Problem::internal)
+    serde_json::to_string(&Row::new(&about, seen.size, detections, speed, class_names)).map_err(Problem::internal)
 }
 
 async fn pictures(server: &Server, headers: &HeaderMap, body: Bytes, choice: &Choice) -> Result<Vec<Sent>, Problem> {

@@ -149,7 +149,7 @@ impl Frames {
         let keep = self.choice.keep(self.server.confidence, class_names)?;
         let seen = done.seen.first().ok_or_else(|| Problem::internal("a frame was lost"))?;
         let row = row("video", frame, seen, done.speed, &keep.of(&seen.detections), class_names)?;
-        Ok(ended(row.to_string()))
+        Ok(ended(row))
     }
 }
 

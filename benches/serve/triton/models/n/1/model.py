@@ -5,7 +5,8 @@ import sys
 
 import triton_python_backend_utils as pb
 
-sys.path.insert(0, os.environ["PEERS"])
+# The backend's interpreter knows no virtual environment.
+sys.path += [os.environ["PEERS"], os.environ["SITE_PACKAGES"]]
 from detector import Detector  # noqa: E402
 
 

@@ -1,7 +1,11 @@
 """The oracle's model: rows that were recorded, whatever the picture. What is compared is the protocol."""
 
+import os
 import pathlib
+import sys
 
+# The backend's interpreter knows no virtual environment.
+sys.path.append(os.environ["SITE_PACKAGES"])
 import numpy as np
 import triton_python_backend_utils as pb
 
