@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yolov10_media::{Artist, Depth, Item, Sources, Style};
-use yolov10_model::{Detector, Options, Weights};
+use yolo10_burn::media::{Artist, Depth, Item, Sources, Style};
+use yolo10_burn::{Detector, Options, Weights};
 
 fn main() -> anyhow::Result<()> {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");

@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use yolov10_model::{Detector, Options, Weights, open_picture};
+use yolo10_burn::{Detector, Options, Weights, open_picture};
 
-fn main() -> Result<(), yolov10_model::Error> {
+fn main() -> Result<(), yolo10_burn::Error> {
     let mut paths = std::env::args_os().skip(1).map(PathBuf::from);
     let assets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets");
     let weights = paths.next().unwrap_or(assets.join("yolov10n-demo.safetensors"));
