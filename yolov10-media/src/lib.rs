@@ -43,4 +43,4 @@ pub use cancel::Cancel;
 pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
 pub use patience::{Notice, Patience};
-pub use sources::{About, Content, Depth, Frame, Item, Sources, file_name};
+pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_name};

@@ -57,6 +57,20 @@ pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) 
     expansion
 }
 
+/// The one source that a line of a list names: a file, or the address of one.
+pub fn single(word: &Path) -> Source {
+    let text = word.to_str().unwrap_or_default();
+    let is_several = word.is_dir() || text == STDIN || text.contains("://") || text.contains(PATTERN);
+    let error = match word.is_file() {
+        true if has_extension(word, &LIST_EXTENSIONS) => Error::NestedList,
+        true => return file(word.to_owned()),
+        false if starts_with(text, &WEB_SCHEMES) => return Source::Url(text.to_owned()),
+        false if is_several || text.parse::<u32>().is_ok() => Error::NotOneFile,
+        false => Error::NotFound,
+    };
+    Source::Broken { name: text.to_owned(), error }
+}
+
 /// A list in a list could name itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ListsAre {
@@ -152,10 +166,7 @@ impl Expansion {
     }
 
     fn add_list_file(&mut self, path: &Path, depth: Depth) -> Result<(), Error> {
-        let text = list::text(read_all(File::open(path)?)?)?;
-        let is_table = has_extension(path, &[TABLE_EXTENSION]);
-        let words = if is_table { list::column(&text)? } else { list::lines(&text)? };
-        self.add_list(&words, path.parent().unwrap_or(Path::new("")), depth)
+        self.add_list(&words_of(path)?, path.parent().unwrap_or(Path::new("")), depth)
     }
 
     fn add_list(&mut self, words: &[String], folder: &Path, depth: Depth) -> Result<(), Error> {
@@ -197,6 +208,12 @@ impl Expansion {
         }
         Ok(())
     }
+}
+
+/// What the lines of a list say, or the cells of a table.
+pub fn words_of(list: &Path) -> Result<Vec<String>, Error> {
+    let text = list::text(read_all(File::open(list)?)?)?;
+    if has_extension(list, &[TABLE_EXTENSION]) { list::column(&text) } else { list::lines(&text) }
 }
 
 /// A file by its name.
@@ -260,7 +277,7 @@ fn names_hidden(pattern: &str) -> bool {
 }
 
 /// A line of a list names something in the working directory, or else beside the list.
-fn beside(folder: &Path, line: &str) -> PathBuf {
+pub fn beside(folder: &Path, line: &str) -> PathBuf {
     let path = Path::new(line);
     let there = folder.join(path);
     if !path.exists() && there.exists() { there } else { path.to_owned() }

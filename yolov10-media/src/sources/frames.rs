@@ -12,9 +12,24 @@ use super::{About, Content, Frame, Item, Source};
 use crate::error::Error;
 use crate::patience::Patience;
 
+/// What sources are called and where they stand, if that is not theirs to say: they are part of a list.
+#[derive(Debug, Default)]
+pub struct Numbering {
+    /// How many come before them.
+    pub before: usize,
+    /// The names that are taken by those.
+    pub stems: Stems,
+    /// What results call them; empty if their own names will do.
+    pub names: Vec<String>,
+}
+
 /// The pictures of some sources, one after another.
 pub struct Pictures {
     waiting: VecDeque<(usize, Source)>,
+    /// How many sources come before those.
+    before: usize,
+    /// What results call them, if not by their own names.
+    names: Vec<String>,
     /// The source that gives many.
     current: Option<Playing>,
     stems: Stems,
@@ -41,13 +56,20 @@ pub enum Opened {
 }
 
 impl Pictures {
-    pub fn new(sources: Vec<Source>, stride: NonZeroUsize, budget: Budget, patience: Patience) -> Self {
-        let waiting = (1..).zip(sources).collect();
-        Self { waiting, current: None, stems: Stems::default(), stride, budget, patience }
+    pub fn new(
+        sources: Vec<Source>,
+        numbering: Numbering,
+        stride: NonZeroUsize,
+        budget: Budget,
+        patience: Patience,
+    ) -> Self {
+        let Numbering { before, stems, names } = numbering;
+        let waiting = (before + 1..).zip(sources).collect();
+        Self { waiting, before, names, current: None, stems, stride, budget, patience }
     }
 
     fn about(&mut self, index: usize, source: &Source) -> About {
-        let name = source.name();
+        let name = self.names.get(index - self.before - 1).cloned().unwrap_or_else(|| source.name());
         let (stem, extension) = stem_and_extension(&name);
         let extension = source.extension().map_or(extension, str::to_owned);
         About { index, name, stem: self.stems.claim(stem), extension, frame: None, damage: None }
@@ -75,6 +97,10 @@ impl Iterator for Pictures {
                 Ok(Opened::One(content)) => return Some(Item { about, value: Ok(content) }),
                 Ok(Opened::Many(Sequence { moments, total })) => {
                     self.current = Some(Playing { about, moments, total, read: 0 });
+                }
+                // What such a list names may change from one try to the next.
+                Ok(Opened::List(_)) if !self.names.is_empty() => {
+                    return Some(Item { about, value: Err(Error::NestedList) });
                 }
                 Ok(Opened::List(sources)) => {
                     sources.into_iter().rev().for_each(|source| self.waiting.push_front((index, source)));

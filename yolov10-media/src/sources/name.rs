@@ -53,7 +53,7 @@ pub fn stem_and_extension(name: &str) -> (String, String) {
 }
 
 /// The names that are taken, each with the number to try when it is asked for again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Stems(HashMap<String, usize>);
 
 impl Stems {
