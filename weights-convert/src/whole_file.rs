@@ -24,8 +24,15 @@ impl WholeFile {
     /// # Errors
     /// The folder is not there, or takes no files.
     pub fn create(path: &Path) -> Result<Self, Error> {
+        Self::create_in(folder_of(path), path)
+    }
+
+    /// The same with another folder on that disk for it to lie in until it is kept.
+    ///
+    /// # Errors
+    /// The folder is not there, or takes no files.
+    pub fn create_in(folder: &Path, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Write { path: path.to_owned(), source };
-        let folder = folder_of(path);
         // Asked first: where there is no folder, a temporary file's error would name the temporary file.
         folder.metadata().map_err(failed)?;
         let mut builder = Builder::new();
@@ -57,18 +64,41 @@ impl WholeFile {
     /// # Errors
     /// The system's, with the file's name.
     pub fn keep(self) -> Result<(), Error> {
+        self.persist(Sync::Now)
+    }
+
+    /// The same without waiting for the disk: for one of many files, each of which can be made again.
+    ///
+    /// # Errors
+    /// The system's, with the file's name.
+    pub fn keep_unsynced(self) -> Result<(), Error> {
+        self.persist(Sync::Later)
+    }
+
+    fn persist(self, sync: Sync) -> Result<(), Error> {
         let Self { writer, path } = self;
-        persist(writer, &path).map_err(|source| Error::Write { path, source })
+        persist(writer, &path, sync).map_err(|source| Error::Write { path, source })
     }
 }
 
-fn persist(writer: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+/// When a file is on the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    Now,
+    Later,
+}
+
+fn persist(writer: BufWriter<NamedTempFile>, path: &Path, sync: Sync) -> io::Result<()> {
     let file = writer.into_inner().map_err(|error| error.into_error())?;
-    file.as_file().sync_all()?;
+    if sync == Sync::Now {
+        file.as_file().sync_all()?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     // The rename itself is on the disk once the folder is.
     #[cfg(unix)]
-    fs::File::open(folder_of(path))?.sync_all()?;
+    if sync == Sync::Now {
+        fs::File::open(folder_of(path))?.sync_all()?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,9 @@ use crate::{bench, convert, doctor, info, manual, memory, run, tune, val, versio
 
 /// YOLOv10 object detection: one native program, from the original .pt and a picture to boxes.
 #[derive(Parser)]
+// The last one wins where an option is repeated; those that take several add up.
 #[command(name = "yolo10-burn", version, long_version = version::long(), after_help = EXIT_CODES)]
+#[command(args_override_self = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Result, ensure};
+use bytesize::ByteSize;
 use clap::Args;
 use serde::{Serialize, Serializer};
 use yolov10_model::letterbox::Fit;
@@ -12,14 +13,20 @@ use yolov10_model::options::Isa;
 use yolov10_model::selection::Assignment;
 use yolov10_model::{Device, Error, Options, Precision, Selection, Size};
 
+use crate::known_values::Known;
 use crate::message;
 use crate::setup::Setup;
+
+/// What completion offers, and no more: devices have numbers and commas, too.
+const DEVICES: [&str; 5] = ["auto", "cpu", "flex", "cuda", "wgpu"];
+const ISAS: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
+const DTYPES: [&str; 4] = ["f32", "tf32", "f16", "bf16"];
 
 /// Which weights, and how they run.
 #[derive(Args, Debug)]
 pub struct EngineArgs {
     /// Weights: a .pt of either lineage, safetensors, a converted file, or one of n, s, m, b, l, x for the authors' own; the built-in demo if left out.
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, visible_alias = "model", value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Input size in pixels: a side, or height,width; raised to multiples of 32 [default: what the weights were trained at, else 640].
     #[arg(long, value_name = "PIXELS")]
@@ -31,13 +38,13 @@ pub struct EngineArgs {
     #[arg(long)]
     no_rect: bool,
     /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU and the CPU where there is none; run takes several, as cuda:0,1.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", value_parser = Known::<Choice>::new(&DEVICES), hide_possible_values = true)]
     device: Choice,
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Most bytes that weights and workspace may take together, on the CPU engine.
-    #[arg(long, value_name = "BYTES")]
+    /// The most that weights and workspace may take together, on the CPU engine: 60MB, 64MiB, or bytes.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
     /// Where a GPU's compiled and tuned kernels are kept [default: the folder of this program's cache].
     #[arg(long, value_name = "FOLDER")]
@@ -61,7 +68,9 @@ impl FromStr for Choice {
         if names == "auto" {
             return Ok(Self::Auto);
         }
-        let devices: Result<_, _> = names.split(',').map(str::parse).collect();
+        // As Python prints them: ultralytics takes device=[0,1].
+        let names = names.trim_matches(['[', ']', '(', ')']);
+        let devices: Result<_, _> = names.split(',').map(|name| name.trim().parse()).collect();
         devices.map(Self::Named)
     }
 }
@@ -86,13 +95,17 @@ impl Choice {
 #[derive(Args, Clone, Copy, Debug, Serialize)]
 pub struct KernelArgs {
     /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
-    #[arg(long)]
+    #[arg(long, value_parser = Known::<Isa>::new(&ISAS), hide_possible_values = true)]
     #[serde(serialize_with = "as_its_name")]
     pub isa: Option<Isa>,
     /// Numbers to multiply: f32, or faster and less exact bf16 on the CPU (with AVX-512 BF16); f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
-    #[arg(long)]
+    #[arg(long, value_parser = Known::<Precision>::new(&DTYPES), hide_possible_values = true)]
     #[serde(serialize_with = "as_its_name")]
     pub dtype: Option<Precision>,
+    /// Half precision where it is to be had: --dtype f16 on a GPU, bf16 on a CPU with AVX-512 BF16, else f32.
+    #[arg(long, conflicts_with = "dtype")]
+    #[serde(skip)]
+    half: bool,
     /// Compute every convolution as plain sums of products: slower, last digits as by hand.
     #[arg(long)]
     pub exact: bool,
@@ -123,18 +136,62 @@ impl EngineArgs {
             options.cpu.memory_limit = self.memory_limit;
             Setup { weights: self.weights.clone(), cache: self.cache_dir.clone(), options }
         };
-        self.device.devices().into_iter().map(on).collect()
+        let devices = self.device.devices();
+        self.note_what_has_no_effect(&devices);
+        devices.into_iter().map(on).collect()
+    }
+
+    /// Says which options were given in vain.
+    fn note_what_has_no_effect(&self, devices: &[Device]) {
+        let of_cpu = [
+            ("--threads", self.threads.is_some()),
+            ("--isa", self.kernels.isa.is_some()),
+            ("--exact", self.kernels.exact),
+        ];
+        if !devices.contains(&Device::Cpu) {
+            for (option, _) in of_cpu.into_iter().filter(|(_, given)| *given) {
+                message::note(format_args!("{option} has no effect on {}: the CPU engine alone has it", devices[0]));
+            }
+        }
+        let has_gpu = devices.iter().any(|device| !matches!(device, Device::Cpu | Device::Flex));
+        if self.cache_dir.is_some() && !has_gpu {
+            message::note("--cache-dir has no effect: there are no kernels to keep without a GPU");
+        }
     }
 }
 
 impl KernelArgs {
     /// How a detector computes on `device`, the rest as usual.
     pub fn options(self, device: Device) -> Options {
-        let mut options = Options { device, precision: self.dtype, ..Options::default() };
+        let precision = if self.half { half_precision_on(device) } else { self.dtype };
+        let mut options = Options { device, precision, ..Options::default() };
         options.cpu.isa = self.isa;
         options.cpu.exact = self.exact;
         options
     }
+}
+
+/// The half precision that a device has; none, and a word about it, where it has none.
+fn half_precision_on(device: Device) -> Option<Precision> {
+    #[cfg(target_arch = "x86_64")]
+    let has_bf16 = std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has_bf16 = false;
+    match device {
+        Device::Cuda(_) | Device::Wgpu => Some(Precision::F16),
+        Device::Cpu if has_bf16 => Some(Precision::Bf16),
+        Device::Cpu | Device::Flex => {
+            message::note(format_args!("--half: {device} has no half precision here: computing in f32"));
+            None
+        }
+    }
+}
+
+/// `60MB`, `1.5 GiB`, or a number of bytes.
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    let size: Option<ByteSize> = text.parse().ok();
+    let bytes = size.and_then(|size| usize::try_from(size.as_u64()).ok());
+    bytes.ok_or_else(|| "expected a size, as 60MB, 64MiB or 60000000".to_owned())
 }
 
 /// `640`, or `480,640` for height and width; brackets as Python prints them are welcome.
@@ -168,8 +225,19 @@ mod tests {
         let devices = |names: &str| names.parse::<Choice>().map(|choice| choice.devices());
         assert_eq!(devices("cuda:0,1").expect("two devices"), [Device::Cuda(0), Device::Cuda(1)]);
         assert_eq!(devices("cpu").expect("a device"), [Device::Cpu]);
+        assert_eq!(devices("[0, 1]").expect("two devices"), [Device::Cuda(0), Device::Cuda(1)]);
         assert!(devices("cpu,").is_err());
         assert!(devices("gpu").is_err());
+    }
+
+    #[test]
+    fn a_size_has_units_and_a_number_alone_is_bytes() {
+        for (text, bytes) in [("30MB", 30_000_000), ("64MiB", 64 << 20), ("1.5 GB", 1_500_000_000), ("1000", 1000)] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "MB", "-1", "1 parsec", "nan"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ const DISTRIBUTION_WEIGHTS: usize = 16;
 pub struct Args {
     /// A weight file in any form; the built-in demo if left out.
     weights: Option<PathBuf>,
+    /// The same as WEIGHTS.
+    #[arg(long = "weights", short, visible_alias = "model", value_name = "FILE", conflicts_with = "weights")]
+    named_weights: Option<PathBuf>,
     /// Input size in pixels that FLOPs are counted for [default: what the weights were trained at, else 640].
     #[arg(long, value_name = "PIXELS")]
     imgsz: Option<InputSize>,
@@ -48,7 +51,7 @@ struct Info<'a> {
 }
 
 pub fn info(args: &Args) -> Result<Outcome> {
-    let path = args.weights.as_deref();
+    let path = args.weights.as_deref().or(args.named_weights.as_deref());
     let name = weights::name_of(path);
     let weights = weights::load(path, &weights_convert::Options::default())?;
     let input = args.imgsz.map_or(weights.input_size(), |InputSize(size)| size.to_stride());
@@ -65,11 +68,15 @@ pub fn info(args: &Args) -> Result<Outcome> {
         source: metadata.iter().filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value))).collect(),
         layers: &inventory.steps,
     };
-    message::result(if args.json { serde_json::to_string(&info)? } else { text(&info, args.layers) })?;
+    if args.json {
+        message::result(serde_json::to_string(&info)?)?;
+    } else {
+        rows(&info, args.layers).iter().try_for_each(message::result)?;
+    }
     Ok(Outcome::Done)
 }
 
-fn text(info: &Info<'_>, layers: bool) -> String {
+fn rows(info: &Info<'_>, layers: bool) -> Vec<String> {
     let classes: Vec<String> = info.classes.iter().zip(0..).map(|(name, class)| format!("{class} {name}")).collect();
     let row = |name: &str, value: String| format!("{name:<15} {value}");
     let mut rows = vec![
@@ -82,12 +89,13 @@ fn text(info: &Info<'_>, layers: bool) -> String {
     rows.extend(info.source.iter().map(|(key, value)| row(&format!("source {key}"), (*value).to_owned())));
     rows.push(row("classes", format!("{}: {}", classes.len(), classes.join(", "))));
     if layers {
-        rows.push(format!("\n{:<44} {:>12} {:>10}  output [C, H, W]", "layer", "parameters", "MFLOPs"));
+        rows.push(String::new());
+        rows.push(format!("{:<44} {:>12} {:>10}  output [C, H, W]", "layer", "parameters", "MFLOPs"));
         rows.extend(info.layers.iter().map(|Step { path, parameters, flops, output }| {
             format!("{path:<44} {:>12} {:>10.1}  {output:?}", grouped(*parameters), *flops as f64 / 1e6)
         }));
     }
-    rows.join("\n")
+    rows
 }
 
 /// 2299264 as 2,299,264.

@@ -1,41 +1,124 @@
-//! Ctrl-C: the first one asks to finish what is in flight, the second one ends the program.
+//! Signals that ask the program to end: the first one lets it finish what is in flight, the second one ends it.
+//!
+//! A signal that was ignored when the program started, as `nohup` has it, stays ignored.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context, Result};
 use yolov10_media::Cancel;
 
 use crate::message;
 
-/// 128 + SIGINT.
-const INTERRUPTED: i32 = 130;
+/// No signal has this number.
+const NONE: i32 = 0;
 
-/// Whether Ctrl-C was pressed.
+/// Whether the program was asked to end.
 #[derive(Clone)]
-pub struct Interrupt(Cancel);
+pub struct Interrupt(Arc<State>);
+
+struct State {
+    /// The first signal that came.
+    signal: AtomicI32,
+    /// Ends what waits for pictures.
+    cancel: Cancel,
+    /// What a second one removes before it ends the program.
+    scratch: Mutex<Option<PathBuf>>,
+}
 
 impl Interrupt {
-    /// Catches Ctrl-C from now on.
+    /// Catches what asks to end from now on.
     pub fn catch() -> Result<Self> {
-        let pressed = Cancel::new();
-        let interrupt = Self(pressed.clone());
-        ctrlc::set_handler(move || {
-            if pressed.cancel() {
-                process::exit(INTERRUPTED);
-            }
-            message::note("finishing what is in flight; Ctrl-C again to stop at once");
-        })
-        .context("Ctrl-C can't be caught")?;
+        let interrupt = Self::new();
+        let handler = interrupt.clone();
+        watch(move |signal| handler.receive(signal)).context("signals can't be caught")?;
         Ok(interrupt)
     }
 
-    /// Whether it was pressed.
-    pub fn is_pressed(&self) -> bool {
-        self.0.is_cancelled()
+    /// Has what a terminal sends to all its programs pass by: another one of them decides when this one ends.
+    pub fn leave_to_parent() -> Result<()> {
+        watch(|_| ()).context("signals can't be caught")
     }
 
-    /// Ends what waits for pictures.
-    pub fn cancel(&self) -> Cancel {
-        self.0.clone()
+    fn new() -> Self {
+        Self(Arc::new(State { signal: AtomicI32::new(NONE), cancel: Cancel::new(), scratch: Mutex::new(None) }))
     }
+
+    fn receive(&self, signal: i32) {
+        let State { signal: first, cancel, scratch } = &*self.0;
+        cancel.cancel();
+        match first.compare_exchange(NONE, signal, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) if asks_once(signal) => (),
+            Ok(_) => message::note("finishing what is in flight; Ctrl-C again to stop at once"),
+            Err(_) if asks_once(signal) => (),
+            Err(first) => {
+                let scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
+                // Destructors do not run from here on.
+                scratch.as_deref().map(fs::remove_dir_all).transpose().ok();
+                process::exit(128 + first);
+            }
+        }
+    }
+
+    /// Has a second signal remove this folder of unfinished files.
+    pub fn guard(&self, scratch: &Path) {
+        *self.0.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch.to_owned());
+    }
+
+    /// The signal that came, if any.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.0.signal.load(Ordering::Relaxed)).filter(|signal| *signal != NONE)
+    }
+
+    /// Whether one came.
+    pub fn is_pressed(&self) -> bool {
+        self.signal().is_some()
+    }
+
+    /// What ends every wait for pictures when one comes.
+    pub fn cancel(&self) -> Cancel {
+        self.0.cancel.clone()
+    }
+}
+
+/// Whether a signal repeats itself without anybody asking again: a limit on file sizes speaks at every write.
+fn asks_once(signal: i32) -> bool {
+    cfg!(unix) && signal == SIGXFSZ
+}
+
+#[cfg(unix)]
+use signal_hook::consts::SIGXFSZ;
+
+#[cfg(not(unix))]
+const SIGXFSZ: i32 = NONE;
+
+/// Calls `receive` on a thread of its own with every signal that asks to end.
+#[cfg(unix)]
+fn watch(receive: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let ignored = ignored_signals();
+    let asking = [SIGINT, SIGTERM, SIGHUP, SIGXFSZ].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = signal_hook::iterator::Signals::new(asking)?;
+    thread::Builder::new().spawn(move || signals.forever().for_each(receive))?;
+    Ok(())
+}
+
+/// The signals that are ignored, a bit each from the lowest; none where the system does not tell.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// Calls `receive` on a thread of its own when Ctrl-C is pressed.
+#[cfg(not(unix))]
+fn watch(receive: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    const SIGINT: i32 = 2;
+    ctrlc::set_handler(move || receive(SIGINT)).map_err(io::Error::other)
 }

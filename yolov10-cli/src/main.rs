@@ -2,6 +2,7 @@
 //!
 //! `main` maps what happened to exit codes. Results go to stdout, everything else to stderr.
 
+mod arguments;
 mod bench;
 mod commands;
 mod convert;
@@ -13,7 +14,7 @@ mod general;
 mod head_args;
 mod info;
 mod interrupt;
-mod key_value;
+mod known_values;
 mod manual;
 mod memory;
 mod message;
@@ -31,7 +32,6 @@ mod val;
 mod version;
 mod weights;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -41,7 +41,7 @@ use crate::commands::{Cli, Command};
 use crate::outcome::Outcome;
 
 fn main() -> ExitCode {
-    let arguments = match key_value::expand(std::env::args_os(), &Cli::command()) {
+    let arguments = match arguments::expand(std::env::args_os(), &Cli::command()) {
         Ok(arguments) => arguments,
         Err(error) => return failed(&error),
     };
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(outcome) => outcome.into(),
         // Who reads the results has had enough of them, `head` for one.
-        Err(error) if is_closed_pipe(&error) => Outcome::Done.into(),
+        Err(error) if message::is_closed_pipe(&error) => Outcome::Done.into(),
         Err(error) => failed(&error),
     }
 }
@@ -83,9 +83,4 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
 fn failed(error: &anyhow::Error) -> ExitCode {
     message::error(format_args!("{error:#}"));
     Outcome::Failed.into()
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-    kind == Some(io::ErrorKind::BrokenPipe)
 }

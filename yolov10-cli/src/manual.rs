@@ -31,7 +31,7 @@ pub fn completions(args: &CompletionsArgs, mut program: Command) -> Result<Outco
     // Into memory first: the generator panics when it can't write.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program, NAME, &mut script);
-    message::result(String::from_utf8(script)?.trim_end())?;
+    message::text(String::from_utf8(script)?.trim_end())?;
     Ok(Outcome::Done)
 }
 

@@ -1,29 +1,123 @@
 //! What the program says: results on stdout, everything else on stderr.
 //!
 //! `println!` and `eprintln!` panic when nobody listens. Results that can't be said are an error; a stderr that
-//! nobody reads is none.
+//! nobody reads is none. Names come from files, addresses and weights: nothing of them reaches a terminal that it
+//! would obey, and no password.
 
-use std::fmt::Display;
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use yolov10_media::without_credentials;
+
+/// Characters of an error or a note at most: its beginning says what it is about, its end why.
+const LONGEST: usize = 1000;
+const LONGEST_END: usize = 300;
+
+/// Whether notes are wanted: stderr belongs to the whole process, and so does this.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Has errors alone said from now on.
+pub fn keep_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// A line of results.
 pub fn result(what: impl Display) -> Result<()> {
+    text(printable(&what.to_string()))
+}
+
+/// Several lines that this program alone has made.
+pub fn text(what: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{what}").context("stdout")
+}
+
+/// Whether it failed because nobody reads the results any more: `head` has had enough of them, for one.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Something failed.
 pub fn error(what: impl Display) {
-    line(format_args!("error: {what}"));
+    say(&format!("error: {}", one_line(&what.to_string())));
 }
 
 /// Something that one may want to know or do.
 pub fn note(what: impl Display) {
-    line(format_args!("note: {what}"));
+    if !QUIET.load(Ordering::Relaxed) {
+        say(&format!("note: {}", one_line(&what.to_string())));
+    }
 }
 
-/// A line as it is.
+/// Lines as they are, made by this program alone.
 pub fn line(what: impl Display) {
-    writeln!(io::stderr(), "{what}").ok();
+    say(&what.to_string());
+}
+
+fn say(text: &str) {
+    writeln!(io::stderr(), "{text}").ok();
+}
+
+/// A text on one line of bounded length.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = printable(&words.join(" ")).into_owned();
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return text;
+    }
+    let start: String = text.chars().take(LONGEST - LONGEST_END).collect();
+    let end: String = text.chars().skip(count - LONGEST_END).collect();
+    format!("{start} .. {end}")
+}
+
+/// A text without what a terminal would obey, escaped as JSON has it, and without the passwords of addresses.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let text = without_credentials(text);
+    if !text.contains(is_obeyed) {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_obeyed(character) {
+            write!(escaped, "\\u{:04x}", u32::from(character)).expect("a string takes everything");
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped.into()
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        for (text, expected) in [
+            ("bus.jpg", "bus.jpg"),
+            ("\u{1b}]0;title\u{7}", "\\u001b]0;title\\u0007"),
+            ("a\u{9b}31mb", "a\\u009b31mb"),
+            ("gpj.\u{202e}exe", "gpj.\\u202eexe"),
+            ("日本語 é", "日本語 é"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
+
+    #[test]
+    fn an_error_is_a_line_of_bounded_length_with_both_ends() {
+        let long = format!("start\n{}\r\nend", "x".repeat(100_000));
+        let line = one_line(&long);
+        assert!(line.starts_with("start xxx") && line.ends_with("xxx end") && !line.contains('\n'), "{line}");
+        assert!(line.chars().count() < LONGEST + 10);
+    }
 }

@@ -13,8 +13,11 @@ pub enum Outcome {
     NotKept,
     /// Some or all of it failed; what failed has been reported.
     Failed,
-    /// Ctrl-C: what was in flight is done, the rest is not.
-    Interrupted,
+    /// A signal asked to end: what was in flight is done, the rest is not.
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
 }
 
 /// The exit codes, for help and manual.
@@ -23,7 +26,7 @@ Exit codes:
   0    done
   1    nothing found in any picture, with --fail-empty; memory: a promise is broken
   2    error: bad usage, or some or all pictures failed
-  130  interrupted by Ctrl-C; what was in flight is written";
+  130  interrupted by Ctrl-C; what was in flight is written (128 + n for a signal n)";
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
@@ -31,8 +34,8 @@ impl From<Outcome> for ExitCode {
             Outcome::Done => 0,
             Outcome::NothingFound | Outcome::NotKept => 1,
             Outcome::Failed => 2,
-            // 128 + SIGINT, as shells have it.
-            Outcome::Interrupted => 130,
+            // As shells have it.
+            Outcome::Interrupted { signal } => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! A stage deals its input to its lanes in turn and collects their output in turn, so that the order of results is
 //! the order of the input without a buffer that could grow. When a receiver is dropped, everything before it stops.
 
+use std::io;
 use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -36,7 +37,14 @@ pub fn lanes() -> usize {
 }
 
 /// Starts a stage: `lanes` threads that each apply `work` to what they are dealt.
-pub fn stage<'scope, I, O, W>(scope: &'scope Scope<'scope, '_>, lanes: usize, work: W) -> (Dealer<I>, Collector<O>)
+///
+/// # Errors
+/// There are no further threads to be had.
+pub fn stage<'scope, I, O, W>(
+    scope: &'scope Scope<'scope, '_>,
+    lanes: usize,
+    work: W,
+) -> io::Result<(Dealer<I>, Collector<O>)>
 where
     I: Send + 'scope,
     O: Send + 'scope,
@@ -46,24 +54,40 @@ where
 }
 
 /// Starts a stage of workers that differ: a thread each.
-pub fn stage_of<'scope, I, O, W>(scope: &'scope Scope<'scope, '_>, workers: Vec<W>) -> (Dealer<I>, Collector<O>)
+///
+/// # Errors
+/// There are no further threads to be had.
+pub fn stage_of<'scope, I, O, W>(
+    scope: &'scope Scope<'scope, '_>,
+    workers: Vec<W>,
+) -> io::Result<(Dealer<I>, Collector<O>)>
 where
     I: Send + 'scope,
     O: Send + 'scope,
     W: FnMut(I) -> O + Send + 'scope,
 {
-    let (inputs, outputs) = workers
-        .into_iter()
-        .map(|work| {
-            let (input, inbox) = sync_channel(QUEUE);
-            let (outbox, output) = sync_channel(QUEUE);
-            scope.spawn(move || {
-                inbox.into_iter().map(work).try_for_each(|result| outbox.send(result).map_err(|_| Closed))
-            });
-            (input, output)
-        })
-        .unzip();
-    (Dealer { lanes: inputs, turn: 0 }, Collector { lanes: outputs, turn: 0 })
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    for work in workers {
+        let (input, inbox) = sync_channel(QUEUE);
+        let (outbox, output) = sync_channel(QUEUE);
+        spawn(scope, move || {
+            inbox.into_iter().map(work).try_for_each(|result| outbox.send(result).map_err(|_| Closed))
+        })?;
+        inputs.push(input);
+        outputs.push(output);
+    }
+    Ok((Dealer { lanes: inputs, turn: 0 }, Collector { lanes: outputs, turn: 0 }))
+}
+
+/// Starts a thread of the scope. One that ends early has nobody left to work for.
+///
+/// # Errors
+/// There is no further thread to be had.
+pub fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> Result<(), Closed> + Send + 'scope,
+) -> io::Result<()> {
+    thread::Builder::new().spawn_scoped(scope, work).map(drop)
 }
 
 /// So many items together, in their order; at the end what is left.
@@ -108,7 +132,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(if number.is_multiple_of(3) { 3 } else { 0 }));
                 number
             };
-            let (mut dealer, collector) = stage(scope, 4, slow_first);
+            let (mut dealer, collector) = stage(scope, 4, slow_first).expect("threads");
             scope.spawn(move || (0..30).try_for_each(|number| dealer.deal(number)));
             collector.collect()
         });
@@ -127,7 +151,7 @@ mod tests {
     fn a_receiver_that_leaves_stops_an_endless_input() {
         let dealt = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            let (mut dealer, collector) = stage(scope, 2, |number: usize| number);
+            let (mut dealer, collector) = stage(scope, 2, |number: usize| number).expect("threads");
             let dealt = &dealt;
             scope.spawn(move || while dealer.deal(dealt.fetch_add(1, Ordering::Relaxed)).is_ok() {});
             assert_eq!(collector.take(5).sum::<usize>(), 10);

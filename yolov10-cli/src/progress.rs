@@ -12,6 +12,7 @@ const SHORT: Duration = Duration::from_secs(1);
 pub struct Progress {
     bar: ProgressBar,
     started: Instant,
+    is_wanted: bool,
 }
 
 impl Progress {
@@ -21,12 +22,17 @@ impl Progress {
         bar.set_length(sources as u64);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left");
         bar.set_style(style.expect("the template is well formed"));
-        Self { bar, started: Instant::now() }
+        Self { bar, started: Instant::now(), is_wanted: io::stderr().is_terminal() }
+    }
+
+    /// Progress that nobody gets to see.
+    pub fn hidden() -> Self {
+        Self { is_wanted: false, ..Self::new(0) }
     }
 
     /// Everything up to source number `index` is done.
     pub fn reached(&self, index: usize) {
-        if self.bar.is_hidden() && io::stderr().is_terminal() && self.started.elapsed() > SHORT {
+        if self.bar.is_hidden() && self.is_wanted && self.started.elapsed() > SHORT {
             self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
         self.bar.set_position(index as u64);

@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn every_kind_of_bad_usage_is_one_line_that_names_what_exists() {
         for (words, expected) in [
-            (&["program", "rnu"][..], "unrecognized subcommand 'rnu'; did you mean run? (--help says more)"),
+            (&["program", "rum"][..], "unrecognized subcommand 'rum'; did you mean run? (--help says more)"),
             (
                 &["program", "run", "--cnf", "1"],
                 "unexpected argument '--cnf' found; did you mean --conf? (--help says more)",

@@ -33,6 +33,9 @@ pub enum Error {
     /// A frame of an animation can't be decoded; it ends there.
     #[error("a broken frame")]
     Frame(#[source] yolov10_model::Error),
+    /// Bytes that are no font file.
+    #[error("not a font: expected a TrueType or OpenType file")]
+    NotAFont,
     /// A folder without anything to search.
     #[error("no picture or video in this folder, expected files ending in {expected}")]
     EmptyFolder {

@@ -28,6 +28,7 @@
 //! What can't be read is an item of its own, in its place, whose `value` is an [`Error`]: a caller that goes on with
 //! the next one loses nothing. Features: `draw` for the artist, `web` for http(s) addresses.
 
+mod address;
 mod cancel;
 #[cfg(feature = "draw")]
 mod draw;
@@ -38,6 +39,7 @@ mod sources;
 #[cfg(feature = "web")]
 pub mod web;
 
+pub use address::without_credentials;
 pub use cancel::Cancel;
 #[cfg(feature = "draw")]
 pub use draw::{Artist, FONT, Label, Style};

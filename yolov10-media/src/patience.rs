@@ -54,7 +54,12 @@ impl fmt::Display for Notice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silence { limit } => {
-                write!(formatter, "nothing has come for {} s, given up after {} s", WORTH_A_WORD.as_secs(), limit.as_secs())
+                write!(
+                    formatter,
+                    "nothing has come for {} s, given up after {} s",
+                    WORTH_A_WORD.as_secs(),
+                    limit.as_secs()
+                )
             }
             Self::Reconnecting { attempt, of, pause, reason } => {
                 write!(formatter, "{reason}; connecting again in {} s ({attempt} of {of})", pause.as_secs())

@@ -1,22 +1,23 @@
 //! The rows of `bench` as a picture: the latency of each, its percentiles on one scale.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use image::RgbImage;
-use image::codecs::png::PngEncoder;
 use plotters::coord::Shift;
 use plotters::prelude::{
     BLACK, BitMapBackend, Color, DrawingArea, IntoDrawingArea, IntoFont, PathElement, RGBColor, Rectangle, Text, WHITE,
 };
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, TextStyle, register_font};
+use weights_convert::WholeFile;
 use yolov10_media::FONT;
 
 use super::measure::Row;
 use super::sample::Summary;
 use super::table::weights_name;
-use crate::output::OutputFile;
 
 /// What the font is called among the process's fonts.
 const FONT_NAME: &str = "bench";
@@ -45,21 +46,45 @@ const GRID: RGBColor = RGBColor(226, 226, 226);
 /// Ticks of the axis, about.
 const TICKS: f64 = 6.0;
 
-/// A picture in the making. It is started before anything is measured, so that a wrong name costs no time.
-pub struct Plot(OutputFile);
+/// What a plot of this program has in its first bytes, so that it may be replaced.
+const KEYWORD: &str = "Software";
+const SOFTWARE: &str = "yolo10-burn";
+const LOOKED_AT: u64 = 256;
+
+/// A picture to be drawn. It is asked for before anything is measured, so that a wrong name costs no time.
+pub struct Plot(PathBuf);
 
 type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 impl Plot {
+    /// Whether the file can be written there: its folder is, and no file that this program did not make.
     pub fn create(path: &Path) -> Result<Self> {
-        Ok(Self(OutputFile::create(path)?))
+        let name = || path.display().to_string();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        folder.metadata().with_context(name)?;
+        if path.symlink_metadata().is_ok() {
+            let mut start = Vec::new();
+            File::open(path).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start)).with_context(name)?;
+            let mark = format!("{KEYWORD}\0{SOFTWARE}");
+            let is_ours = start.windows(mark.len()).any(|window| window == mark.as_bytes());
+            ensure!(
+                is_ours,
+                "{}: was not made by this program, and is not replaced; name another file",
+                path.display()
+            );
+        }
+        Ok(Self(path.to_owned()))
     }
 
-    /// Draws the rows and gives the file its name.
-    pub fn keep(mut self, rows: &[Row]) -> Result<()> {
+    /// Draws the rows and writes the file.
+    pub fn keep(self, rows: &[Row]) -> Result<()> {
         let picture = draw(rows)?;
-        picture.write_with_encoder(PngEncoder::new(&mut self.0))?;
-        self.0.keep()
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.add_text_chunk(KEYWORD.to_owned(), SOFTWARE.to_owned())?;
+        encoder.write_header()?.write_image_data(&picture)?;
+        Ok(WholeFile::write(&self.0, &bytes)?)
     }
 }
 

@@ -58,7 +58,7 @@ pub fn memory(args: &Args) -> Result<Outcome> {
     if args.json {
         message::result(serde_json::to_string(&report)?)?;
     } else {
-        message::result(report.table().trim_end())?;
+        message::text(report.table().trim_end())?;
     }
     let is_kept = report.verdicts.iter().all(|verdict| verdict.kept);
     Ok(if is_kept { Outcome::Done } else { Outcome::NotKept })

@@ -20,10 +20,10 @@ pub fn save_crops(
     class_names: &[String],
 ) -> Result<()> {
     for (detection, number) in detections.iter().zip(1..) {
-        let class_folder = folder.subfolder(format!("crops/{}", file_name(&class_names[detection.class])))?;
+        let class = file_name(&class_names[detection.class]);
         let crop = crop(picture, detection);
         if crop.width() > 0 && crop.height() > 0 {
-            save_picture(&class_folder.join(format!("{stem}-{number}.jpg")), &crop)?;
+            save_picture(folder, &format!("crops/{class}/{stem}-{number}.jpg"), &crop)?;
         }
     }
     Ok(())

@@ -1,59 +1,72 @@
-//! Files that are written whole or not at all: beside their place, then renamed into it.
+//! One file of a run's folder, written whole or not at all; its errors name it.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use tempfile::{Builder, NamedTempFile};
+
+use weights_convert::WholeFile;
+
+use super::ledger::Ledger;
+use crate::message;
 
 /// A file in the making. Dropped before [`OutputFile::keep`], it leaves nothing.
 pub struct OutputFile {
-    writer: BufWriter<NamedTempFile>,
+    file: WholeFile,
+    ledger: Arc<Ledger>,
     path: PathBuf,
+    /// Its path within the folder.
+    name: String,
+    verbose: bool,
 }
 
 impl OutputFile {
-    /// Starts a file that will lie at `path`.
-    pub fn create(path: &Path) -> Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Asked first: where there is no folder, a temporary file's error would name the temporary file.
-        folder.metadata().with_context(|| path.display().to_string())?;
-        let mut builder = Builder::new();
-        builder.prefix(".yolo10-burn-");
-        // A temporary file is private; a result has the rights that the umask leaves.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).with_context(|| path.display().to_string())?;
-        Ok(Self { writer: BufWriter::new(file), path: path.to_owned() })
+    /// Starts a file in `scratch` that will lie at `path`, known to the ledger by `name`.
+    pub(super) fn create(
+        scratch: &Path,
+        path: PathBuf,
+        name: String,
+        ledger: Arc<Ledger>,
+        verbose: bool,
+    ) -> Result<Self> {
+        let file = WholeFile::create_in(scratch, &path)?;
+        Ok(Self { file, ledger, path, name, verbose })
     }
 
-    /// Writes all of `bytes` to `path`.
-    pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-        let mut file = Self::create(path)?;
-        file.write_all(bytes).with_context(|| path.display().to_string())?;
-        file.keep()
+    /// Adds to what is in it.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).with_context(|| self.path.display().to_string())
     }
 
-    /// Where the file is until it is kept, for a program that writes it in our place.
+    /// Where it will lie.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where it is until it is kept, for a program that writes it in our place.
     pub fn temporary_path(&self) -> &Path {
-        self.writer.get_ref().path()
+        self.file.path_for_others()
     }
 
-    /// The file is complete: gives it its name, in place of an older one.
+    /// It is complete: gives it its name, in place of an older one.
     pub fn keep(self) -> Result<()> {
-        let name = || self.path.display().to_string();
-        let file = self.writer.into_inner().map_err(|error| error.into_error()).with_context(name)?;
-        file.persist(&self.path).map_err(|error| error.error).with_context(name)?;
+        let Self { file, ledger, path, name, verbose } = self;
+        file.keep_unsynced()?;
+        ledger.record(&name).with_context(|| path.display().to_string())?;
+        if verbose {
+            message::note(format_args!("wrote {}", path.display()));
+        }
         Ok(())
     }
 }
 
 impl Write for OutputFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.writer.write(bytes)
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.writer.flush()
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

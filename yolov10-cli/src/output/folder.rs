@@ -1,60 +1,161 @@
-//! The folder of a run: `runs/detect/predict`, `predict2` and so on.
+//! The folder of a run: `runs/detect/predict`, `predict2` and so on. Everything that a run writes goes through it.
+//!
+//! It never replaces a source of the run, nor a file that this program did not make.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use super::file::OutputFile;
+use super::ledger::Ledger;
+
+/// What unfinished files are kept in begins so.
+const SCRATCH: &str = ".yolo10-burn-";
 
 /// A folder that this run may write into.
 pub struct RunFolder {
     path: PathBuf,
     is_new: bool,
+    ledger: Arc<Ledger>,
+    /// The files that the run reads, where one of them may lie in the folder.
+    sources: HashSet<Identity>,
+    verbose: bool,
+    /// Unfinished files; gone before the folder is.
+    scratch: Option<TempDir>,
 }
 
 impl RunFolder {
     /// Makes `project/name`, or with a number after it where that is taken. Two runs never get the same one.
     pub fn create(project: &Path, name: &str) -> Result<Self> {
-        let failed = |path: &Path| path.display().to_string();
         let first = project.join(name);
         let parent = first.parent().unwrap_or(project);
-        fs::create_dir_all(parent).with_context(|| failed(parent))?;
+        fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
         let numbered = (2..).map(|number| project.join(format!("{name}{number}")));
         for path in std::iter::once(first.clone()).chain(numbered) {
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, is_new: true }),
+                Ok(()) => return Self::open(path, true),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
-                Err(error) => return Err(error).with_context(|| failed(&path)),
+                Err(error) => return Err(error).with_context(|| path.display().to_string()),
             }
         }
         unreachable!("numbers do not end")
     }
 
-    /// `project/name`, whether it is there or not; what is in it stays, unless this run writes the same file.
+    /// `project/name`, whether it is there or not; what is in it stays, unless a run wrote it and this one does again.
     pub fn reuse(project: &Path, name: &str) -> Result<Self> {
         let path = project.join(name);
         fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
-        Ok(Self { path, is_new: false })
+        Self::open(path, false)
+    }
+
+    fn open(path: PathBuf, is_new: bool) -> Result<Self> {
+        let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&path);
+        let scratch = Some(scratch.with_context(|| path.display().to_string())?);
+        let ledger = Arc::new(Ledger::of(&path)?);
+        Ok(Self { path, is_new, ledger, sources: HashSet::new(), verbose: false, scratch })
+    }
+
+    /// Keeps these files from being replaced, under whatever name.
+    pub fn protect<'a>(&mut self, sources: impl IntoIterator<Item = &'a Path>) {
+        // A folder that was just made has none of them.
+        if !self.is_new {
+            self.sources.extend(sources.into_iter().filter_map(identity));
+        }
+    }
+
+    /// Has every file named on stderr when it is there.
+    pub fn name_files(&mut self) {
+        self.verbose = true;
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A folder within, made when it is first asked for.
-    pub fn subfolder(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
+    /// Where files are until they are complete.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.as_ref().expect("it is there until the folder is dropped").path()
+    }
+
+    /// Whether this run has left nothing in it.
+    pub fn is_untouched(&self) -> bool {
+        self.ledger.is_untouched()
+    }
+
+    /// Starts a file of this name within the folder, folders on its way included.
+    pub fn file(&self, name: &str) -> Result<OutputFile> {
         let path = self.path.join(name);
-        fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
-        Ok(path)
+        self.check(name, &path)?;
+        let parent = path.parent().expect("it lies in the folder");
+        fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        OutputFile::create(self.scratch(), path, name.to_owned(), Arc::clone(&self.ledger), self.verbose)
+    }
+
+    /// Writes a file of this name within the folder.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut file = self.file(name)?;
+        file.append(bytes)?;
+        file.keep()
+    }
+
+    /// Removes the file of this name that an earlier run has left.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        if path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        self.check(name, &path)?;
+        fs::remove_file(&path).with_context(|| path.display().to_string())
+    }
+
+    /// Whether there is nothing at `path`, or something that may be replaced.
+    fn check(&self, name: &str, path: &Path) -> Result<()> {
+        let Ok(found) = path.symlink_metadata() else {
+            return Ok(());
+        };
+        if identity(path).is_some_and(|found| self.sources.contains(&found)) {
+            bail!("{}: is a source of this run, and is not replaced; name another folder", path.display());
+        }
+        if found.is_dir() {
+            bail!("{}: a folder is in the way", path.display());
+        }
+        if !self.ledger.has(name) {
+            bail!("{}: was not made by this program, and is not replaced; name another folder", path.display());
+        }
+        Ok(())
     }
 }
 
 impl Drop for RunFolder {
     /// A folder that was made in vain goes again.
     fn drop(&mut self) {
+        self.scratch = None;
         if self.is_new {
             // It is only removed if it is empty, so an error is what success looks like.
             fs::remove_dir(&self.path).ok();
         }
     }
+}
+
+/// What tells two files apart, whatever their names.
+#[cfg(unix)]
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = PathBuf;
+
+/// That of a file, or of what a link leads to.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    let found = path.metadata().ok()?;
+    Some((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    path.canonicalize().ok()
 }

@@ -1,14 +1,11 @@
 //! YOLO label files: `class x y width height [score]` a line, the box by its centre, relative to the picture.
 
 use std::fmt::Write;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use yolov10_model::{Detection, Size};
 
-use super::OutputFile;
+use super::RunFolder;
 use crate::general::general;
 
 /// Significant digits, as the reference prints them (`%g`).
@@ -23,16 +20,14 @@ pub enum Scores {
     LeftOut,
 }
 
-/// Writes the label file of a picture of this size. Without detections there is none, and an older one goes.
-pub fn save_labels(path: &Path, detections: &[Detection], size: Size, scores: Scores) -> Result<()> {
+/// Writes `labels/STEM.txt` for a picture of this size. Without detections there is none, and an earlier run's goes.
+pub fn save_labels(folder: &RunFolder, stem: &str, detections: &[Detection], size: Size, scores: Scores) -> Result<()> {
+    let name = format!("labels/{stem}.txt");
     if detections.is_empty() {
-        return match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| path.display().to_string()),
-            _ => Ok(()),
-        };
+        return folder.remove(&name);
     }
     let text: String = detections.iter().map(|detection| line(detection, size, scores)).collect();
-    OutputFile::write(path, text.as_bytes())
+    folder.write(&name, text.as_bytes())
 }
 
 fn line(detection: &Detection, size: Size, scores: Scores) -> String {

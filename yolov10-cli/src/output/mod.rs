@@ -5,11 +5,12 @@ mod file;
 mod film;
 mod folder;
 mod labels;
+mod ledger;
+mod mp4;
 mod picture;
 mod tables;
 
 pub use crops::save_crops;
-pub use file::OutputFile;
 pub use film::Films;
 pub use folder::RunFolder;
 pub use labels::{Scores, save_labels};

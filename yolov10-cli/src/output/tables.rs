@@ -1,29 +1,34 @@
 //! All detections of a run in one file: CSV, or the results format of COCO.
 
-use std::io::Write;
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use detection_metrics::Bounds;
 use detection_metrics::coco::{CATEGORY_IDS, ImageId, Prediction};
 use serde::Serialize;
 use yolov10_media::About;
 use yolov10_model::{Detection, Rect};
 
-use super::OutputFile;
+use super::RunFolder;
+use super::file::OutputFile;
 
 /// How COCO's 80 class names begin and end: who has these has them all.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");
 
 /// `predictions.csv`.
-pub struct CsvTable(csv::Writer<OutputFile>);
+pub struct CsvTable {
+    writer: csv::Writer<OutputFile>,
+    path: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Row<'a> {
-    image: &'a str,
+    image: Cow<'a, str>,
     frame: Option<usize>,
     class: usize,
-    name: &'a str,
+    name: Cow<'a, str>,
     score: f32,
     x1: f32,
     y1: f32,
@@ -34,23 +39,32 @@ struct Row<'a> {
 impl CsvTable {
     const HEAD: [&'static str; 9] = ["image", "frame", "class", "name", "score", "x1", "y1", "x2", "y2"];
 
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(folder: &RunFolder) -> Result<Self> {
+        let file = folder.file("predictions.csv")?;
+        let path = file.path().to_owned();
         // The head is there even if no row follows.
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(OutputFile::create(path)?);
-        writer.write_record(Self::HEAD)?;
-        Ok(Self(writer))
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(file);
+        writer.write_record(Self::HEAD).with_context(|| path.display().to_string())?;
+        Ok(Self { writer, path })
     }
 
     pub fn add(&mut self, about: &About, detection: &Detection, name: &str) -> Result<()> {
         let &Detection { class, score, rect } = detection;
         let frame = about.frame.map(|frame| frame.number);
-        let (image, [x1, y1, x2, y2]) = (&about.name, [rect.x1, rect.y1, rect.x2, rect.y2]);
-        Ok(self.0.serialize(Row { image, frame, class, name, score, x1, y1, x2, y2 })?)
+        let (image, [x1, y1, x2, y2]) = (cell(&about.name), [rect.x1, rect.y1, rect.x2, rect.y2]);
+        let row = Row { image, frame, class, name: cell(name), score, x1, y1, x2, y2 };
+        self.writer.serialize(row).with_context(|| self.path.display().to_string())
     }
 
     pub fn keep(self) -> Result<()> {
-        self.0.into_inner().map_err(|error| error.into_error())?.keep()
+        let file = self.writer.into_inner().map_err(|error| error.into_error());
+        file.with_context(|| self.path.display().to_string())?.keep()
     }
+}
+
+/// A text that no spreadsheet takes for a formula: those begin with one of these, and an apostrophe makes them text.
+fn cell(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 /// `predictions.json`, as `pycocotools` reads it.
@@ -58,31 +72,43 @@ pub struct CocoResults {
     file: OutputFile,
     is_empty: bool,
     category_ids: Vec<u64>,
+    /// Which picture has a number for its id.
+    numbers: HashMap<u64, String>,
 }
 
 impl CocoResults {
-    pub fn create(path: &Path, class_names: &[String]) -> Result<Self> {
+    pub fn create(folder: &RunFolder, class_names: &[String]) -> Result<Self> {
         let ends = class_names.first().zip(class_names.last());
         let is_coco = ends.is_some_and(|(first, last)| (class_names.len(), &**first, &**last) == COCO_ENDS);
         let category_ids = if is_coco { CATEGORY_IDS.to_vec() } else { (1..=class_names.len() as u64).collect() };
-        Ok(Self { file: OutputFile::create(path)?, is_empty: true, category_ids })
+        let file = folder.file("predictions.json")?;
+        Ok(Self { file, is_empty: true, category_ids, numbers: HashMap::new() })
     }
 
     pub fn add(&mut self, about: &About, detection: &Detection) -> Result<()> {
         let prediction = Prediction::new(
             Path::new(&about.name),
-            ImageId::of(Path::new(&about.file_stem())),
+            self.id(about.file_stem()),
             self.category_ids[detection.class],
             &measurable(detection),
         );
-        self.file.write_all(if self.is_empty { b"[\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut self.file, &prediction)?;
+        let separator = if self.is_empty { "[" } else { "," };
         self.is_empty = false;
-        Ok(())
+        self.file.append(format!("{separator}\n{}", serde_json::to_string(&prediction)?).as_bytes())
+    }
+
+    /// The stem, as a number if it is one and no other picture has it: `7.jpg` and `007.jpg` are two.
+    fn id(&mut self, stem: String) -> ImageId {
+        match ImageId::from(stem.clone()) {
+            ImageId::Number(number) if *self.numbers.entry(number).or_insert_with(|| stem.clone()) != stem => {
+                ImageId::Name(stem)
+            }
+            id => id,
+        }
     }
 
     pub fn keep(mut self) -> Result<()> {
-        self.file.write_all(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
+        self.file.append(if self.is_empty { b"[]\n" } else { b"\n]\n" })?;
         self.file.keep()
     }
 }
@@ -92,4 +118,23 @@ pub fn measurable(found: &Detection) -> detection_metrics::Detection {
     let Rect { x1, y1, x2, y2 } = found.rect;
     let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);
     detection_metrics::Detection { class: found.class, score: found.score, bounds: Bounds { x1, y1, x2, y2 } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        for (text, expected) in [
+            ("=1+1.jpg", "'=1+1.jpg"),
+            ("+a", "'+a"),
+            ("-", "'-"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("a=1.jpg", "a=1.jpg"),
+            ("bus.jpg", "bus.jpg"),
+        ] {
+            assert_eq!(cell(text), expected);
+        }
+    }
 }

@@ -1,13 +1,19 @@
 //! The options of `run`.
 
+use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use yolov10_media::{Label, Style};
+use anyhow::{Context, Result};
+use yolov10_media::{Artist, Cancel, Label, Patience, Style};
+use yolov10_model::picture::Budget;
 
 use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
+use crate::message;
 use crate::output::Scores;
 
 /// Find objects in pictures.
@@ -19,6 +25,9 @@ pub struct Args {
     /// With ffmpeg installed also videos, rtsp:// streams and cameras by number. Words like conf=0.5 are taken as --conf 0.5, and source=, model= as well.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
+    /// The same as SOURCE.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Vec<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Pictures that the detector gets at a time: more of them keep a GPU busy, and change no result.
@@ -42,7 +51,7 @@ pub struct Args {
     /// One JSON object per picture and line on stdout.
     #[arg(long)]
     pub json: bool,
-    /// No line per picture, no summary; errors alone.
+    /// Say nothing but errors.
     #[arg(long, short)]
     pub quiet: bool,
     /// Say what is loaded and which files are written, on stderr.
@@ -72,7 +81,7 @@ pub struct SelectionArgs {
     /// Scores must be above this, 0 to 1.
     #[arg(long, default_value_t = 0.25, value_parser = parse_share)]
     pub conf: f32,
-    /// The best so many per picture.
+    /// The most detections per picture; the best are kept.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,
     /// Only these classes, by number or name: 0,2 or person,"traffic light".
@@ -98,6 +107,9 @@ pub struct SavingArgs {
     /// With the scores in the label files.
     #[arg(long)]
     pub save_conf: bool,
+    /// Write the frames of videos and animations as pictures, NAME_frames/*.jpg.
+    #[arg(long)]
+    pub save_frames: bool,
     /// Write each object as a picture, crops/CLASS/*.jpg.
     #[arg(long)]
     pub save_crop: bool,
@@ -124,12 +136,38 @@ pub struct DrawingArgs {
     /// Draw names without scores.
     #[arg(long)]
     pub hide_conf: bool,
+    /// The font of names and scores, .ttf or .otf, for scripts that the built-in one lacks.
+    #[arg(long, value_name = "FILE")]
+    pub font: Option<PathBuf>,
+}
+
+impl Args {
+    /// What decoding one picture may take.
+    pub fn budget(&self) -> Budget {
+        let of_pixels = |millions: NonZeroU64| Budget::of_pixels(millions.get().saturating_mul(1_000_000));
+        self.max_pixels.map_or(Budget::default(), of_pixels)
+    }
+
+    /// How sources are waited for, up to `cancel`.
+    pub fn patience(&self, cancel: Cancel) -> Patience {
+        Patience {
+            limit: Duration::from_secs(self.stream_timeout.get()),
+            reconnects: self.reconnect,
+            cancel,
+            notices: Some(Arc::new(|name, notice| message::note(format_args!("{name}: {notice}")))),
+        }
+    }
+
+    /// All sources named, in either way.
+    pub fn named_sources(&self) -> Vec<&Path> {
+        self.sources.iter().chain(&self.source).map(PathBuf::as_path).collect()
+    }
 }
 
 impl SavingArgs {
     /// Whether there will be files.
     pub fn writes_files(&self) -> bool {
-        !self.no_save || self.save_txt || self.save_crop || self.save_csv || self.save_json
+        !self.no_save || self.save_txt || self.save_frames || self.save_crop || self.save_csv || self.save_json
     }
 
     pub fn scores(&self) -> Scores {
@@ -138,7 +176,17 @@ impl SavingArgs {
 }
 
 impl DrawingArgs {
-    pub fn style(&self) -> Style {
+    /// Who draws detections of these classes.
+    pub fn artist(&self, class_names: &[String]) -> Result<Artist> {
+        let artist = Artist::new(self.style(), class_names);
+        let Some(font) = &self.font else {
+            return Ok(artist);
+        };
+        let name = || font.display().to_string();
+        artist.with_font(fs::read(font).with_context(name)?).with_context(name)
+    }
+
+    fn style(&self) -> Style {
         let label = match (self.hide_labels, self.hide_conf) {
             (true, _) => Label::Nothing,
             (false, true) => Label::Name,

@@ -1,18 +1,15 @@
 //! The files of a run: which ones are wanted, and what goes into them.
 
-use std::fmt::Display;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use image::RgbImage;
-use yolov10_media::{About, Artist};
+use yolov10_media::{About, Artist, Sources};
 
 use super::Item;
 use super::args::{Args, SavingArgs};
-use super::report::Form;
 use super::searched::Searched;
-use crate::message;
+use crate::interrupt::Interrupt;
 use crate::output::{CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture};
 
 /// What is written for each picture. Shared by the threads that write.
@@ -22,16 +19,27 @@ pub struct Files<'a> {
     class_names: &'a [String],
     folder: Option<RunFolder>,
     labels: AtomicUsize,
-    verbose: bool,
 }
 
 impl<'a> Files<'a> {
     /// Makes the run's folder, if anything goes into it.
-    pub fn prepare(args: &'a Args, class_names: &'a [String]) -> Result<Self> {
+    pub fn prepare(
+        args: &'a Args,
+        class_names: &'a [String],
+        artist: Artist,
+        sources: &Sources,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let wanted = &args.saving;
-        let folder = wanted.writes_files().then(|| wanted.folder.open()).transpose()?;
-        let artist = Artist::new(args.drawing.style(), class_names);
-        Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0), verbose: args.verbose })
+        let mut folder = wanted.writes_files().then(|| wanted.folder.open()).transpose()?;
+        if let Some(folder) = &mut folder {
+            interrupt.guard(folder.scratch());
+            folder.protect(sources.files());
+            if args.verbose {
+                folder.name_files();
+            }
+        }
+        Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0) })
     }
 
     /// Writes what is wanted for one picture.
@@ -42,13 +50,14 @@ impl<'a> Files<'a> {
         let detections = &searched.detections;
         let stem = about.file_stem();
         if self.wanted.save_txt {
-            let path = folder.subfolder("labels")?.join(format!("{stem}.txt"));
-            save_labels(&path, detections, searched.size, self.wanted.scores())?;
-            self.wrote(&path);
+            save_labels(folder, &stem, detections, searched.size, self.wanted.scores())?;
             self.labels.fetch_add(usize::from(!detections.is_empty()), Ordering::Relaxed);
         }
         if self.wanted.save_crop {
             save_crops(folder, &stem, &picture, detections, self.class_names)?;
+        }
+        if let Some(frame) = about.frame.filter(|_| self.wanted.save_frames) {
+            save_picture(folder, &format!("{}_frames/{}.jpg", about.stem, frame.number), &picture)?;
         }
         if self.wanted.no_save {
             return Ok(Written { searched, frame: None });
@@ -57,35 +66,21 @@ impl<'a> Files<'a> {
         if about.frame.is_some() {
             return Ok(Written { searched, frame: Some(picture) });
         }
-        let path = folder.path().join(format!("{stem}.{}", extension_for(&about.extension)));
-        save_picture(&path, &picture)?;
-        self.wrote(&path);
+        save_picture(folder, &format!("{stem}.{}", extension_for(&about.extension)), &picture)?;
         Ok(Written { searched, frame: None })
     }
 
-    fn wrote(&self, path: &Path) {
-        if self.verbose {
-            message::note(format_args!("wrote {}", path.display()));
-        }
-    }
-
-    /// Says where everything went.
-    pub fn summarize(&self, form: Form) -> Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
-        let say = |line: &dyn Display| match form {
-            Form::Text => message::result(line),
-            Form::Json | Form::Quiet => Ok(()),
+    /// Where everything went, in sentences; none if nothing did.
+    pub fn summary(&self) -> Vec<String> {
+        let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_untouched()) else {
+            return Vec::new();
         };
         let path = folder.path().display();
-        say(&format_args!("Results saved to {path}"))?;
-        if self.wanted.save_txt {
-            let labels = self.labels.load(Ordering::Relaxed);
-            let plural = if labels == 1 { "" } else { "s" };
-            say(&format_args!("{labels} label{plural} saved to {path}/labels"))?;
-        }
-        Ok(())
+        let labels = self.labels.load(Ordering::Relaxed);
+        let plural = if labels == 1 { "" } else { "s" };
+        let of_labels = (self.wanted.save_txt && labels > 0)
+            .then(|| format!("{labels} label{plural} saved to {}", folder.path().join("labels").display()));
+        std::iter::once(format!("Results saved to {path}")).chain(of_labels).collect()
     }
 }
 
@@ -106,23 +101,18 @@ pub struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     pub fn create(files: &'a Files<'a>) -> Result<Self> {
-        let path = |name: &str| files.folder.as_ref().map(|folder| folder.path().join(name));
-        let csv = path("predictions.csv").filter(|_| files.wanted.save_csv);
-        let coco = path("predictions.json").filter(|_| files.wanted.save_json);
-        let coco = coco.map(|path| CocoResults::create(&path, files.class_names));
-        Ok(Self {
-            files,
-            films: Films::default(),
-            csv: csv.map(|path| CsvTable::create(&path)).transpose()?,
-            coco: coco.transpose()?,
-        })
+        let folder = files.folder.as_ref();
+        let csv = folder.filter(|_| files.wanted.save_csv).map(CsvTable::create).transpose()?;
+        let coco = folder.filter(|_| files.wanted.save_json);
+        let coco = coco.map(|folder| CocoResults::create(folder, files.class_names)).transpose()?;
+        Ok(Self { files, films: Films::default(), csv, coco })
     }
 
     /// Adds the next picture, in the order of the sources.
     pub fn add(&mut self, item: Item<Written>) -> Result<Item<Searched>> {
         let item = item.then(|about, Written { searched, frame }| {
             if let (Some(frame), Some(folder)) = (frame, &self.files.folder) {
-                self.films.add(folder, about, frame)?;
+                self.films.add(folder, about, &frame)?;
             }
             Ok(searched)
         });
@@ -138,10 +128,16 @@ impl<'a> Gathered<'a> {
         Ok(item)
     }
 
+    /// Whether the film of this source could not be written: its other frames are in vain.
+    pub fn has_given_up(&self, index: usize) -> bool {
+        self.films.has_failed(index)
+    }
+
     /// Gives the files their names: they are complete.
     pub fn keep(mut self) -> Result<()> {
-        self.films.finish()?;
-        self.csv.map_or(Ok(()), CsvTable::keep)?;
-        self.coco.map_or(Ok(()), CocoResults::keep)
+        // Each by itself: one that can't be kept is no reason to lose the others.
+        let kept =
+            [self.films.finish(), self.csv.map_or(Ok(()), CsvTable::keep), self.coco.map_or(Ok(()), CocoResults::keep)];
+        kept.into_iter().collect()
     }
 }

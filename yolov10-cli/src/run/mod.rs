@@ -6,27 +6,28 @@
 
 mod args;
 mod files;
+mod full_disk;
 mod json;
+mod notes;
 mod report;
 mod run_detector;
 mod search;
 mod searched;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use yolov10_media::{Depth, Patience, Sources};
+use yolov10_media::{Depth, Sources};
+use yolov10_model::Selection;
 use yolov10_model::isolation::is_worker;
-use yolov10_model::picture::Budget;
-use yolov10_model::{Selection, Weights};
 
 pub use args::Args;
 use args::SelectionArgs;
 use files::{Files, Gathered};
-use report::{Form, Reporter};
+use full_disk::is_full_disk;
+use report::{Reporter, Tally};
 use run_detector::RunDetector;
-use search::Search;
+use search::{Next, Search};
 
 use crate::interrupt::Interrupt;
 use crate::milliseconds::milliseconds;
@@ -39,6 +40,9 @@ type Item<T> = yolov10_media::Item<T, anyhow::Error>;
 
 /// Searches every source that `args` names.
 pub fn run(args: &Args) -> Result<Outcome> {
+    if args.quiet {
+        message::keep_quiet();
+    }
     let setups = args.engine.setups(args.selection.head.assignment());
     let setup = setups.first().expect("there is a device").clone();
     ensure!(!args.isolate || setups.len() == 1, "--isolate: expected one device, found {}", setups.len());
@@ -50,14 +54,13 @@ pub fn run(args: &Args) -> Result<Outcome> {
         })?;
         return Ok(Outcome::Done);
     }
-    note_what_is_built_in(args, &setup);
-    if !args.quiet {
-        args.selection.head.note_what_has_no_effect();
-    }
+    notes::what_is_built_in(args, &setup);
+    notes::what_has_no_effect(args);
     let started = Instant::now();
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
     let selection = selection(&args.selection, &class_names)?;
+    let artist = args.drawing.artist(&class_names)?;
     let mut detectors = if args.isolate {
         vec![RunDetector::isolated()?]
     } else {
@@ -68,80 +71,72 @@ pub fn run(args: &Args) -> Result<Outcome> {
         setups.iter().map(here).collect::<Result<_>>()?
     };
     if args.verbose {
-        note_what_is_loaded(&setup, &weights, started.elapsed());
+        notes::what_is_loaded(&setup, &weights, started.elapsed());
     }
     // The detector has its own copy.
     drop(weights);
+    if !args.saving.no_save && !args.drawing.hide_labels {
+        notes::what_can_not_be_written(artist.missing_letters());
+    }
     let sources = sources(args).every(args.vid_stride);
-    let passed_over = passed_over(&sources);
-    // Not before: while weights are loaded or a list is awaited, Ctrl-C simply ends the program.
+    let passed_over = notes::what_is_passed_over(&sources);
+    // Not before: while weights are loaded or a list is awaited, a signal simply ends the program.
     let interrupt = Interrupt::catch()?;
-    let sources = sources.within(budget(args)).waiting(patience(args, &interrupt));
-    let form = match (args.json, args.quiet) {
-        (true, _) => Form::Json,
-        (false, true) => Form::Quiet,
-        (false, false) => Form::Text,
-    };
-    let mut reporter = Reporter::new(form, &class_names, sources.len());
-    let files = Files::prepare(args, &class_names)?;
-    let mut gathered = Gathered::create(&files)?;
-    let budget = budget(args);
+    let budget = args.budget();
+    let sources = sources.within(budget).waiting(args.patience(interrupt.cancel()));
+    let reporter = Reporter::new(args, &class_names, sources.len());
+    let files = Files::prepare(args, &class_names, artist, &sources, &interrupt)?;
     let search = Search { detectors: &mut detectors, sources, batch: args.batch, budget, interrupt: interrupt.clone() };
-    search.each(&files, |item| {
-        let item = gathered.add(item)?;
-        reporter.report(&item)
-    })?;
-    gathered.keep()?;
-    let tally = reporter.finish()?;
-    files.summarize(form)?;
-    if let Some(passed_over) = passed_over.filter(|_| !args.quiet) {
+    let tally = search_all(search, &files, reporter, &interrupt)?;
+    if let Some(passed_over) = passed_over {
         message::note(passed_over);
     }
-    if detectors.iter().any(RunDetector::graphs_refused) && !args.quiet {
+    if detectors.iter().any(RunDetector::graphs_refused) {
         message::note(GRAPHS_REFUSED);
     }
     if args.memory {
         detectors.into_iter().try_for_each(say_what_is_held)?;
     }
-    Ok(match tally {
-        _ if interrupt.is_pressed() => Outcome::Interrupted,
-        tally if tally.failures > 0 => Outcome::Failed,
-        tally if tally.objects == 0 && args.fail_empty => Outcome::NothingFound,
+    Ok(match (tally, interrupt.signal()) {
+        (_, Some(signal)) => Outcome::Interrupted { signal },
+        (tally, None) if tally.failures > 0 => Outcome::Failed,
+        (tally, None) if tally.objects == 0 && args.fail_empty => Outcome::NothingFound,
         _ => Outcome::Done,
     })
 }
 
+/// Searches, writes and reports, up to the end, the signal or a full disk.
+fn search_all(search: Search, files: &Files, mut reporter: Reporter, interrupt: &Interrupt) -> Result<Tally> {
+    let mut gathered = Gathered::create(files)?;
+    search.each(files, |item| {
+        let item = gathered.add(item)?;
+        let index = item.about.index;
+        let is_full = item.value.as_ref().is_err_and(is_full_disk);
+        reporter.report(&item)?;
+        Ok(match gathered.has_given_up(index) {
+            _ if is_full => Next::Nothing,
+            true => Next::Source,
+            false => Next::Picture,
+        })
+    })?;
+    match gathered.keep() {
+        Err(error) if is_full_disk(&error) => reporter.report_full_disk(&error),
+        kept => kept?,
+    }
+    if interrupt.is_pressed() {
+        reporter.report_interruption();
+    }
+    reporter.finish(&files.summary())
+}
+
 /// The sources named, or the built-in picture.
 fn sources(args: &Args) -> Sources {
-    if args.sources.is_empty() {
+    let named = args.named_sources();
+    if named.is_empty() {
         return Sources::picture(demo::PICTURE_NAME, demo::PICTURE);
     }
     let depth = if args.recursive { Depth::Everything } else { Depth::Folder };
-    Sources::expand(&args.sources, depth)
-}
-
-/// What decoding one picture may take.
-fn budget(args: &Args) -> Budget {
-    args.max_pixels.map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
-}
-
-fn patience(args: &Args, interrupt: &Interrupt) -> Patience {
-    let is_quiet = args.quiet;
-    Patience {
-        limit: Duration::from_secs(args.stream_timeout.get()),
-        reconnects: args.reconnect,
-        cancel: interrupt.cancel(),
-        notices: (!is_quiet).then_some(Arc::new(|name, notice| message::note(format_args!("{name}: {notice}")))),
-    }
-}
-
-/// `passed over 3 files: 2 .heic, 1 .txt`, if there were any.
-fn passed_over(sources: &Sources) -> Option<String> {
-    let kinds = sources.passed_over();
-    let total: usize = kinds.values().sum();
-    let plural = if total == 1 { "" } else { "s" };
-    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    (total > 0).then(|| format!("passed over {total} file{plural}: {}", kinds.join(", ")))
+    Sources::expand(named, depth)
 }
 
 /// What the detector held at the end, and that it gave it back.
@@ -155,32 +150,6 @@ fn say_what_is_held(mut detector: RunDetector) -> Result<()> {
         freed.residue
     ));
     Ok(())
-}
-
-fn note_what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
-    let variant = weights.metadata().get("variant").map_or("custom", String::as_str);
-    let (name, device) = (setup.weights_name(), setup.options.device);
-    let (classes, time) = (weights.class_names().len(), time.as_millis());
-    message::note(format_args!("{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"));
-}
-
-fn note_what_is_built_in(args: &Args, setup: &Setup) {
-    if args.quiet {
-        return;
-    }
-    if setup.weights.is_none() {
-        message::note(format_args!(
-            "no --weights: using the {}, which knows drawn street scenes and little else; \
-             pass real ones with --weights yolov10n.pt",
-            demo::WEIGHTS_NAME
-        ));
-    }
-    if args.sources.is_empty() {
-        message::note(format_args!(
-            "no SOURCE: searching the built-in picture {}; try: yolo10-burn run --weights yolov10n.pt picture.jpg",
-            demo::PICTURE_NAME
-        ));
-    }
 }
 
 /// The setup with this selection.

@@ -9,6 +9,8 @@ use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Size};
 
 use super::Item;
+use super::args::Args;
+use super::full_disk::is_full_disk;
 use super::json;
 use super::searched::Searched;
 use crate::message;
@@ -17,7 +19,7 @@ use crate::progress::Progress;
 
 /// How results are said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+enum Form {
     /// A line per picture and a summary.
     Text,
     /// An object per picture.
@@ -33,6 +35,14 @@ pub struct Reporter<'a> {
     sources: usize,
     progress: Progress,
     tally: Tally,
+    /// Where the run has got to.
+    last: Option<About>,
+    /// Whether there are files to be written, read the results who will.
+    writes_files: bool,
+    /// Nobody reads the results any more.
+    is_closed: bool,
+    /// That nothing more can be written has been said.
+    is_full: bool,
 }
 
 /// The sums over a run.
@@ -52,8 +62,24 @@ pub struct Tally {
 
 impl<'a> Reporter<'a> {
     /// A reporter of a run over so many sources.
-    pub fn new(form: Form, class_names: &'a [String], sources: usize) -> Self {
-        Self { form, class_names, sources, progress: Progress::new(sources), tally: Tally::default() }
+    pub fn new(args: &Args, class_names: &'a [String], sources: usize) -> Self {
+        let form = match (args.json, args.quiet) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Quiet,
+            (false, false) => Form::Text,
+        };
+        let progress = if args.quiet { Progress::hidden() } else { Progress::new(sources) };
+        Self {
+            form,
+            class_names,
+            sources,
+            progress,
+            tally: Tally::default(),
+            last: None,
+            writes_files: args.saving.writes_files(),
+            is_closed: false,
+            is_full: false,
+        }
     }
 
     /// Says what came of one picture.
@@ -72,34 +98,84 @@ impl<'a> Reporter<'a> {
                 }
             }
             Err(error) => {
-                self.tally.failures += 1;
                 let place = about.frame.map_or(String::new(), |frame| format!(" (frame {})", frame.number));
-                let error = format!("{error:#}");
-                self.progress.pause(|| message::error(format_args!("{}{place}: {error}", about.name)));
+                self.report_failure(&format!("{}{place}: ", about.name), error);
                 match self.form {
-                    Form::Json => Some(json::error_line(about, &error)?),
+                    Form::Json => Some(json::error_line(about, &format!("{error:#}"))?),
                     Form::Text | Form::Quiet => None,
                 }
             }
         };
-        if let Some(line) = line {
-            self.progress.pause(|| message::result(line))?;
-        }
+        line.map_or(Ok(()), |line| self.say(&line))?;
         self.progress.reached(about.index);
+        self.last = Some(about.clone());
         Ok(())
     }
 
-    /// Ends the lines, and gives the sums.
-    pub fn finish(self) -> Result<Tally> {
+    /// Says that a file of several pictures could not be written.
+    pub fn report_full_disk(&mut self, error: &anyhow::Error) {
+        self.report_failure("", error);
+    }
+
+    /// Counts a failure and says it; that nothing more can be written is said once.
+    fn report_failure(&mut self, of: &str, error: &anyhow::Error) {
+        self.tally.failures += 1;
+        let is_full = is_full_disk(error);
+        if !(is_full && self.is_full) {
+            self.progress.pause(|| message::error(format_args!("{of}{error:#}")));
+        }
+        self.is_full |= is_full;
+    }
+
+    /// Says how far the run has got.
+    pub fn report_interruption(&self) {
+        let sources = self.sources;
+        self.progress.pause(|| match &self.last {
+            None => message::note(format_args!("interrupted after 0 of {sources}")),
+            Some(About { index, frame: None, .. }) => {
+                message::note(format_args!("interrupted after {index} of {sources}"));
+            }
+            Some(About { index, frame: Some(frame), .. }) => {
+                let total = frame.total.map_or(String::new(), |total| format!(" of {total}"));
+                let number = frame.number;
+                message::note(format_args!("interrupted after frame {number}{total}, in source {index} of {sources}"));
+            }
+        });
+    }
+
+    /// Says a line of results. Where files are to be written, a reader that has gone ends the lines alone.
+    fn say(&mut self, line: &str) -> Result<()> {
+        if self.is_closed {
+            return Ok(());
+        }
+        match self.progress.pause(|| message::result(line)) {
+            Err(error) if self.writes_files && message::is_closed_pipe(&error) => {
+                self.is_closed = true;
+                Ok(())
+            }
+            said => said,
+        }
+    }
+
+    /// Ends the lines with the sums and where the files are, and gives the sums.
+    pub fn finish(mut self, summary: &[String]) -> Result<Tally> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
             let StageMilliseconds { preprocess, inference, postprocess } =
                 (self.tally.speed / self.tally.pictures).into();
             let Size { height, width } = input;
-            message::result(format_args!(
+            self.say(&format!(
                 "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess \
                  per image at shape (1, 3, {height}, {width})"
             ))?;
+        }
+        for line in summary {
+            match self.form {
+                Form::Text => self.say(line)?,
+                // stdout has objects and nothing else.
+                Form::Json => message::line(line),
+                Form::Quiet => (),
+            }
         }
         Ok(self.tally)
     }

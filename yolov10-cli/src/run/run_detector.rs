@@ -85,6 +85,6 @@ impl RunDetector {
 /// What this process does as a worker.
 pub fn work(load: impl FnOnce() -> Result<Detector>) -> Result<()> {
     // Ctrl-C reaches the whole group; the parent still wants the picture in flight.
-    let _caught = Interrupt::catch()?;
+    Interrupt::leave_to_parent()?;
     Ok(isolation::work(load)?)
 }

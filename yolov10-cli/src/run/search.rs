@@ -1,6 +1,7 @@
 //! The stages of a run at work: decoding and writing beside the detector, which waits for neither.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Result;
@@ -14,7 +15,7 @@ use super::files::{Files, Written};
 use super::run_detector::RunDetector;
 use super::searched::Searched;
 use crate::interrupt::Interrupt;
-use crate::pipeline::{batches, lanes, stage, stage_of};
+use crate::pipeline::{batches, lanes, spawn, stage, stage_of};
 
 /// What is to be searched, and with what.
 pub struct Search<'a> {
@@ -28,28 +29,52 @@ pub struct Search<'a> {
     pub interrupt: Interrupt,
 }
 
+/// What is wanted after a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next picture.
+    Picture,
+    /// The next source: the rest of this one is in vain.
+    Source,
+    /// Nothing beyond what is in flight.
+    Nothing,
+}
+
 impl Search<'_> {
     /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
-    pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<()>) -> Result<()> {
+    pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<Next>) -> Result<()> {
         let Self { detectors, sources, batch, budget, interrupt } = self;
         let lanes = lanes();
+        // The last source that is in vain; every one is where nothing more is wanted.
+        let (skipped, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (skipped, is_over) = (&skipped, &is_over);
         thread::scope(|scope| {
-            let (mut to_decoders, decoded) = stage(scope, lanes, move |item| decode(item, &budget));
+            let (mut to_decoders, decoded) = stage(scope, lanes, move |item| decode(item, &budget))?;
             let write = |item: Item<(RgbImage, Searched)>| {
                 item.then(|about, (picture, searched)| files.write(about, picture, searched))
             };
-            let (mut to_writers, mut written) = stage(scope, lanes, write);
-            scope.spawn(move || {
-                let mut wanted = sources.items().take_while(|_| !interrupt.is_pressed());
+            let (mut to_writers, mut written) = stage(scope, lanes, write)?;
+            spawn(scope, move || {
+                let wanted =
+                    sources.items().take_while(|_| !interrupt.is_pressed() && !is_over.load(Ordering::Relaxed));
+                let mut wanted = wanted.filter(|item| item.about.index != skipped.load(Ordering::Relaxed));
                 wanted.try_for_each(|item| to_decoders.deal(item))
-            });
+            })?;
             let workers = detectors.iter_mut().map(|detector| move |items| search(detector, items));
-            let (mut to_detectors, found) = stage_of(scope, workers.collect());
+            let (mut to_detectors, found) = stage_of(scope, workers.collect())?;
             // Either ends early only where the report failed, which has been told.
-            scope.spawn(move || batches(decoded, batch).try_for_each(|items| to_detectors.deal(items)));
-            scope.spawn(move || found.flatten().try_for_each(|item| to_writers.deal(item)));
+            spawn(scope, move || batches(decoded, batch).try_for_each(|items| to_detectors.deal(items)))?;
+            spawn(scope, move || found.flatten().try_for_each(|item| to_writers.deal(item)))?;
             // Dropped when a report fails, which ends the stages before.
-            let result = written.try_for_each(&mut report);
+            let result = written.try_for_each(|item| {
+                let index = item.about.index;
+                match report(item)? {
+                    Next::Picture => (),
+                    Next::Source => skipped.store(index, Ordering::Relaxed),
+                    Next::Nothing => is_over.store(true, Ordering::Relaxed),
+                }
+                Ok(())
+            });
             drop(written);
             result
         })

@@ -58,7 +58,8 @@ pub struct Args {
 impl Args {
     /// What decoding one picture may take.
     pub fn budget(&self) -> Budget {
-        self.max_pixels.map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
+        self.max_pixels
+            .map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
     }
 }
 

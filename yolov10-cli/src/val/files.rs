@@ -1,9 +1,6 @@
 //! What `val` writes: predictions, and plots under the names that `yolo val` gives them.
 
-use std::io::{self, Write};
-use std::path::Path;
-
-use anyhow::Result;
+use anyhow::{Context, Result};
 use detection_metrics::coco::write_predictions;
 use detection_metrics::plots::{Cells, Plot, Plots};
 use detection_metrics::{Curve, Evaluation};
@@ -12,7 +9,9 @@ use yolov10_media::FONT;
 
 use super::Results;
 use super::args::Args;
-use crate::output::{OutputFile, RunFolder, save_picture};
+use super::data::Data;
+use crate::interrupt::Interrupt;
+use crate::output::{RunFolder, save_picture};
 
 /// What is written, and where.
 pub struct Files<'a> {
@@ -22,19 +21,23 @@ pub struct Files<'a> {
 
 impl<'a> Files<'a> {
     /// Makes the run's folder, if anything goes into it.
-    pub fn prepare(args: &'a Args) -> Result<Self> {
-        let folder = (args.save_json || args.plots).then(|| args.folder.open()).transpose()?;
+    pub fn prepare(args: &'a Args, data: &Data, interrupt: &Interrupt) -> Result<Self> {
+        let mut folder = (args.save_json || args.plots).then(|| args.folder.open()).transpose()?;
+        if let Some(folder) = &mut folder {
+            interrupt.guard(folder.scratch());
+            folder.protect(data.samples.iter().map(|sample| sample.image.as_path()).chain([args.data.as_path()]));
+        }
         Ok(Self { wanted: args, folder })
     }
 
     /// Writes what is wanted.
     pub fn write(&self, results: &Results, class_names: &[String]) -> Result<()> {
-        let Some(folder) = self.folder.as_ref().map(RunFolder::path) else {
+        let Some(folder) = &self.folder else {
             return Ok(());
         };
         if self.wanted.save_json {
-            let mut file = OutputFile::create(&folder.join("predictions.json"))?;
-            write_predictions(&mut file, &results.predictions)?;
+            let mut file = folder.file("predictions.json")?;
+            write_predictions(&mut file, &results.predictions).with_context(|| file.path().display().to_string())?;
             file.keep()?;
         }
         if self.wanted.plots {
@@ -43,16 +46,14 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    /// Says where everything went.
-    pub fn summarize(&self) -> Result<()> {
-        if let Some(folder) = &self.folder {
-            writeln!(io::stdout(), "Results saved to {}", folder.path().display())?;
-        }
-        Ok(())
+    /// Where everything went, in a sentence; none if nothing did.
+    pub fn summary(&self) -> Option<String> {
+        let folder = self.folder.as_ref().filter(|folder| !folder.is_untouched())?;
+        Some(format!("Results saved to {}", folder.path().display()))
     }
 }
 
-fn save_plots(folder: &Path, evaluation: &Evaluation, class_names: &[String]) -> Result<()> {
+fn save_plots(folder: &RunFolder, evaluation: &Evaluation, class_names: &[String]) -> Result<()> {
     let plots = Plots::new(FONT)?;
     for (name, curve) in [
         ("BoxPR_curve", Curve::PrecisionAtRecall),
@@ -68,7 +69,7 @@ fn save_plots(folder: &Path, evaluation: &Evaluation, class_names: &[String]) ->
     Ok(())
 }
 
-fn save_plot(folder: &Path, name: &str, plot: Plot) -> Result<()> {
+fn save_plot(folder: &RunFolder, name: &str, plot: Plot) -> Result<()> {
     let picture = RgbImage::from_raw(plot.width, plot.height, plot.rgb).expect("a plot is width times height");
-    save_picture(&folder.join(format!("{name}.png")), &picture)
+    save_picture(folder, &format!("{name}.png"), &picture)
 }

@@ -12,7 +12,6 @@ mod files;
 mod placement;
 mod table;
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -33,7 +32,7 @@ use table::{Report, Rows};
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::measurable;
-use crate::pipeline::{batches, lanes, stage};
+use crate::pipeline::{batches, lanes, spawn, stage};
 use crate::progress::Progress;
 use crate::setup::Setup;
 use crate::{demo, message};
@@ -53,25 +52,28 @@ pub fn val(args: &Args) -> Result<Outcome> {
     drop(weights);
     // Not before: while weights are loaded, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
-    let files = Files::prepare(args)?;
+    let files = Files::prepare(args, &data, &interrupt)?;
     let layout = match setup.options.fit {
         Fit::Minimal => Layout::Rect { batch: args.batch.get() },
         Fit::Full => Layout::Square,
     };
     let places = placements(&data.sizes, side, layout);
     let measured = Measurement::new(args, &data, class_names.len())?.run(detector, places, &interrupt)?;
-    if interrupt.is_pressed() {
-        return Ok(Outcome::Interrupted);
+    if let Some(signal) = interrupt.signal() {
+        message::note(format_args!("interrupted after {} of {}", measured.looked_at(), data.samples.len()));
+        return Ok(Outcome::Interrupted { signal });
     }
     let results = measured.finish()?;
     files.write(&results, &class_names)?;
     let report = Report { results: &results, class_names: &class_names };
     if args.json {
-        report.write_json(io::stdout())?;
+        message::result(report.json()?)?;
     } else {
         let rows = if args.quiet { Rows::Mean } else { Rows::Classes };
-        report.write_text(&mut io::stdout().lock(), rows)?;
-        files.summarize()?;
+        report.lines(rows).iter().try_for_each(message::result)?;
+    }
+    if let Some(line) = files.summary() {
+        if args.json { message::line(line) } else { message::result(line)? }
     }
     Ok(if results.broken > 0 { Outcome::Failed } else { Outcome::Done })
 }
@@ -122,11 +124,11 @@ impl<'a> Measurement<'a> {
         let progress = Progress::new(places.len());
         thread::scope(|scope| {
             let decode = |place: Placement| (place, open_sized(data, &place));
-            let (mut to_decoders, decoded) = stage(scope, lanes(), decode);
-            scope.spawn(move || {
-                let wanted = places.into_iter().take_while(|_| !interrupt.is_pressed());
-                wanted.map(|place| to_decoders.deal(place)).find(Result::is_err)
-            });
+            let (mut to_decoders, decoded) = stage(scope, lanes(), decode)?;
+            spawn(scope, move || {
+                let mut wanted = places.into_iter().take_while(|_| !interrupt.is_pressed());
+                wanted.try_for_each(|place| to_decoders.deal(place))
+            })?;
             let mut done = 0;
             for batch in batches(decoded, self.batch) {
                 done += batch.len();
@@ -183,6 +185,11 @@ impl<'a> Measurement<'a> {
             }));
         }
         Ok(())
+    }
+
+    /// Pictures that are done with.
+    fn looked_at(&self) -> usize {
+        self.pictures as usize + self.broken
     }
 
     fn finish(self) -> Result<Results> {

@@ -1,7 +1,5 @@
 //! What `val` says: the table of `yolo val`, the list of `pycocotools`, or one JSON object.
 
-use std::io::{self, Write};
-
 use anyhow::Result;
 use detection_metrics::coco::Summary;
 use detection_metrics::{ClassEvaluation, ConfusionMatrix, Evaluation, Figures};
@@ -50,7 +48,8 @@ pub enum Rows {
 }
 
 impl Report<'_> {
-    pub fn write_json(&self, mut out: impl Write) -> Result<()> {
+    /// All of it in one object.
+    pub fn json(&self) -> Result<String> {
         let Evaluation { images, labels, mean, classes, confusion } = &self.results.evaluation;
         let named = |class| NamedClass { name: self.name(class), class };
         let json = Json {
@@ -63,27 +62,24 @@ impl Report<'_> {
             coco: self.results.coco.as_ref(),
             ms: self.results.speed.into(),
         };
-        Ok(writeln!(out, "{}", serde_json::to_string(&json)?)?)
+        Ok(serde_json::to_string(&json)?)
     }
 
-    pub fn write_text(&self, out: &mut impl Write, rows: Rows) -> io::Result<()> {
+    /// The table, then COCO's list where there is one, then how long it took.
+    pub fn lines(&self, rows: Rows) -> Vec<String> {
         let Evaluation { images, labels, mean, classes, .. } = &self.results.evaluation;
         let columns = ["Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"].map(|name| format!("{name:>11}"));
-        writeln!(out, "{:>22}{}", "Class", columns.concat())?;
-        writeln!(out, "{}", row("all", *images, *labels, mean))?;
+        let mut lines = vec![format!("{:>22}{}", "Class", columns.concat()), row("all", *images, *labels, mean)];
         if rows == Rows::Classes && classes.len() > 1 {
-            for class in classes {
-                writeln!(out, "{}", row(self.name(class), class.images, class.labels, &class.figures))?;
-            }
+            let of = |class: &ClassEvaluation| row(self.name(class), class.images, class.labels, &class.figures);
+            lines.extend(classes.iter().map(of));
         }
-        if let Some(summary) = &self.results.coco {
-            write_coco(out, summary)?;
-        }
+        lines.extend(self.results.coco.iter().flat_map(coco_lines));
         let StageMilliseconds { preprocess, inference, postprocess } = self.results.speed.into();
-        writeln!(
-            out,
+        lines.push(format!(
             "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess per image"
-        )
+        ));
+        lines
     }
 
     fn name(&self, class: &ClassEvaluation) -> &str {
@@ -98,12 +94,12 @@ fn row(name: &str, images: usize, labels: usize, figures: &Figures) -> String {
 }
 
 /// The twelve lines that everyone who works with COCO knows by heart.
-fn write_coco(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+fn coco_lines(summary: &Summary) -> [String; 12] {
     let Summary { ap, ap50, ap75, ap_small, ap_medium, ap_large, .. } = *summary;
     let Summary { ar1, ar10, ar100, ar_small, ar_medium, ar_large, .. } = *summary;
     let precision = "Average Precision  (AP)";
     let recall = "Average Recall     (AR)";
-    for (figure, iou, area, detections, value) in [
+    [
         (precision, "0.50:0.95", "all", 100, ap),
         (precision, "0.50", "all", 100, ap50),
         (precision, "0.75", "all", 100, ap75),
@@ -116,9 +112,9 @@ fn write_coco(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         (recall, "0.50:0.95", "small", 100, ar_small),
         (recall, "0.50:0.95", "medium", 100, ar_medium),
         (recall, "0.50:0.95", "large", 100, ar_large),
-    ] {
+    ]
+    .map(|(figure, iou, area, detections, value)| {
         let value = value.unwrap_or(-1.0);
-        writeln!(out, " {figure} @[ IoU={iou:<9} | area={area:>6} | maxDets={detections:>3} ] = {value:.3}")?;
-    }
-    Ok(())
+        format!(" {figure} @[ IoU={iou:<9} | area={area:>6} | maxDets={detections:>3} ] = {value:.3}")
+    })
 }

@@ -1,4 +1,6 @@
 //! Detections as a person sees them: a box, a name and a score each, in the colour of the class.
+//!
+//! Boxes come first and labels on top of them all, each where it covers no other one, if there is such a place.
 
 mod palette;
 mod text;
@@ -6,6 +8,7 @@ mod text;
 use image::{Rgb, RgbImage};
 use yolov10_model::{Detection, Rect};
 
+use crate::error::Error;
 use palette::{class_color, ink_on};
 pub use text::FONT;
 use text::Lettering;
@@ -66,62 +69,114 @@ impl Artist {
         Self { style, class_names: class_names.to_vec(), lettering: Lettering::new() }
     }
 
-    /// Draws all of `detections`, the best last: it lies on top.
+    /// The same with the letters of a font file, TrueType or OpenType.
+    ///
+    /// # Errors
+    /// It is no such file.
+    pub fn with_font(self, file: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self { lettering: Lettering::of(file).map_err(|_| Error::NotAFont)?, ..self })
+    }
+
+    /// The classes whose names have a character that the font has no letter for: name and character.
+    pub fn missing_letters(&self) -> impl Iterator<Item = (&str, char)> {
+        self.class_names.iter().filter_map(|name| Some((name.as_str(), self.lettering.missing(name)?)))
+    }
+
+    /// Draws all of `detections`, best first; the best lie on top.
     ///
     /// # Panics
     /// A detection is of a class without a name.
     pub fn draw(&self, picture: &mut RgbImage, detections: &[Detection]) {
+        let line = i64::from(self.line_width(picture));
         for detection in detections.iter().rev() {
-            self.draw_one(picture, detection);
+            draw_box(picture, outline(picture, &detection.rect, line), line, class_color(detection.class));
+        }
+        if self.style.label == Label::Nothing {
+            return;
+        }
+        // The best choose first, and are drawn last.
+        let mut labels: Vec<Placed> = Vec::with_capacity(detections.len());
+        for detection in detections {
+            let label = self.place(picture, detection, &labels);
+            labels.push(label);
+        }
+        for Placed { text, letters, area, color } in labels.iter().rev() {
+            fill(picture, *area, *color);
+            let corner = [area.left + padding(*letters), area.top + padding(*letters) / 2];
+            self.lettering.write(picture, text, *letters, corner, ink_on(*color));
         }
     }
 
-    fn draw_one(&self, picture: &mut RgbImage, detection: &Detection) {
-        let color = class_color(detection.class);
+    /// A label on top of its box, or where it covers none of the others: inside, below, inside at the bottom; always
+    /// within the picture. Where all places are taken, it is where it covers the least.
+    fn place(&self, picture: &RgbImage, detection: &Detection, others: &[Placed]) -> Placed {
+        let name = &self.class_names[detection.class];
+        let text = match self.style.label {
+            Label::NameAndScore => format!("{name} {:.2}", detection.score),
+            Label::Name | Label::Nothing => name.clone(),
+        };
         let line = i64::from(self.line_width(picture));
         let outline = outline(picture, &detection.rect, line);
-        let Area { left, top, right, bottom } = outline;
-        for side in [
-            Area { bottom: top + line, ..outline },
-            Area { top: bottom - line, ..outline },
-            Area { right: left + line, ..outline },
-            Area { left: right - line, ..outline },
-        ] {
-            fill(picture, side, color);
-        }
-        let name = &self.class_names[detection.class];
-        match self.style.label {
-            Label::Nothing => (),
-            Label::Name => self.draw_label(picture, outline, name, color),
-            Label::NameAndScore => {
-                self.draw_label(picture, outline, &format!("{name} {:.2}", detection.score), color);
-            }
-        }
-    }
-
-    /// On top of the box, or inside where there is no room; always within the picture.
-    fn draw_label(&self, picture: &mut RgbImage, outline: Area, text: &str, color: Rgb<u8>) {
         let (width, height) = picture.dimensions();
         let largest = (height as f32 * LETTER_SHARE).max(SMALLEST_LETTER);
-        let wanted = (self.line_width(picture) as f32 * LETTER_LINES).min(largest);
+        let wanted = (line as f32 * LETTER_LINES).min(largest);
         let spare = width as f32 - 2.0 * PADDING * wanted;
-        let fitting = wanted * spare / self.lettering.width(text, wanted);
+        let fitting = wanted * spare / self.lettering.width(&text, wanted);
         let letters = wanted.min(fitting.max(SMALLEST_LETTER));
-        let padding = (letters * PADDING).round() as i64;
-        let label_width = self.lettering.width(text, letters).ceil() as i64 + 2 * padding;
-        let label_height = self.lettering.height(letters).ceil() as i64 + padding;
-        let left = outline.left.min(i64::from(width) - label_width).max(0);
-        let above = outline.top - label_height;
-        let top = if above >= 0 { above } else { outline.top };
-        let top = top.min(i64::from(height) - label_height).max(0);
-        let area = Area { left, top, right: left + label_width, bottom: top + label_height };
-        fill(picture, area, color);
-        self.lettering.write(picture, text, letters, [left + padding, top + padding / 2], ink_on(color));
+        let label_width = self.lettering.width(&text, letters).ceil() as i64 + 2 * padding(letters);
+        let label_height = self.lettering.height(letters).ceil() as i64 + padding(letters);
+        let at = |left: i64, top: i64| {
+            let left = left.min(i64::from(width) - label_width).max(0);
+            let top = top.min(i64::from(height) - label_height).max(0);
+            Area { left, top, right: left + label_width, bottom: top + label_height }
+        };
+        let (above, below) = (outline.top - label_height, outline.bottom);
+        let has_room = |top: i64| (0..=i64::from(height) - label_height).contains(&top);
+        let tops = [above, outline.top, below, outline.bottom - label_height];
+        let places = tops.into_iter().filter(|top| has_room(*top)).map(|top| at(outline.left, top));
+        let covered = |place: &Area| others.iter().map(|other| place.overlap(&other.area)).sum::<i64>();
+        let area = places.min_by_key(covered).unwrap_or_else(|| at(outline.left, outline.top));
+        Placed { text, letters, area, color: class_color(detection.class) }
     }
 
     fn line_width(&self, picture: &RgbImage) -> u32 {
         let mean_side = (picture.width() + picture.height()) as f32 / 2.0;
         self.style.line_width.unwrap_or(((mean_side * LINE_SHARE).round() as u32).max(THINNEST_LINE))
+    }
+}
+
+/// A label and where it goes.
+struct Placed {
+    text: String,
+    /// Height of its letters.
+    letters: f32,
+    area: Area,
+    color: Rgb<u8>,
+}
+
+impl Area {
+    /// Pixels that both cover.
+    fn overlap(&self, other: &Self) -> i64 {
+        let columns = (self.right.min(other.right) - self.left.max(other.left)).max(0);
+        let rows = (self.bottom.min(other.bottom) - self.top.max(other.top)).max(0);
+        columns * rows
+    }
+}
+
+/// Space around the text of a label, in pixels.
+fn padding(letters: f32) -> i64 {
+    (letters * PADDING).round() as i64
+}
+
+fn draw_box(picture: &mut RgbImage, outline: Area, line: i64, color: Rgb<u8>) {
+    let Area { left, top, right, bottom } = outline;
+    for side in [
+        Area { bottom: top + line, ..outline },
+        Area { top: bottom - line, ..outline },
+        Area { right: left + line, ..outline },
+        Area { left: right - line, ..outline },
+    ] {
+        fill(picture, side, color);
     }
 }
 
@@ -183,6 +238,54 @@ mod tests {
                 assert!(inked > 300, "{inked} pixels of a label at {x}, {y} in {size:?}");
             }
         }
+    }
+
+    #[test]
+    fn labels_do_not_cover_each_other_where_there_is_room() {
+        let names = ["traffic light".to_owned()];
+        let artist = Artist::new(Style::default(), &names);
+        let picture = RgbImage::from_pixel(640, 480, GREY);
+        let rect = Rect { x1: 200.0, y1: 200.0, x2: 400.0, y2: 300.0 };
+        let mut placed: Vec<Placed> = Vec::new();
+        for score in [0.9, 0.8, 0.7, 0.6] {
+            let label = artist.place(&picture, &Detection { class: 0, score, rect }, &placed);
+            assert!(placed.iter().all(|other| label.area.overlap(&other.area) == 0), "{score}");
+            placed.push(label);
+        }
+        assert_eq!(placed[0].area.bottom, 199, "the best one has its place on top of the box");
+    }
+
+    #[test]
+    fn a_label_lies_on_top_of_every_box() {
+        let names = ["a".to_owned()];
+        let artist = Artist::new(Style::default(), &names);
+        let detections = [
+            Detection { class: 0, score: 0.9, rect: Rect { x1: 10.0, y1: 10.0, x2: 90.0, y2: 60.0 } },
+            Detection { class: 0, score: 0.5, rect: Rect { x1: 20.0, y1: 70.0, x2: 90.0, y2: 95.0 } },
+        ];
+        let mut picture = RgbImage::from_pixel(100, 100, GREY);
+        let second = artist.place(&picture, &detections[1], &[artist.place(&picture, &detections[0], &[])]);
+        artist.draw(&mut picture, &detections);
+        // The second label lies on the first box's lower line, and is whole nevertheless.
+        let Area { left, bottom, .. } = second.area;
+        assert_eq!(*picture.get_pixel(left as u32, bottom as u32 - 1), class_color(0));
+        let mut alone = RgbImage::from_pixel(100, 100, GREY);
+        artist.draw(&mut alone, &detections[1..]);
+        let of_label = |picture: &RgbImage| {
+            let Area { left, top, right, bottom } = second.area;
+            let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+            pixels.map(|(x, y)| *picture.get_pixel(x as u32, y as u32)).collect::<Vec<_>>()
+        };
+        assert_eq!(of_label(&picture), of_label(&alone));
+    }
+
+    #[test]
+    fn names_that_the_font_can_not_write_are_told() {
+        let names = ["person", "人", "caf\u{e9}", "\u{1f600}"].map(str::to_owned);
+        let artist = Artist::new(Style::default(), &names);
+        assert_eq!(artist.missing_letters().collect::<Vec<_>>(), [("人", '人'), ("\u{1f600}", '\u{1f600}')]);
+        assert!(artist.clone().with_font(b"no font".to_vec()).is_err());
+        assert!(artist.with_font(FONT.to_vec()).is_ok());
     }
 
     #[test]

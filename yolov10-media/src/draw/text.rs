@@ -1,20 +1,31 @@
-//! Text in pictures: a subset of DejaVu Sans with Latin, Greek and Cyrillic.
+//! Text in pictures: a subset of DejaVu Sans with Latin, Greek and Cyrillic, or a font of the caller's.
 //!
-//! Other scripts show as boxes. Letters are set side by side with kerning; there is no shaping.
+//! What a font has no letter for shows as a box. Letters are set side by side with kerning; there is no shaping.
 
-use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
+use ab_glyph::{Font, FontArc, GlyphId, InvalidFont, PxScale, ScaleFont, point};
 use image::{Pixel, Rgb, RgbImage};
 
-/// The font file.
+/// The built-in font file.
 pub const FONT: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
 
 /// Writes into pictures.
 #[derive(Clone)]
-pub struct Lettering(FontRef<'static>);
+pub struct Lettering(FontArc);
 
 impl Lettering {
+    /// In the built-in font.
     pub fn new() -> Self {
-        Self(FontRef::try_from_slice(FONT).expect("the built-in font is sound"))
+        Self(FontArc::try_from_slice(FONT).expect("the built-in font is sound"))
+    }
+
+    /// In the font of a TrueType or OpenType file, the first one of a collection.
+    pub fn of(file: Vec<u8>) -> Result<Self, InvalidFont> {
+        Ok(Self(FontArc::try_from_vec(file)?))
+    }
+
+    /// The first character that the font has no letter for.
+    pub fn missing(&self, text: &str) -> Option<char> {
+        text.chars().find(|character| self.0.glyph_id(*character) == GlyphId(0))
     }
 
     /// How wide a line of text is, in pixels, in letters of this height.

@@ -157,13 +157,7 @@ fn run(input: &Input, budget: &Budget) -> Result<(Running, Pipes), Error> {
 }
 
 /// Sends frames until there are no more, or nobody takes them; then what ffmpeg has to say, if anything.
-fn read(
-    running: Running,
-    pipes: Pipes,
-    input: &Input,
-    budget: &Budget,
-    sender: &SyncSender<Result<Moment, Error>>,
-) {
+fn read(running: Running, pipes: Pipes, input: &Input, budget: &Budget, sender: &SyncSender<Result<Moment, Error>>) {
     let (says, said) = channel();
     let helpers = feed(pipes.stdin, input.head.clone()).and_then(|()| {
         thread::Builder::new().name("ffmpeg's words".to_owned()).spawn(move || listen(pipes.stderr, &says))

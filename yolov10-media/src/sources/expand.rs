@@ -9,11 +9,11 @@ use glob::{MatchOptions, Pattern};
 use tempfile::NamedTempFile;
 use yolov10_model::picture::Kind;
 
-use super::name::without_credentials;
 use super::source::Source;
 use super::video::{Carriage, STREAM_SCHEMES, VIDEO_EXTENSIONS, Video, recognize};
 use super::walk::{self, is_hidden};
 use super::{Depth, list, read_all};
+use crate::address::without_credentials;
 use crate::error::Error;
 
 /// Stands for stdin.
@@ -87,7 +87,7 @@ impl Expansion {
     }
 
     fn add_broken(&mut self, path: &Path, error: Error) {
-        let name = without_credentials(&path.display().to_string());
+        let name = without_credentials(&path.display().to_string()).into_owned();
         self.sources.push(Source::Broken { name, error });
     }
 
@@ -245,6 +245,11 @@ pub fn is_video_address(url: &str) -> bool {
     has_extension(address, &VIDEO_EXTENSIONS) || has_extension(address, &PLAYLIST_EXTENSIONS)
 }
 
+/// Whether a name ends as those of pictures that move.
+pub fn may_have_frames(name: &str) -> bool {
+    is_video_address(name) || has_extension(Path::new(name), &ANIMATION_EXTENSIONS)
+}
+
 fn starts_with(word: &str, schemes: &[&str]) -> bool {
     let begins = |scheme: &&str| word.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     schemes.iter().any(begins)
@@ -266,7 +271,8 @@ fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     let root = before.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder });
     let is_local = root.is_empty();
     let found = walk::files(Path::new(if is_local { "." } else { root }), Depth::Everything);
-    let named = |path: PathBuf| if is_local { path.strip_prefix(".").map(Path::to_owned).unwrap_or(path) } else { path };
+    let named =
+        |path: PathBuf| if is_local { path.strip_prefix(".").map(Path::to_owned).unwrap_or(path) } else { path };
     let found = found.into_iter().map(|found| found.map(named));
     Ok(found.filter(|found| found.as_ref().map_or(true, |path| compiled.matches_path_with(path, options))).collect())
 }

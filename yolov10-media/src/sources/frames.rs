@@ -12,15 +12,13 @@ use super::{About, Content, Frame, Item, Source};
 use crate::error::Error;
 use crate::patience::Patience;
 
-/// What sources are called and where they stand, if that is not theirs to say: they are part of a list.
+/// Where sources stand and what they are called, if they are part of a list.
 #[derive(Debug, Default)]
 pub struct Numbering {
     /// How many come before them.
     pub before: usize,
-    /// The names that are taken by those.
-    pub stems: Stems,
-    /// What results call them; empty if their own names will do.
-    pub names: Vec<String>,
+    /// What results call each, and the stem of what is written for it; empty where they have names of their own.
+    pub names: Vec<(String, String)>,
 }
 
 /// The pictures of some sources, one after another.
@@ -28,8 +26,8 @@ pub struct Pictures {
     waiting: VecDeque<(usize, Source)>,
     /// How many sources come before those.
     before: usize,
-    /// What results call them, if not by their own names.
-    names: Vec<String>,
+    /// What results call each and the stem of what is written for it, where they have no names of their own.
+    names: Vec<(String, String)>,
     /// The source that gives many.
     current: Option<Playing>,
     stems: Stems,
@@ -63,16 +61,28 @@ impl Pictures {
         budget: Budget,
         patience: Patience,
     ) -> Self {
-        let Numbering { before, stems, names } = numbering;
+        let Numbering { before, names } = numbering;
         let waiting = (before + 1..).zip(sources).collect();
-        Self { waiting, before, names, current: None, stems, stride, budget, patience }
+        Self { waiting, before, names, current: None, stems: Stems::default(), stride, budget, patience }
     }
 
-    fn about(&mut self, index: usize, source: &Source) -> About {
-        let name = self.names.get(index - self.before - 1).cloned().unwrap_or_else(|| source.name());
-        let (stem, extension) = stem_and_extension(&name);
-        let extension = source.extension().map_or(extension, str::to_owned);
-        About { index, name, stem: self.stems.claim(stem), extension, frame: None, damage: None }
+    /// What a source is known by; a list has no name of its own, as each of its sources has one.
+    fn about(
+        &mut self,
+        index: usize,
+        (name, extension): (String, Option<&str>),
+        opened: &Result<Opened, Error>,
+    ) -> About {
+        let (stem, named) = stem_and_extension(&name);
+        let extension = extension.map_or(named, str::to_owned);
+        if let Some((name, stem)) = self.names.get(index - self.before - 1).cloned() {
+            return About { index, name, stem, extension, frame: None, damage: None };
+        }
+        let stem = match opened {
+            Ok(Opened::List(_)) => stem,
+            opened => self.stems.claim(&stem, matches!(opened, Ok(Opened::Many(_)))),
+        };
+        About { index, name, stem, extension, frame: None, damage: None }
     }
 }
 
@@ -92,8 +102,10 @@ impl Iterator for Pictures {
                 continue;
             }
             let (index, source) = self.waiting.pop_front()?;
-            let about = self.about(index, &source);
-            match source.open(&self.budget, &self.patience) {
+            let named = (source.name(), source.extension());
+            let opened = source.open(&self.budget, &self.patience);
+            let about = self.about(index, named, &opened);
+            match opened {
                 Ok(Opened::One(content)) => return Some(Item { about, value: Ok(content) }),
                 Ok(Opened::Many(Sequence { moments, total })) => {
                     self.current = Some(Playing { about, moments, total, read: 0 });

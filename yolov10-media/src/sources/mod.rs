@@ -33,8 +33,6 @@ use crate::patience::Patience;
 use expand::{Expansion, expand};
 use frames::{Numbering, Pictures};
 pub use name::file_name;
-#[cfg(feature = "web")]
-pub(crate) use name::without_credentials;
 use source::{Source, unnamed};
 pub use split::List;
 use video::Video;
@@ -136,7 +134,14 @@ impl Sources {
 
     fn of(Expansion { sources, passed_over }: Expansion) -> Self {
         let (budget, patience) = (Budget::default(), Patience::default());
-        Self { list: sources, numbering: Numbering::default(), passed_over, stride: NonZeroUsize::MIN, budget, patience }
+        Self {
+            list: sources,
+            numbering: Numbering::default(),
+            passed_over,
+            stride: NonZeroUsize::MIN,
+            budget,
+            patience,
+        }
     }
 
     /// Of videos and animations every `stride`th frame, the first one included.
@@ -157,6 +162,11 @@ impl Sources {
     /// How many sources there are; one may have many pictures.
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// The files among them that were named; those of lists from the network are not known yet.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.list.iter().filter_map(Source::file)
     }
 
     /// Whether there are none.

@@ -1,15 +1,18 @@
 //! Names of results: made of names that come from outside, harmless, and each used once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
+
+/// Bytes of a name at most. Systems take 255, and numbers and an extension are added.
+const LONGEST: usize = 200;
 
 /// A name from a weight file or an address as a name within a folder: it must not lead out of it, and every system
 /// must take it.
 pub fn file_name(name: &str) -> String {
     match without_harm(name).trim_matches([' ', '.']) {
         "" => "_".to_owned(),
-        name => name.to_owned(),
+        name => shortened(name).to_owned(),
     }
 }
 
@@ -18,15 +21,9 @@ fn without_harm(name: &str) -> String {
     name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_")
 }
 
-/// An address without the user's name and password: results go to others.
-pub fn without_credentials(name: &str) -> String {
-    let hidden = || {
-        let (scheme, rest) = name.split_once("://")?;
-        let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let at = rest[..host].rfind('@')?;
-        Some(format!("{scheme}://{}", &rest[at + 1..]))
-    };
-    hidden().unwrap_or_else(|| name.to_owned())
+/// The beginning of a name that is too long for a file's.
+fn shortened(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST)]
 }
 
 /// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
@@ -52,22 +49,53 @@ pub fn stem_and_extension(name: &str) -> (String, String) {
     (stem, part(path.extension()).to_lowercase())
 }
 
-/// The names that are taken, each with the number to try when it is asked for again.
-#[derive(Debug, Default)]
-pub struct Stems(HashMap<String, usize>);
+/// The names that are taken: each belongs to one source, with the names of its frames, `NAME_1` and so on.
+#[derive(Default)]
+pub struct Stems {
+    taken: HashSet<String>,
+    /// Those that belong to sources with frames.
+    films: HashSet<String>,
+    /// What stands before the number of those that end as a frame's does.
+    before_numbers: HashSet<String>,
+    /// The number to try when a name is asked for again.
+    next: HashMap<String, usize>,
+}
 
 impl Stems {
-    /// This stem, with a number where another source had it before.
-    pub fn claim(&mut self, stem: String) -> String {
-        let mut free = stem.clone();
-        while self.0.contains_key(&free) {
-            let number = self.0.entry(stem.clone()).or_insert(2);
+    /// This stem, with a number where another source has it, or its frames have.
+    pub fn claim(&mut self, stem: &str, has_frames: bool) -> String {
+        let stem = shortened(stem);
+        let mut free = stem.to_owned();
+        while self.is_taken(&folded(&free), has_frames) {
+            let number = self.next.entry(folded(stem)).or_insert(2);
             free = format!("{stem}-{number}");
             *number += 1;
         }
-        self.0.insert(free.clone(), 2);
+        let key = folded(&free);
+        self.before_numbers.extend(before_number(&key).map(str::to_owned));
+        if has_frames {
+            self.films.insert(key.clone());
+        }
+        self.taken.insert(key);
         free
     }
+
+    fn is_taken(&self, key: &str, has_frames: bool) -> bool {
+        self.taken.contains(key)
+            || before_number(key).is_some_and(|film| self.films.contains(film))
+            || (has_frames && self.before_numbers.contains(key))
+    }
+}
+
+/// `clip` of `clip_1`.
+fn before_number(stem: &str) -> Option<&str> {
+    let (before, number) = stem.rsplit_once('_')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(before)
+}
+
+/// What two names have in common that are one file's to the system.
+fn folded(name: &str) -> String {
+    if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.to_owned() }
 }
 
 #[cfg(test)]
@@ -77,8 +105,26 @@ mod tests {
     #[test]
     fn sources_of_one_name_get_names_of_their_own() {
         let mut stems = Stems::default();
-        let claimed = ["bus", "bus", "bus-2", "bus"].map(|stem| stems.claim(stem.to_owned()));
+        let claimed = ["bus", "bus", "bus-2", "bus"].map(|stem| stems.claim(stem, false));
         assert_eq!(claimed, ["bus", "bus-2", "bus-2-2", "bus-3"]);
+    }
+
+    #[test]
+    fn no_picture_has_the_name_of_a_films_frame() {
+        let mut stems = Stems::default();
+        let claimed =
+            [("clip", true), ("clip_1", false), ("clip_x", false), ("a_7", false), ("a", true), ("a_7", true)];
+        let claimed = claimed.map(|(stem, has_frames)| stems.claim(stem, has_frames));
+        assert_eq!(claimed, ["clip", "clip_1-2", "clip_x", "a_7", "a-2", "a_7-2"]);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_letters_and_stays_its_sources_own() {
+        let mut stems = Stems::default();
+        let long = "ä".repeat(150);
+        let claimed = [&*long, &*long].map(|stem| stems.claim(stem, false));
+        assert_eq!(claimed, ["ä".repeat(100), format!("{}-2", "ä".repeat(100))]);
+        assert_eq!(file_name(&long), "ä".repeat(100));
     }
 
     #[test]
@@ -95,18 +141,6 @@ mod tests {
             ("a:b.png", "a_b", "png"),
         ] {
             assert_eq!(stem_and_extension(name), (stem.to_owned(), extension.to_owned()), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_password_is_no_part_of_a_name() {
-        for (url, name) in [
-            ("rtsp://admin:s@cret@camera:554/live?at=@", "rtsp://camera:554/live?at=@"),
-            ("http://user@host", "http://host"),
-            ("http://host/a@b.jpg", "http://host/a@b.jpg"),
-            ("a@b.jpg", "a@b.jpg"),
-        ] {
-            assert_eq!(without_credentials(url), name);
         }
     }
 

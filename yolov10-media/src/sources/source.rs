@@ -1,13 +1,13 @@
 //! One thing that was named, and how it is opened when its turn comes.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use yolov10_model::picture::{self, Budget, Frames, Kind};
 
+use super::Content;
 use super::frames::{Opened, animated};
 use super::video::Video;
-use super::Content;
 use crate::error::Error;
 use crate::patience::Patience;
 
@@ -35,8 +35,17 @@ impl Source {
         match self {
             Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => path.display().to_string(),
             Self::Video(video) => video.name.clone(),
-            Self::Url(url) => super::name::without_credentials(url),
+            Self::Url(url) => crate::address::without_credentials(url).into_owned(),
             Self::Bytes { name, .. } | Self::Broken { name, .. } => name.clone(),
+        }
+    }
+
+    /// The file that it is.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => Some(path),
+            Self::Video(video) => video.path(),
+            Self::Url(_) | Self::Bytes { .. } | Self::Broken { .. } => None,
         }
     }
 
@@ -97,7 +106,7 @@ fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, E
     use super::{LARGEST_FILE, list, video};
     use crate::web::{self, Parts};
 
-    let name = super::name::without_credentials(url);
+    let name = crate::address::without_credentials(url).into_owned();
     let response = web::open(url, &name, patience)?;
     let limit = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
     let mut response = match Parts::of(response, limit) {
@@ -162,7 +171,9 @@ fn shots(mut parts: crate::web::Parts) -> super::sequence::Moments {
 #[cfg(not(feature = "web"))]
 fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
     if super::expand::is_video_address(url) {
-        return Ok(Opened::Many(Video::remote(url, &super::name::without_credentials(url)).open(*budget, patience)?));
+        return Ok(Opened::Many(
+            Video::remote(url, &crate::address::without_credentials(url)).open(*budget, patience)?,
+        ));
     }
     Err(Error::NoWeb)
 }

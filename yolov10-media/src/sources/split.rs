@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Sources;
-use super::expand::{Expansion, beside, single, words_of};
+use super::expand::{Expansion, beside, may_have_frames, single, words_of};
 use super::frames::Numbering;
 use super::name::{Stems, stem_and_extension};
+use crate::address::without_query;
 use crate::error::Error;
 
 /// A list of files and addresses, one on each line.
@@ -43,10 +44,9 @@ impl List {
         self.words.is_empty()
     }
 
-    /// What results call the sources: the lines, but addresses without query, fragment, user and password. Those of a
-    /// presigned address are a credential, and others at each try.
+    /// What results call the sources: the lines, but addresses without query, fragment, user and password.
     pub fn names(&self) -> impl Iterator<Item = String> {
-        self.words.iter().map(|word| without_secrets(word))
+        self.words.iter().map(|word| without_query(word).into_owned())
     }
 
     /// The sources on some of the lines, named and numbered as in the whole list.
@@ -55,24 +55,15 @@ impl List {
     /// The list has no such lines.
     pub fn part(&self, lines: Range<usize>) -> Sources {
         let mut stems = Stems::default();
-        for name in self.names().take(lines.start) {
-            stems.claim(stem_and_extension(&name).0);
-        }
-        let names = self.names().skip(lines.start).take(lines.len()).collect();
-        let numbering = Numbering { before: lines.start, stems, names };
+        // Whether a file has frames is not known before it is opened; its name decides, so that all parts agree.
+        let named = self.names().take(lines.end).map(|name| {
+            let stem = stems.claim(&stem_and_extension(&name).0, may_have_frames(&name));
+            (name, stem)
+        });
+        let numbering = Numbering { before: lines.start, names: named.skip(lines.start).collect() };
         let list = self.words[lines].iter().map(|word| single(&beside(&self.folder, word))).collect();
         Sources { numbering, ..Sources::of(Expansion { sources: list, ..Expansion::default() }) }
     }
-}
-
-fn without_secrets(word: &str) -> String {
-    let Some((scheme, address)) = word.split_once("://") else {
-        return word.to_owned();
-    };
-    let address = address.split(['?', '#']).next().unwrap_or(address);
-    let (host, path) = address.split_at(address.find('/').unwrap_or(address.len()));
-    let host = host.rsplit('@').next().unwrap_or(host);
-    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -87,7 +78,10 @@ mod tests {
     fn parts_have_the_names_and_numbers_of_the_whole() {
         let list = list(&["a/bus.jpg", "b/bus.jpg", "https://u:p@example.org/bus.jpg?key=1", "c/bus.jpg"]);
         let abouts = |lines: Range<usize>| {
-            list.part(lines).items().map(|item| (item.about.index, item.about.name, item.about.stem)).collect::<Vec<_>>()
+            list.part(lines)
+                .items()
+                .map(|item| (item.about.index, item.about.name, item.about.stem))
+                .collect::<Vec<_>>()
         };
         // The address is not asked for: only its turn would.
         let whole = abouts(0..2);
@@ -97,25 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_called_without_what_only_some_may_know() {
-        for (word, name) in [
-            ("https://example.org/a.jpg?X-Amz-Signature=abc#x", "https://example.org/a.jpg"),
-            ("https://user:secret@example.org/a@b.jpg", "https://example.org/a@b.jpg"),
-            ("http://example.org?key=1", "http://example.org"),
-            ("a?b#c.jpg", "a?b#c.jpg"),
-        ] {
-            assert_eq!(list(&[word]).names().collect::<Vec<_>>(), [name]);
-        }
-    }
-
-    #[test]
     fn a_line_is_one_file_or_an_error() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let folder = folder.path().display().to_string();
         let list = list(&[&folder, "*.jpg", "rtsp://camera/live", "0", "-", "missing.jpg"]);
         let errors: Vec<String> =
             list.part(0..6).items().map(|item| item.value.expect_err("no file").to_string()).collect();
-        assert!(errors[..5].iter().all(|error| error.starts_with("expected a file or an http(s) address")), "{errors:?}");
+        assert!(
+            errors[..5].iter().all(|error| error.starts_with("expected a file or an http(s) address")),
+            "{errors:?}"
+        );
         assert_eq!(errors[5], "no such file or folder");
     }
 }

@@ -62,6 +62,11 @@ impl Video {
         Self { name: path.display().to_string(), input: file_input(path.as_os_str()), kind: Kind::File }
     }
 
+    /// Where it is, if it is a file that was named.
+    pub fn path(&self) -> Option<&Path> {
+        matches!(self.kind, Kind::File).then(|| Path::new(&self.name))
+    }
+
     /// A video that came over stdin and had to be kept: its format is read from its end.
     pub fn spooled(name: &str, file: NamedTempFile) -> Self {
         let input = file_input(file.path().as_os_str());
@@ -172,7 +177,12 @@ fn restricted(address: OsString) -> Vec<OsString> {
 
 fn network_input(url: &str) -> Vec<OsString> {
     let over_tcp = url.starts_with("rtsp").then_some(["-rtsp_transport", "tcp"]).into_iter().flatten();
-    ["-protocol_whitelist", NETWORK_PROTOCOLS].into_iter().chain(over_tcp).chain(["-i", url]).map(OsString::from).collect()
+    ["-protocol_whitelist", NETWORK_PROTOCOLS]
+        .into_iter()
+        .chain(over_tcp)
+        .chain(["-i", url])
+        .map(OsString::from)
+        .collect()
 }
 
 /// How the beginning of a video is carried on.

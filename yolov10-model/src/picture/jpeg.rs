@@ -51,8 +51,7 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Head, Decoder<'a>), Err
     limits.max_pixels = u64::MAX;
     let decoder = Decoder::new_with_limits(bytes, limits).map_err(Error::not_a_picture)?;
     let size = Size { height: decoder.header().height(), width: decoder.header().width() };
-    let orientation =
-        decoder.exif_orientation().and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
+    let orientation = decoder.exif_orientation().and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
     budget.admit(size, peak(bytes_per_pixel(&decoder), orientation), bytes.len())?;
     Ok((Head { size, orientation }, decoder))
 }
@@ -82,7 +81,8 @@ fn to_rgb(image: Image) -> RgbImage {
     let (width, height) = (image.width as u32, image.height as u32);
     let pixels = match image.pixel_format {
         PixelFormat::Cmyk => {
-            let rgb = |[cyan, magenta, yellow, black]: &[u8; 4]| [*cyan, *magenta, *yellow].map(|ink| inked(ink, *black));
+            let rgb =
+                |[cyan, magenta, yellow, black]: &[u8; 4]| [*cyan, *magenta, *yellow].map(|ink| inked(ink, *black));
             image.data.as_chunks().0.iter().flat_map(rgb).collect()
         }
         _ => image.data,

@@ -94,7 +94,9 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Er
 fn levels(samples: DecodingResult, layout: &Layout) -> Result<Vec<u8>, Error> {
     let refused = |what: &str| {
         let bits = layout.bits;
-        Err(Error::not_a_picture(format!("a TIFF of {bits}-bit {what}: expected 1, 8 or 16 bits, or 0..1 or 0..255 in floating point")))
+        Err(Error::not_a_picture(format!(
+            "a TIFF of {bits}-bit {what}: expected 1, 8 or 16 bits, or 0..1 or 0..255 in floating point"
+        )))
     };
     match samples {
         DecodingResult::U8(bytes) if layout.bits == 8 => Ok(bytes),
@@ -152,7 +154,9 @@ fn to_rgb(levels: &[u8], layout: &Layout) -> Option<Vec<u8>> {
     Some(match layout.meaning {
         Meaning::Grey => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
         Meaning::Rgb => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
-        Meaning::Cmyk => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|ink| bare(ink, pixel[3]))).collect(),
+        Meaning::Cmyk => {
+            pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|ink| bare(ink, pixel[3]))).collect()
+        }
         Meaning::YCbCr => pixels.flat_map(|pixel| from_ycbcr([pixel[0], pixel[1], pixel[2]])).collect(),
     })
 }

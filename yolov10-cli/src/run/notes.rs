@@ -1,0 +1,73 @@
+//! What a run says on stderr beside its errors: what is built in, what has no effect, what is loaded.
+
+use std::time::Duration;
+
+use yolov10_media::Sources;
+use yolov10_model::Weights;
+
+use super::args::{Args, DrawingArgs, SavingArgs};
+use crate::setup::Setup;
+use crate::{demo, message};
+
+/// What is used because nothing was named.
+pub fn what_is_built_in(args: &Args, setup: &Setup) {
+    if setup.weights.is_none() {
+        message::note(format_args!(
+            "no --weights: using the {}, which knows drawn street scenes and little else; \
+             pass real ones with --weights yolov10n.pt",
+            demo::WEIGHTS_NAME
+        ));
+    }
+    if args.named_sources().is_empty() {
+        message::note(format_args!(
+            "no SOURCE: searching the built-in picture {}; try: yolo10-burn run --weights yolov10n.pt picture.jpg",
+            demo::PICTURE_NAME
+        ));
+    }
+}
+
+/// Options that were given in vain.
+pub fn what_has_no_effect(args: &Args) {
+    args.selection.head.note_what_has_no_effect();
+    let SavingArgs { no_save, save_txt, save_conf, .. } = args.saving;
+    let DrawingArgs { line_width, hide_labels, hide_conf, font } = &args.drawing;
+    let drawn = line_width.is_some() || *hide_labels || *hide_conf || font.is_some();
+    for (is_vain, note) in [
+        (save_conf && !save_txt, "--save-conf has no effect without --save-txt"),
+        (args.isolate && args.batch.get() > 1, "--batch has no effect with --isolate: a worker gets one at a time"),
+        (no_save && drawn, "--line-width, --hide-labels, --hide-conf and --font have no effect with --no-save"),
+        (*hide_labels && *hide_conf, "--hide-conf has no effect with --hide-labels"),
+    ] {
+        if is_vain {
+            message::note(note);
+        }
+    }
+}
+
+/// The first name that the font can't write, if there is one.
+pub fn what_can_not_be_written<'a>(mut missing: impl Iterator<Item = (&'a str, char)>) {
+    if let Some((name, character)) = missing.next() {
+        let more = missing.count();
+        let others = if more > 0 { format!(" and {more} more classes") } else { String::new() };
+        message::note(format_args!(
+            "the font has no letter {character} of {name}{others}: boxes stand for it; --font FILE names another one"
+        ));
+    }
+}
+
+/// `passed over 3 files: 2 .heic, 1 .txt`, if there were any.
+pub fn what_is_passed_over(sources: &Sources) -> Option<String> {
+    let kinds = sources.passed_over();
+    let total: usize = kinds.values().sum();
+    let plural = if total == 1 { "" } else { "s" };
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    (total > 0).then(|| format!("passed over {total} file{plural}: {}", kinds.join(", ")))
+}
+
+/// The weights, and how long it took.
+pub fn what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
+    let variant = weights.metadata().get("variant").map_or("custom", String::as_str);
+    let (name, device) = (setup.weights_name(), setup.options.device);
+    let (classes, time) = (weights.class_names().len(), time.as_millis());
+    message::note(format_args!("{name}: YOLOv10 {variant}, {classes} classes, on {device}, loaded in {time} ms"));
+}
