@@ -1,7 +1,14 @@
 # `make check` is what CI runs.
-.PHONY: check deny neon
+.PHONY: check deny neon campaign
 check:
 	.ci/run
+
+# Broken inputs into everything that reads what strangers have made: see fuzz/README.md. A million take about an hour on
+# two cores.
+INPUTS = 20000
+SEED = 1
+campaign:
+	cargo run --release --example campaign -- --inputs $(INPUTS) --seed $(SEED)
 
 # Licences, sources, bans and advisories of the dependencies; needs cargo-deny and, for the advisories, the network.
 deny:

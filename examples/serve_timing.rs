@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use yolov10_model::inside::{InputPlanes, MapView, NativeEngine, RawMaps};
+use yolov10_model::inside::{InputRows, MapView, NativeEngine, RawMaps};
 use yolov10_model::inventory::Inventory;
 use yolov10_model::letterbox::Fit;
 use yolov10_model::memory::{peak_resident, resident};
@@ -133,10 +133,12 @@ impl Server {
 impl Network {
     fn run<R>(&mut self, read: impl FnOnce(&RawMaps<MapView<'_>>) -> R) -> Result<R> {
         let input = &self.input;
-        let fill = |mut planes: InputPlanes<'_>| {
-            for (index, row) in input.chunks_exact(INPUT.width).enumerate() {
-                let (channel, y) = (index / INPUT.height, index % INPUT.height);
-                planes.row_mut(channel, y).copy_from_slice(row);
+        let fill = |mut rows: InputRows<'_>| {
+            for channel in 0..rows.channels() {
+                for y in rows.range() {
+                    let row = &input[(channel * INPUT.height + y) * INPUT.width..][..INPUT.width];
+                    rows.row_mut(channel, y).copy_from_slice(row);
+                }
             }
         };
         Ok(self.engine.look(INPUT, fill, read)?)

@@ -46,9 +46,12 @@ fn check_native(variant: char) {
         engine
             .look(
                 Size { height, width },
-                |mut planes| {
-                    for (row, values) in image.chunks(width).enumerate() {
-                        planes.row_mut(row / height, row % height).copy_from_slice(values);
+                |mut rows| {
+                    for channel in 0..rows.channels() {
+                        for row in rows.range() {
+                            let values = &image[(channel * height + row) * width..][..width];
+                            rows.row_mut(channel, row).copy_from_slice(values);
+                        }
                     }
                 },
                 |maps| assert_one_to_one(maps, &golden, Closeness::Elements(rounding)),

@@ -232,6 +232,114 @@ fn swapping_models_returns_to_the_same_reserved_bytes() {
 }
 
 #[test]
+fn detectors_that_share_weights_hold_one_copy_and_the_last_gives_it_back() {
+    let _alone = alone();
+    for device in [Device::Cpu, Device::Flex] {
+        let mut first = detector(device);
+        let expected = bits(&first.detect(&street()).unwrap());
+        let held = counts(first.memory());
+        assert_eq!(first.sharers(), 1);
+
+        let mut second = first.share().unwrap();
+        assert_eq!([first.sharers(), second.sharers()], [2, 2]);
+        assert_eq!(counts(second.memory()), MemoryReport { weights: held.weights, ..MemoryReport::default() });
+        assert_eq!(bits(&second.detect(&street()).unwrap()), expected);
+        assert_eq!(counts(second.memory()), held, "{device}");
+
+        // The one that was loaded goes first: its weights are the other's now, and no residue.
+        let freed = first.close().unwrap();
+        assert_eq!(counts(freed.after), MemoryReport { weights: held.weights, ..MemoryReport::default() });
+        let of_its_own = held.total().reserved - held.weights.reserved;
+        assert_eq!((freed.released, freed.residue), (of_its_own, 0), "{device}");
+        assert_eq!(bits(&second.detect(&street()).unwrap()), expected);
+        assert_eq!((counts(second.memory()), second.sharers()), (held, 1));
+
+        let freed = second.close().unwrap();
+        assert_eq!(freed.after.total().reserved, 0);
+        assert_eq!((freed.released, freed.residue), (held.total().reserved, 0), "{device}");
+    }
+}
+
+#[test]
+fn the_resident_set_has_shared_weights_once_and_loses_them_with_the_last_detector() {
+    let _alone = alone();
+    drop(detector(Device::Cpu));
+    let mut first = detector(Device::Cpu);
+    first.detect(&street()).unwrap();
+    let held = first.memory();
+    let (weights, others) = (held.weights.reserved, held.total().reserved - held.weights.reserved);
+    let one = resident(&first);
+    let mut second = first.share().unwrap();
+    second.detect(&street()).unwrap();
+    let two = resident(&second);
+    assert!(two < one + others + RESIDENT_NOISE, "{one} bytes with one, {two} with two");
+    let still = first.close().unwrap().after.resident.unwrap();
+    assert!(still + weights / 2 > one, "{one} bytes with one, {still} when it was closed");
+    let none = second.close().unwrap().after.resident.unwrap();
+    assert!(none + weights < still + RESIDENT_NOISE, "{still} bytes with the last, {none} without");
+}
+
+#[test]
+fn burn_flex_shares_every_parameter() {
+    let _alone = alone();
+    let (weights, picture) = (weights(), street());
+    let cycle = || {
+        let first = Detector::new(&weights, &options(Device::Flex)).unwrap();
+        let before = live_bytes();
+        let mut second = first.share().unwrap();
+        drop(first);
+        second.detect(&picture).unwrap();
+        let parameters = second.memory().weights.reserved as usize;
+        // A copy of a tensor's handle, its name, its shape: nothing that grows with it.
+        assert!(live_bytes() < before + parameters / 10, "{before} bytes before, {} after", live_bytes());
+    };
+    cycle();
+    let before = live_bytes();
+    cycle();
+    assert_eq!(live_bytes(), before);
+}
+
+#[test]
+fn of_detectors_closed_at_once_one_gives_the_shared_weights_back() {
+    let _alone = alone();
+    for device in [Device::Cpu, Device::Flex] {
+        let mut first = detector(device);
+        let expected = bits(&first.detect(&grey(320, 320)).unwrap());
+        let held = counts(first.memory()).total().reserved;
+        let weights = first.memory().weights.reserved;
+        let others: Vec<_> = (0..3).map(|_| first.share().unwrap()).collect();
+        let closing: Vec<_> = others
+            .into_iter()
+            .chain([first])
+            .map(|mut detector| {
+                let expected = expected.clone();
+                thread::spawn(move || {
+                    assert_eq!(bits(&detector.detect(&grey(320, 320)).unwrap()), expected);
+                    detector.close().unwrap().released
+                })
+            })
+            .collect();
+        let released: u64 = closing.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert_eq!(released, weights + 4 * (held - weights), "{device}");
+    }
+}
+
+#[test]
+fn trimming_one_of_two_that_share_weights_takes_nothing_from_the_other() {
+    let _alone = alone();
+    let mut first = detector(Device::Cpu);
+    let expected = bits(&first.detect(&street()).unwrap());
+    let held = counts(first.memory());
+    let mut second = first.share().unwrap();
+    second.detect(&street()).unwrap();
+    let freed = second.trim().unwrap();
+    assert_eq!(freed.released, held.total().reserved - held.weights.reserved);
+    assert_eq!(counts(first.memory()), held);
+    assert_eq!(bits(&first.detect(&street()).unwrap()), expected);
+    assert_eq!(bits(&second.detect(&street()).unwrap()), expected);
+}
+
+#[test]
 fn a_detector_dropped_while_a_panic_unwinds_gives_its_bytes_back() {
     let _alone = alone();
     let unwind = |device| {

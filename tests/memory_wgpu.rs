@@ -86,6 +86,40 @@ fn every_state_holds_what_the_contract_says() {
 }
 
 #[test]
+fn detectors_that_share_weights_have_one_copy_and_one_stream_and_the_last_gives_all_back() {
+    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+        return;
+    };
+    let mut first = load(64);
+    let expected = run(&mut first);
+    assert_eq!(run(&mut first), expected);
+    let weights = first.memory().weights;
+    let mut second = first.share().unwrap();
+    assert_eq!([first.sharers(), second.sharers()], [2, 2]);
+    // The first run of the second launches its kernels, the next ones are captured and replayed.
+    for _ in 0..3 {
+        assert_eq!(run(&mut second), expected);
+        assert_eq!(run(&mut first), expected);
+    }
+    assert!(!second.graphs_refused());
+    let both = pools(second.memory());
+    assert_eq!((both[0], pools(first.memory())), (weights, both));
+    assert_eq!(pools(Device::Wgpu.memory().unwrap()), both, "what they report is all that there is");
+
+    // A trim gives back what the other does not use, and so does the end of the one that was loaded.
+    let trimmed = first.trim().unwrap();
+    assert!(trimmed.after.workspace.in_use > 0 && trimmed.after.workspace.in_use < both[1].in_use, "{trimmed:?}");
+    let freed = first.close().unwrap();
+    assert_eq!((freed.after.weights, freed.residue), (weights, 0));
+    assert_eq!(run(&mut second), expected);
+    assert_eq!(second.trim().unwrap().after.workspace, Bytes::default());
+    assert_eq!(run(&mut second), expected);
+    let freed = second.close().unwrap();
+    assert_eq!(pools(freed.after), NOTHING);
+    assert_eq!(pools(Device::Wgpu.memory().unwrap()), NOTHING);
+}
+
+#[test]
 fn dropping_on_another_thread_gives_everything_back() {
     let Some(_alone) = gpu::alone(Device::Wgpu) else {
         return;

@@ -21,12 +21,9 @@ pub enum ImageId {
 }
 
 impl ImageId {
-    /// The id of a picture that no annotation file gives one: the file's stem, as a number if there are only digits,
-    /// as in the names of COCO's own files.
+    /// The id of a picture that no annotation file gives one: the file's stem.
     pub fn of(image: &Path) -> Self {
-        let stem = stem(image);
-        let number = stem.parse().ok().filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
-        number.map_or(Self::Name(stem), Self::Number)
+        Self::from(stem(image))
     }
 
     /// The ids of these pictures, no two alike: `1.jpg` and `01.jpg` keep their stems, and pictures of one stem, in
@@ -50,6 +47,14 @@ impl ImageId {
                 candidates.into_iter().find(is_unique).unwrap_or_else(|| whole(image))
             })
             .collect()
+    }
+}
+
+impl From<String> for ImageId {
+    /// A number if there are only digits, as in the names of COCO's own files.
+    fn from(stem: String) -> Self {
+        let number = stem.parse().ok().filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
+        number.map_or(Self::Name(stem), Self::Number)
     }
 }
 

@@ -3,6 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::outcome::EXIT_CODES;
+#[cfg(feature = "serve")]
+use crate::serve;
 use crate::{bench, convert, doctor, info, manual, memory, run, tune, val, version};
 
 /// YOLOv10 object detection: one native program, from the original .pt and a picture to boxes.
@@ -19,6 +21,9 @@ pub struct Cli {
 pub enum Command {
     #[command(visible_alias = "predict", after_help = EXIT_CODES)]
     Run(Box<run::Args>),
+    #[cfg(feature = "serve")]
+    #[command(after_help = EXIT_CODES)]
+    Serve(Box<serve::Args>),
     Convert(convert::Args),
     Info(info::Args),
     #[command(after_help = EXIT_CODES)]

@@ -36,6 +36,7 @@ impl HeadArgs {
             Head::One2many => Assignment::OneToMany(Suppression {
                 iou: self.iou.unwrap_or(Suppression::default().iou),
                 class_agnostic: self.agnostic_nms,
+                ..Suppression::default()
             }),
         }
     }

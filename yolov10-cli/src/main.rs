@@ -25,6 +25,8 @@ mod pipeline;
 mod progress;
 mod release;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod setup;
 mod tune;
 mod usage;
@@ -68,6 +70,8 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(args) => run::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::serve(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Info(args) => info::info(&args),
         Command::Val(args) => val::val(&args),

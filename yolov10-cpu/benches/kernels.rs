@@ -6,7 +6,8 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, Isa, Options, Precision, Value};
+use yolov10_cpu::resize::{Column, Resizer, Row};
+use yolov10_cpu::{Activation, Conv, Engine, Error, InputRows, Isa, Options, Precision, Value};
 
 /// How many convolutions of one shape follow each other, so that what feeds the first hardly counts.
 const STACK: u64 = 8;
@@ -23,10 +24,10 @@ fn weights(_: u64, weight: &mut [f32], bias: &mut [f32]) -> Result<(), Error> {
     Ok(())
 }
 
-fn fill(mut planes: InputPlanes<'_>) {
-    for channel in 0..planes.channels() {
-        for row in 0..planes.height() {
-            planes.row_mut(channel, row).fill(row as f32 / 640.0);
+fn fill(mut rows: InputRows<'_>) {
+    for channel in 0..rows.channels() {
+        for row in rows.range() {
+            rows.row_mut(channel, row).fill(row as f32 / 640.0);
         }
     }
 }
@@ -149,6 +150,30 @@ fn loading(criterion: &mut Criterion) {
     });
 }
 
+/// A picture of 1280x896 to 640x448, row by row on one thread; elements are pixels of the result.
+fn resizing(criterion: &mut Criterion) {
+    let (width, height) = (640, 448);
+    let picture = vec![100; 4 * width * height * 3];
+    let source = |row: usize| &picture[row * 2 * width * 3..][..2 * width * 3];
+    let halves = [1024; 2];
+    let columns: Vec<Column> = (0..width).map(|x| Column { left: 2 * x as u32, weights: halves }).collect();
+    let mut planes = [(); 3].map(|()| vec![0.0; width]);
+    let mut group = criterion.benchmark_group("resize");
+    group.throughput(Throughput::Elements((width * height) as u64));
+    for isa in Isa::available() {
+        let resizer = Resizer::new(isa).expect("the set is available");
+        group.bench_function(BenchmarkId::from_parameter(isa), |bencher| {
+            bencher.iter(|| {
+                for y in 0..height {
+                    let row = Row { between: [source(2 * y), source(2 * y + 1)], weights: halves };
+                    resizer.row(&row, &columns, planes.each_mut().map(Vec::as_mut_slice));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 /// Multiplications and additions per second of one core that does nothing else.
 fn peak(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("peak");
@@ -215,6 +240,6 @@ mod peak {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = peak, kernels, threads, loading
+    targets = peak, resizing, kernels, threads, loading
 }
 criterion_main!(benches);

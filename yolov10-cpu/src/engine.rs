@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cores;
 use crate::error::Error;
-use crate::image::{InputPlanes, MapView};
+use crate::image::{InputRows, MapView};
 use crate::isa::Isa;
 use crate::layout::LANES;
 use crate::network::Network;
@@ -18,6 +18,9 @@ use crate::value::Value;
 /// How many plans are kept: beyond that, the one used least recently is dropped.
 const PLANS: usize = 8;
 
+/// Rows of the input that are filled at a time.
+const ROWS: usize = 8;
+
 /// A network that runs. It is used by one thread at a time and may move between threads. Its packed weights are its own
 /// or, after [`Engine::share`], those of several engines; everything else is its own. Dropping it ends its threads and
 /// returns its memory to the operating system at once, the weights with the last engine that uses them.
@@ -26,6 +29,8 @@ pub struct Engine {
     memory_limit: usize,
     team: Team,
     arena: Pages,
+    /// The filling of the input.
+    filling: Tasks,
     /// Of each phase of a plan.
     tasks: Vec<Tasks>,
     /// Most recently used last.
@@ -98,34 +103,40 @@ impl Engine {
     fn of(network: Arc<Network>, team: Team, memory_limit: usize, ledgers: Ledgers) -> Engine {
         let views = Vec::with_capacity(network.graph.outputs.len());
         let (arena, tasks, plans) = (Pages::default(), Vec::new(), Vec::new());
-        Engine { network, memory_limit, team, arena, tasks, plans, views, ledgers }
+        let filling = Tasks::new(team.threads().get());
+        Engine { network, memory_limit, team, arena, filling, tasks, plans, views, ledgers }
     }
 
-    /// Runs one image of `height` x `width`. `fill` writes all of the input, `read` sees the outputs in place, in
-    /// the order given to [`Engine::new`].
+    /// Runs one image of `height` x `width`. `fill` writes the input, some rows at a time, on any of the team's threads;
+    /// `read` sees the outputs in place, in the order given to [`Engine::new`].
     ///
     /// The first image of a size compiles its plan; a run of a size that has a plan allocates nothing. Plans of the
     /// eight sizes used last are kept; all of them share one workspace, as large as the largest has needed.
     ///
     /// Results are the same bits for every run and any number of threads. Denormal numbers count as zero, in the
-    /// team's threads and only while they work. A panic of one of them continues in the caller.
+    /// team's threads and only while they work, on `fill`, too. A panic of one of them continues in the caller.
     ///
     /// # Errors
     /// The size does not fit the network, or its workspace the memory limit or the machine. The engine stays usable.
-    #[allow(unsafe_code, reason = "runs the plan's steps on the arena")]
+    #[allow(unsafe_code, reason = "fills the input and runs the plan's steps on the arena")]
     pub fn run<R>(
         &mut self,
         height: usize,
         width: usize,
-        fill: impl FnOnce(InputPlanes<'_>),
+        fill: impl Fn(InputRows<'_>) + Sync,
         read: impl FnOnce(&[MapView<'_>]) -> R,
     ) -> Result<R, Error> {
         self.prepare([height, width])?;
         let plan = self.plans.last().expect("the plan was prepared");
-        fill(InputPlanes::new(plan.input, self.arena.floats_mut()));
+        self.filling.reset();
         self.tasks.iter_mut().for_each(Tasks::reset);
-        let (network, arena, tasks) = (&self.network, &self.arena, &self.tasks);
+        let (network, arena, filling, tasks) = (&self.network, &self.arena, &self.filling, &self.tasks);
         self.team.run(&|member| {
+            member.share(filling, height.div_ceil(ROWS), |part| {
+                let rows = part * ROWS..height.min((part + 1) * ROWS);
+                // SAFETY: the arena holds the plan's views; each part is filled once, and the first phase waits for all.
+                fill(unsafe { InputRows::new(plan.input, rows, arena.as_mut_ptr()) });
+            })?;
             let memory = StepMemory {
                 arena: arena.as_mut_ptr(),
                 weights: network.weights.floats().as_ptr(),
@@ -182,6 +193,11 @@ impl Engine {
         // Of engines that share weights and are closed at once, one gets them here.
         let weights = Arc::into_inner(network).map_or(0, |network| network.weights.len());
         Freed { weights, workspace }
+    }
+
+    /// Sets the bytes that weights and workspace may take together from now on. What is held already stays.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.memory_limit = bytes;
     }
 
     /// The instruction set in use.

@@ -1,40 +1,57 @@
-//! What goes in and comes out: planes of an image, to be written, and maps, to be read in place.
+//! What goes in and comes out: rows of an image to be written, and maps to be read in place.
+#![allow(unsafe_code, reason = "lends rows of one arena to several threads")]
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::slice;
 
 use crate::layout::View;
 
-/// The input as planes of floats, to be filled row by row. The engine keeps the zeros around them.
-pub struct InputPlanes<'a> {
+/// Some rows of the input, in planes of floats, to be filled. Other threads fill other rows meanwhile. The engine keeps
+/// the zeros around the planes.
+pub struct InputRows<'a> {
     view: View,
-    arena: &'a mut [f32],
+    range: Range<usize>,
+    arena: *mut f32,
+    /// The rows are lent for so long.
+    lent: PhantomData<&'a mut [f32]>,
 }
 
-impl<'a> InputPlanes<'a> {
-    /// Clears the border: the memory may have held something else.
-    pub(crate) fn new(view: View, arena: &'a mut [f32]) -> InputPlanes<'a> {
-        let border = view.border;
+impl InputRows<'_> {
+    /// Clears the border beside these rows, above the first and below the last: the memory may have held something else.
+    ///
+    /// # Safety
+    /// The view lies in `arena`, and while the value lives nobody else touches these rows and the border there.
+    pub(crate) unsafe fn new<'a>(view: View, range: Range<usize>, arena: *mut f32) -> InputRows<'a> {
+        let (border, stride) = (view.border, view.row_stride);
         for plane in 0..view.channels {
-            let corner = view.at(plane, 0, 0) - border * (view.row_stride + 1);
-            let plane = &mut arena[corner..][..(view.height + 2 * border) * view.row_stride];
-            let (above, rest) = plane.split_at_mut(border * view.row_stride);
-            let (rows, below) = rest.split_at_mut(view.height * view.row_stride);
-            above.fill(0.0);
-            below.fill(0.0);
-            for row in rows.chunks_exact_mut(view.row_stride) {
-                row[..border].fill(0.0);
-                row[border + view.width..].fill(0.0);
+            // SAFETY: the caller's promise; a plane has `border` rows above and below, and a row as many columns at
+            // each end.
+            unsafe {
+                let start = |row: usize| arena.add(view.at(plane, row, 0) - border);
+                if range.start == 0 {
+                    start(0).sub(border * stride).write_bytes(0, border * stride);
+                }
+                for row in range.clone() {
+                    start(row).write_bytes(0, border);
+                    start(row).add(stride - border).write_bytes(0, border);
+                }
+                if range.end == view.height {
+                    start(view.height - 1).add(stride).write_bytes(0, border * stride);
+                }
             }
         }
-        InputPlanes { view, arena }
+        InputRows { view, range, arena, lent: PhantomData }
     }
 
-    /// Planes.
+    /// Which rows of the image they are.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// Planes of the image.
     pub fn channels(&self) -> usize {
         self.view.channels
-    }
-
-    /// Rows of a plane.
-    pub fn height(&self) -> usize {
-        self.view.height
     }
 
     /// Floats of a row.
@@ -42,13 +59,27 @@ impl<'a> InputPlanes<'a> {
         self.view.width
     }
 
-    /// Row `row` of plane `channel`: `width` floats, whatever the last run left there.
+    /// Row `row` of plane `plane`: `width` floats, whatever the last run left there.
     ///
     /// # Panics
-    /// There is no such plane or row.
-    pub fn row_mut(&mut self, channel: usize, row: usize) -> &mut [f32] {
-        assert!(channel < self.channels() && row < self.height(), "row {row} of plane {channel}");
-        &mut self.arena[self.view.at(channel, row, 0)..][..self.view.width]
+    /// The row is not one of these, or there is no such plane.
+    pub fn row_mut(&mut self, plane: usize, row: usize) -> &mut [f32] {
+        assert!(self.range.contains(&row) && plane < self.channels(), "row {row} of plane {plane}");
+        // SAFETY: the promise of `new`, and the value is lent as a whole.
+        unsafe { slice::from_raw_parts_mut(self.arena.add(self.view.at(plane, row, 0)), self.view.width) }
+    }
+
+    /// The same row of all planes.
+    ///
+    /// # Panics
+    /// The row is not one of these, or the image has other than `PLANES` planes.
+    pub fn planes_mut<const PLANES: usize>(&mut self, row: usize) -> [&mut [f32]; PLANES] {
+        assert!(self.range.contains(&row), "row {row} of {:?}", self.range);
+        assert_eq!(self.channels(), PLANES, "planes of the image");
+        std::array::from_fn(|plane| {
+            // SAFETY: as in `row_mut`, and the planes lie apart.
+            unsafe { slice::from_raw_parts_mut(self.arena.add(self.view.at(plane, row, 0)), self.view.width) }
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! upsampling; which network they form, what an image is and where weights come from is up to the caller.
 //!
 //! ```
-//! use yolov10_cpu::{Activation, Conv, Engine, Error, Options, Value};
+//! use yolov10_cpu::{Activation, Conv, Engine, Error, InputRows, Options, Value};
 //!
 //! let conv = |key, channels_in, channels_out| Conv {
 //!     key,
@@ -25,12 +25,12 @@
 //!     bias.fill(0.5);
 //!     Ok::<(), Error>(())
 //! })?;
-//! let center = engine.run(
-//!     32,
-//!     48,
-//!     |mut planes| (0..3).for_each(|plane| (0..32).for_each(|row| planes.row_mut(plane, row).fill(1.0))),
-//!     |outputs| outputs[0].get(0, 16, 24),
-//! )?;
+//! let fill = |mut rows: InputRows<'_>| {
+//!     for row in rows.range() {
+//!         rows.planes_mut::<3>(row).into_iter().for_each(|values| values.fill(1.0));
+//!     }
+//! };
+//! let center = engine.run(32, 48, fill, |outputs| outputs[0].get(0, 16, 24))?;
 //! assert!((center - 1.5058).abs() < 1e-3);
 //! # Ok::<(), Error>(())
 //! ```
@@ -70,13 +70,14 @@ mod plan;
 mod sizes;
 mod steps;
 
-// What runs it.
+// What runs it, and what fills its input.
 mod engine;
 mod image;
+pub mod resize;
 
 pub use engine::{Engine, Freed, Ledgers, Memory};
 pub use error::Error;
-pub use image::{InputPlanes, MapView};
+pub use image::{InputRows, MapView};
 pub use isa::{Isa, UnknownIsa};
 pub use options::{Options, Precision};
 pub use pages::{Ledger, Pages};

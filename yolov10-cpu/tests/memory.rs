@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use yolov10_cpu::{Activation, Conv, Engine, Error, Freed, InputPlanes, MapView, Memory, Options, Value};
+use yolov10_cpu::{Activation, Conv, Engine, Error, Freed, InputRows, MapView, Memory, Options, Value};
 
 struct Counting;
 
@@ -65,10 +65,10 @@ fn engine(options: &Options) -> Result<Engine, Error> {
     })
 }
 
-fn fill(mut planes: InputPlanes<'_>) {
-    for channel in 0..planes.channels() {
-        for row in 0..planes.height() {
-            planes.row_mut(channel, row).fill((channel + row) as f32 / 400.0);
+fn fill(mut rows: InputRows<'_>) {
+    for channel in 0..rows.channels() {
+        for row in rows.range() {
+            rows.row_mut(channel, row).fill((channel + row) as f32 / 400.0);
         }
     }
 }

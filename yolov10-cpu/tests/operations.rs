@@ -4,7 +4,7 @@
 mod reference;
 
 use reference::{Reference, assert_agrees, weights};
-use yolov10_cpu::{Activation, Conv, Engine, Error, InputPlanes, Isa, MapView, Options, Precision, Value};
+use yolov10_cpu::{Activation, Conv, Engine, Error, InputRows, Isa, MapView, Options, Precision, Value};
 
 /// Sums of a few hundred products of numbers around 1, in f32.
 const DIRECT: f64 = 1e-5;
@@ -131,10 +131,10 @@ fn maxima_ignore_what_lies_outside() {
     let (channels, height, width) = (20, 7, 9);
     // Below zero, and lower with every pixel: a border of zeros would win, and a window in the wrong place shows.
     let level = |channel: usize, row: usize, column: usize| -1.0 - (channel + row * width + column) as f32;
-    let fill = |mut planes: InputPlanes<'_>| {
+    let fill = |mut rows: InputRows<'_>| {
         for channel in 0..channels {
-            for row in 0..height {
-                let values = planes.row_mut(channel, row);
+            for row in rows.range() {
+                let values = rows.row_mut(channel, row);
                 values.iter_mut().enumerate().for_each(|(column, value)| *value = level(channel, row, column));
             }
         }

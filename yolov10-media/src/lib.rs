@@ -35,6 +35,7 @@ mod draw;
 mod error;
 pub mod ffmpeg;
 mod patience;
+mod row;
 mod sources;
 #[cfg(feature = "web")]
 pub mod web;
@@ -45,4 +46,5 @@ pub use cancel::Cancel;
 pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
 pub use patience::{Notice, Patience};
+pub use row::{ErrorRow, Row, StageMilliseconds};
 pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_name};

@@ -69,21 +69,26 @@ impl Decoder {
     }
 }
 
-/// The one-to-many head's detections: the best class of each anchor, the first among equals, thinned out by NMS.
+/// The one-to-many head's detections: of each anchor the best class, the first among equals, or every class that scores
+/// enough; thinned out by NMS.
 fn decode_many(anchors: &Anchors, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
-    let found = (0..anchors.len()).filter_map(|row| {
-        let (anchor, sides, classes) = anchors.get(row);
-        let (class, logit) =
-            classes.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-        let score = sigmoid(*logit);
-        if score > selection.confidence && selection.wants(class) {
-            let rect = decode_box(anchor, sides)?;
-            Some(Detection { class, score, rect })
-        } else {
-            None
+    // The reference goes through the anchors in their order, which decides among equal scores.
+    let mut rows: Vec<usize> = (0..anchors.len()).collect();
+    rows.sort_unstable_by_key(|row| anchors.get(*row).0);
+    let mut found = Vec::new();
+    for row in rows {
+        let (anchor, sides, logits) = anchors.get(row);
+        let best = logits.iter().enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best });
+        let is_label = |class: usize| suppression.multi_label || best.is_some_and(|(best, _)| class == best);
+        let labels = logits.iter().map(|logit| sigmoid(*logit)).enumerate();
+        let mut labels = labels
+            .filter(|(class, score)| *score > selection.confidence && is_label(*class) && selection.wants(*class))
+            .peekable();
+        if let Some(rect) = labels.peek().and_then(|_| decode_box(anchor, sides)) {
+            found.extend(labels.map(|(class, score)| Detection { class, score, rect }));
         }
-    });
-    suppression.apply(found.collect(), selection.max_detections)
+    }
+    suppression.apply(found, selection.max_detections)
 }
 
 /// The expected distance of each side from the anchor's centre (DFL, arXiv:2006.04388), as a rectangle of the input;
@@ -226,6 +231,31 @@ mod tests {
     }
 
     #[test]
+    fn each_class_of_an_anchor_that_scores_enough_is_a_detection_on_request() {
+        let maps = Maps::new(5, 6);
+        // Nothing overlaps another box by more than all of it.
+        let suppression = Suppression { iou: 1.0, ..Suppression::default() };
+        let found = |multi_label, confidence| {
+            let assignment = Assignment::OneToMany(Suppression { multi_label, ..suppression });
+            let selection = Selection { confidence, max_detections: 10_000, assignment, ..Selection::default() };
+            decode(&maps, &selection)
+        };
+        let scores = |scale: usize, (height, width): (usize, usize)| {
+            let cells = height * width;
+            let class_map = &maps.classes[scale];
+            (0..cells)
+                .map(move |cell| (0..6).map(|class| sigmoid(class_map[class * cells + cell])).collect::<Vec<f32>>())
+        };
+        let anchors: Vec<Vec<f32>> = GRIDS.into_iter().enumerate().flat_map(|(at, grid)| scores(at, grid)).collect();
+        for confidence in [0.001, 0.3, 0.9] {
+            let above = |scores: &Vec<f32>| scores.iter().filter(|score| **score > confidence).count();
+            let all: usize = anchors.iter().map(above).sum();
+            let any = anchors.iter().filter(|scores| above(scores) > 0).count();
+            assert_eq!([found(true, confidence).len(), found(false, confidence).len()], [all, any], "{confidence}");
+        }
+    }
+
+    #[test]
     fn a_box_is_its_anchors_centre_plus_the_expected_distances() {
         const CERTAIN: f32 = 50.0;
         let mut maps = Maps::new(1, 1);
@@ -257,7 +287,8 @@ mod tests {
     fn what_is_not_a_number_is_no_detection_and_takes_no_place_of_one() {
         let everything =
             |assignment| Selection { confidence: 0.0, max_detections: 1000, assignment, ..Selection::default() };
-        for assignment in [Assignment::OneToOne, Assignment::OneToMany(Suppression { iou: 1.0, class_agnostic: false })]
+        for assignment in
+            [Assignment::OneToOne, Assignment::OneToMany(Suppression { iou: 1.0, ..Suppression::default() })]
         {
             let mut maps = Maps::new(3, 2);
             let sound = decode(&maps, &everything(assignment)).len();

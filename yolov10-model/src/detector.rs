@@ -12,7 +12,7 @@ use image::RgbImage;
 
 use crate::decode::Decoder;
 use crate::detection::Detection;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, Remains};
 use crate::error::Error;
 use crate::letterbox::{Geometry, Letterbox};
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
@@ -22,11 +22,12 @@ use crate::size::Size;
 use crate::speed::{Speed, Stopwatch};
 use crate::weights::Weights;
 
-/// A YOLOv10 ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped.
+/// A YOLOv10 ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped:
+/// weights that detectors [share](Detector::share), when the last of them is.
 ///
 /// It is `Send`: it may be made on one thread, used on a second and dropped on a third. [`Detector::detect`] takes
 /// `&mut self` because one workspace serves one picture at a time, so that sharing it between threads (`Sync`) would
-/// be of no use; two threads want two detectors. [`memory`](crate::memory) says what it holds when.
+/// be of no use; two threads want two detectors, which may share their weights. [`memory`](crate::memory) says what it holds when.
 pub struct Detector {
     engine: Box<dyn Engine>,
     class_names: Vec<String>,
@@ -50,6 +51,28 @@ impl Detector {
             decoder: Decoder::default(),
             speed: Speed::default(),
         })
+    }
+
+    /// Another detector with the same options, which uses the weights of this one. On a processor it has workspace and
+    /// threads, as many, of its own; on a GPU both have one stream and its workspace. Either may be dropped first.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn share(&self) -> Result<Self, Error> {
+        Ok(Self {
+            engine: self.engine.share()?,
+            class_names: self.class_names.clone(),
+            geometry: self.geometry,
+            selection: self.selection.clone(),
+            decoder: Decoder::default(),
+            speed: Speed::default(),
+        })
+    }
+
+    /// How many detectors use its weights, itself included. Each reports them in full, and they are there once; so it is
+    /// with the workspace of those on a GPU.
+    pub fn sharers(&self) -> usize {
+        self.engine.sharers()
     }
 
     /// What the detections' class numbers mean.
@@ -172,29 +195,35 @@ impl Detector {
         MemoryReport { staging: engine.staging + Bytes::used(self.decoder.bytes()), resident: resident(), ..engine }
     }
 
+    /// Sets the bytes that weights and workspace may take together from now on, where the engine can keep a limit: the
+    /// native CPU engine. What is held already stays; a picture that needs more is an error that says how much.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.engine.limit_memory(bytes);
+    }
+
     /// Gives back everything but the weights. The next picture takes it again.
     ///
     /// # Errors
     /// The device fails, or keeps some of it.
     pub fn trim(&mut self) -> Result<FreeReport, Error> {
         let (started, before) = (Instant::now(), self.memory());
-        self.engine.trim()?;
+        let residue = self.engine.trim()?;
         self.decoder = Decoder::default();
-        let after = self.memory();
-        FreeReport::new(before, after, after.workspace, started.elapsed()).checked()
+        FreeReport::new(before, self.memory(), residue, started.elapsed()).checked()
     }
 
-    /// Drops it and makes sure: every byte that it had reserved has gone back.
+    /// Drops it and makes sure: every byte that it had reserved has gone back. Weights that another detector uses have not:
+    /// they are in the report's `after`, and no residue.
     ///
     /// # Errors
     /// Some have not.
     pub fn close(self) -> Result<FreeReport, Error> {
         let (started, before) = (Instant::now(), self.memory());
-        let counts = self.engine.byte_counts();
-        drop(self);
-        let after = MemoryReport { resident: resident(), ..counts.memory() };
-        let left = after.weights + after.workspace;
-        FreeReport::new(before, after, left, started.elapsed()).checked()
+        let Self { engine, decoder, .. } = self;
+        drop(decoder);
+        let Remains { held, residue } = engine.close();
+        let after = MemoryReport { resident: resident(), ..held };
+        FreeReport::new(before, after, residue, started.elapsed()).checked()
     }
 }
 

@@ -7,4 +7,4 @@ pub use crate::decode::Decoder;
 pub use crate::engine::{ChannelsLast, GpuEngine};
 pub use crate::engine::{NativeEngine, TensorEngine};
 pub use crate::network::{Conv, FeatureMap, Network, RawMaps};
-pub use yolov10_cpu::{InputPlanes, MapView};
+pub use yolov10_cpu::{InputRows, MapView};

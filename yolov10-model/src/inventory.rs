@@ -25,7 +25,8 @@ pub struct Step {
     pub output: [usize; 3],
 }
 
-/// What the one-to-one network of a weight file consists of and costs, layer by layer in running order.
+/// What the one-to-one network of a weight file consists of and costs, layer by layer in running order, as it is written:
+/// an engine that rewrites it may compute less.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Inventory {
     /// Height and width of the input that the costs are for, in pixels.

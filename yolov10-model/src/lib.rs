@@ -32,7 +32,6 @@ mod device;
 mod engine;
 mod error;
 mod network;
-mod planes;
 mod precision;
 mod resample;
 mod score;

@@ -89,7 +89,7 @@ impl fmt::Display for MemoryReport {
 }
 
 /// What freeing gave back, and what it left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreeReport {
     /// What was held.
     pub before: MemoryReport,

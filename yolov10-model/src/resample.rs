@@ -1,18 +1,23 @@
-//! The pixels of a letterbox: bilinear resize and border, row by row.
+//! A picture as the network's input: letterboxed planes of red, green and blue in 0..1, bilinearly resized.
 //!
-//! Equal to OpenCV's `resize(INTER_LINEAR)` on 8-bit pictures to the last bit: weights in 11 bits, a horizontal
-//! pass in 32-bit integers, a vertical pass that drops 4 and 16 bits before it adds. Anything simpler is off by
-//! one level in every eighth pixel.
-
-use std::ops::Range;
+//! Equal to OpenCV's `resize(INTER_LINEAR)` on 8-bit pictures to the last bit. Anything simpler is off by one level in
+//! every eighth pixel. `yolov10_cpu::resize` has the arithmetic.
 
 use image::RgbImage;
+use yolov10_cpu::Isa;
+use yolov10_cpu::resize::{Column, Resizer, Row};
 
+use crate::error::Error;
 use crate::letterbox::{Letterbox, PAD};
+use crate::size::{RGB, Size};
 
-const CHANNELS: usize = 3;
+#[cfg(test)]
+pub(crate) mod scalar;
+
 /// Fractional bits of a weight.
 const WEIGHT_ONE: f32 = 2048.0;
+/// White, in the pictures' levels.
+const WHITE: f32 = 255.0;
 
 /// One output position between two input positions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,100 +48,104 @@ impl Tap {
     }
 }
 
-/// Scratch of the resize, kept between pictures so that a steady stream allocates nothing.
-#[derive(Debug, Default)]
+/// The columns of the letterbox used last, kept between pictures so that a steady stream allocates nothing.
 pub struct Resampler {
-    columns: Vec<Tap>,
-    /// Two horizontally resized input rows, and which rows they are.
-    passed: [Vec<i32>; 2],
-    passed_rows: [Option<usize>; 2],
-    output: Vec<u8>,
+    resizer: Resizer,
+    columns: Vec<Column>,
+    /// Widths of the scaled picture and of the picture that the columns are for.
+    widths: [usize; 2],
 }
 
 impl Resampler {
-    /// Bytes of its scratch.
+    /// One that uses the instructions of `isa`; the results are the same for all.
+    ///
+    /// # Errors
+    /// The machine lacks them.
+    pub fn new(isa: Isa) -> Result<Self, Error> {
+        Ok(Self { resizer: Resizer::new(isa)?, columns: Vec::new(), widths: [0; 2] })
+    }
+
+    /// Bytes that it keeps.
     pub fn bytes(&self) -> usize {
-        let [above, below] = &self.passed;
-        self.columns.capacity() * size_of::<Tap>()
-            + (above.capacity() + below.capacity()) * size_of::<i32>()
-            + self.output.capacity()
+        self.columns.capacity() * size_of::<Column>()
     }
 
-    /// Calls `emit(y, row)` for each of `rows` of the input that `letterbox` describes; a row is RGB, 0..255.
-    pub fn rows(
-        &mut self,
-        image: &RgbImage,
-        letterbox: &Letterbox,
-        rows: Range<usize>,
-        mut emit: impl FnMut(usize, &[u8]),
-    ) {
-        let (scaled, source) = (letterbox.scaled, letterbox.image);
-        self.columns.clear();
-        self.columns.extend((0..scaled.width).map(|x| Tap::column(x, scaled.width, source.width)));
-        self.passed_rows = [None; 2];
-        self.output.clear();
-        self.output.resize(letterbox.input.width * CHANNELS, PAD);
-        let picture = letterbox.left * CHANNELS..(letterbox.left + scaled.width) * CHANNELS;
-        for y in rows {
-            if (letterbox.top..letterbox.top + scaled.height).contains(&y) {
-                if scaled == source {
-                    self.output[picture.clone()].copy_from_slice(source_row(image, y - letterbox.top));
-                } else {
-                    self.resize_row(image, Tap::new(y - letterbox.top, scaled.height, source.height), picture.clone());
-                }
-                emit(y, &self.output);
-            } else {
-                self.output[picture.clone()].fill(PAD);
-                emit(y, &self.output);
-            }
-        }
+    /// Gives them back.
+    pub fn trim(&mut self) {
+        (self.columns, self.widths) = (Vec::new(), [0; 2]);
     }
 
-    fn resize_row(&mut self, image: &RgbImage, tap: Tap, target: Range<usize>) {
-        let last = i64::from(image.height()) - 1;
-        let [above, below] = [tap.start, tap.start + 1].map(|row| row.clamp(0, last) as usize);
-        // Going down the picture, the lower row of one output row is often the upper one of the next.
-        if self.passed_rows[1] == Some(above) {
-            self.passed.swap(0, 1);
-            self.passed_rows.swap(0, 1);
+    /// The picture as `letterbox` lays it into the input.
+    pub fn letterboxed<'a>(&'a mut self, image: &'a RgbImage, letterbox: &'a Letterbox) -> Letterboxed<'a> {
+        let widths = [letterbox.scaled.width, letterbox.image.width];
+        if self.widths != widths {
+            let [scaled, source] = widths;
+            self.columns.clear();
+            self.columns.extend((0..scaled).map(|x| {
+                let Tap { start, weights } = Tap::column(x, scaled, source);
+                Column { left: start as u32, weights: weights.map(|weight| weight as i16) }
+            }));
+            self.widths = widths;
         }
-        for (slot, row) in [above, below].into_iter().enumerate() {
-            if self.passed_rows[slot] != Some(row) {
-                horizontal_pass(source_row(image, row), &self.columns, &mut self.passed[slot]);
-                self.passed_rows[slot] = Some(row);
-            }
+        Letterboxed { image, letterbox, resizer: self.resizer, columns: &self.columns }
+    }
+}
+
+/// A picture in the network's input, to be written row by row, by several threads if need be.
+pub struct Letterboxed<'a> {
+    image: &'a RgbImage,
+    letterbox: &'a Letterbox,
+    resizer: Resizer,
+    columns: &'a [Column],
+}
+
+impl Letterboxed<'_> {
+    /// Writes row `y` of the input.
+    pub fn row(&self, y: usize, planes: [&mut [f32]; RGB]) {
+        let Letterbox { image: source, scaled, top, left, .. } = *self.letterbox;
+        let border = f32::from(PAD) / WHITE;
+        let Some(y) = y.checked_sub(top).filter(|y| *y < scaled.height) else {
+            return planes.into_iter().for_each(|plane| plane.fill(border));
+        };
+        let picture = planes.map(|plane| {
+            let (before, rest) = plane.split_at_mut(left);
+            let (picture, after) = rest.split_at_mut(scaled.width);
+            before.fill(border);
+            after.fill(border);
+            picture
+        });
+        let Tap { start, weights } = Tap::new(y, scaled.height, source.height);
+        let last = source.height as i64 - 1;
+        let between = [start, start + 1].map(|row| source_row(self.image, row.clamp(0, last) as usize));
+        self.resizer.row(&Row { between, weights: weights.map(|weight| weight as i16) }, self.columns, picture);
+    }
+
+    /// All of it: planes `[3, H, W]` one after another.
+    pub fn planes(&self) -> Vec<f32> {
+        let Size { height, width } = self.letterbox.input;
+        let mut planes = vec![0.0; RGB * height * width];
+        let mut rest = planes.as_mut_slice();
+        let mut planes_left = [(); RGB].map(|()| {
+            let (plane, after) = std::mem::take(&mut rest).split_at_mut(height * width);
+            rest = after;
+            plane.chunks_exact_mut(width)
+        });
+        for y in 0..height {
+            self.row(y, planes_left.each_mut().map(|rows| rows.next().expect("a plane has a row for each y")));
         }
-        let [weight_above, weight_below] = tap.weights;
-        let rows = self.passed[0].iter().zip(&self.passed[1]);
-        for (level, (above, below)) in self.output[target].iter_mut().zip(rows) {
-            let sum = ((weight_above * (above >> 4)) >> 16) + ((weight_below * (below >> 4)) >> 16);
-            *level = ((sum + 2) >> 2) as u8;
-        }
+        planes
     }
 }
 
 fn source_row(image: &RgbImage, row: usize) -> &[u8] {
-    let length = image.width() as usize * CHANNELS;
+    let length = image.width() as usize * RGB;
     &image.as_raw()[row * length..][..length]
-}
-
-fn horizontal_pass(row: &[u8], columns: &[Tap], passed: &mut Vec<i32>) {
-    passed.resize(columns.len() * CHANNELS, 0);
-    let (pixels, _) = passed.as_chunks_mut::<CHANNELS>();
-    for (pixel, tap) in pixels.iter_mut().zip(columns) {
-        let left = tap.start as usize * CHANNELS;
-        let [weight_left, weight_right] = tap.weights;
-        // At the right edge the second weight is 0, so that any pixel will do.
-        let right = (left + CHANNELS).min(row.len() - CHANNELS);
-        for channel in 0..CHANNELS {
-            pixel[channel] =
-                i32::from(row[left + channel]) * weight_left + i32::from(row[right + channel]) * weight_right;
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::letterbox::Fit;
     use crate::size::Size;
@@ -160,7 +169,7 @@ mod tests {
 
     fn picture(size: Size) -> RgbImage {
         let level = |index: u64| ((index * 2_654_435_761 % (1 << 32)) >> 13) as u8;
-        let levels = (0..(size.height * size.width * CHANNELS) as u64).map(level).collect();
+        let levels = (0..(size.height * size.width * RGB) as u64).map(level).collect();
         RgbImage::from_raw(size.width as u32, size.height as u32, levels).expect("the levels fill the picture")
     }
 
@@ -168,7 +177,7 @@ mod tests {
     fn letterboxes_equal_opencv_to_the_last_bit() {
         let cases: Vec<Case> =
             serde_json::from_str(include_str!("../tests/opencv.json")).expect("opencv.py writes JSON");
-        let mut resampler = Resampler::default();
+        let mut resampler = Resampler::new(Isa::detect()).expect("the machine has it");
         for case in cases {
             let fit = if case.minimal { Fit::Minimal } else { Fit::Full };
             let letterbox = Letterbox::new(size(case.image), size(case.largest), fit).expect("the sizes are good");
@@ -181,25 +190,43 @@ mod tests {
             };
             assert_eq!(letterbox, expected);
             let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-            resampler.rows(&picture(letterbox.image), &letterbox, 0..letterbox.input.height, |_, row| {
-                for &level in row {
+            let planes = resampler.letterboxed(&picture(letterbox.image), &letterbox).planes();
+            let plane = letterbox.input.height * letterbox.input.width;
+            for pixel in 0..plane {
+                for value in planes[pixel..].iter().step_by(plane) {
+                    let level = (value * WHITE).round() as u8;
                     hash = (hash ^ u64::from(level)).wrapping_mul(0x100_0000_01B3);
                 }
-            });
+            }
             assert_eq!(format!("{hash:016x}"), case.fnv1a, "pixels of {} in {}", letterbox.image, letterbox.input);
         }
     }
 
-    #[test]
-    fn rows_may_be_asked_for_in_parts() {
-        let image = picture(Size { height: 90, width: 70 });
-        let letterbox =
-            Letterbox::new(Size { height: 90, width: 70 }, Size::square(64), Fit::Full).expect("the sizes are good");
-        let rows = |range: Range<usize>| {
-            let mut rows = Vec::new();
-            Resampler::default().rows(&image, &letterbox, range, |_, row| rows.extend_from_slice(row));
-            rows
-        };
-        assert_eq!([rows(0..23), rows(23..64)].concat(), rows(0..64));
+    proptest! {
+        #[test]
+        fn every_set_of_instructions_gives_the_bits_of_the_scalar_code(
+            [height, width] in prop::array::uniform2(1usize..200),
+            [rows, columns] in prop::array::uniform2(1usize..5),
+            full: bool,
+        ) {
+            let (source, largest) = (Size { height, width }, Size { height: 32 * rows, width: 32 * columns });
+            let letterbox = Letterbox::new(source, largest, if full { Fit::Full } else { Fit::Minimal })
+                .expect("the sizes are good");
+            let image = picture(source);
+            let Size { height, width } = letterbox.input;
+            let mut expected = vec![0.0; RGB * height * width];
+            scalar::rows(&image, &letterbox, |y, row| {
+                for (index, level) in row.iter().enumerate() {
+                    expected[(index % RGB * height + y) * width + index / RGB] = f32::from(*level) / WHITE;
+                }
+            });
+            for isa in Isa::available() {
+                let mut resampler = Resampler::new(isa).expect("the machine has it");
+                // Twice: the second finds its columns made.
+                for _ in 0..2 {
+                    prop_assert!(resampler.letterboxed(&image, &letterbox).planes() == expected, "{} differs", isa);
+                }
+            }
+        }
     }
 }

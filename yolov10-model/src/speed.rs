@@ -1,8 +1,8 @@
 //! How long the stages of a call take.
 
-use std::cell::Cell;
 use std::iter::Sum;
 use std::ops::{Add, Div, Mul};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the stages of one call took, per picture; sums and means of several are taken stage by stage.
@@ -70,31 +70,37 @@ impl Sum for Speed {
     }
 }
 
-/// A clock that is told when a stage is over.
+/// A clock that is told when a stage is over, by the last of its threads.
 pub(crate) struct Stopwatch {
     started: Instant,
-    preprocessed: Cell<Duration>,
-    inferred: Cell<Duration>,
+    /// Nanoseconds from the start to the end of a stage.
+    preprocessed: AtomicU64,
+    inferred: AtomicU64,
 }
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), preprocessed: Cell::default(), inferred: Cell::default() }
+        Self { started: Instant::now(), preprocessed: AtomicU64::new(0), inferred: AtomicU64::new(0) }
     }
 
-    /// The input is letterboxed.
+    /// The input is letterboxed, or a part of it: what is said last holds.
     pub(crate) fn preprocessed(&self) {
-        self.preprocessed.set(self.started.elapsed());
+        self.preprocessed.fetch_max(self.elapsed(), Ordering::Relaxed);
     }
 
     /// The network has run.
     pub(crate) fn inferred(&self) {
-        self.inferred.set(self.started.elapsed());
+        self.inferred.fetch_max(self.elapsed(), Ordering::Relaxed);
     }
 
     /// The detections are there.
     pub(crate) fn stop(self) -> Speed {
-        let (preprocess, inferred) = (self.preprocessed.get(), self.inferred.get());
+        let [preprocess, inferred] =
+            [self.preprocessed, self.inferred].map(|stage| Duration::from_nanos(stage.into_inner()));
         Speed { preprocess, inference: inferred - preprocess, postprocess: self.started.elapsed() - inferred }
+    }
+
+    fn elapsed(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
     }
 }

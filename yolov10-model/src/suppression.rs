@@ -1,4 +1,4 @@
-//! The one-to-many head's way to detections: best class of each anchor, then greedy non-maximum suppression.
+//! The one-to-many head's way to detections: the classes of each anchor, then greedy non-maximum suppression.
 //!
 //! YOLOv10 does without (arXiv:2405.14458 §3.2); this is for comparing with detectors that don't.
 
@@ -14,11 +14,14 @@ pub struct Suppression {
     pub iou: f32,
     /// Boxes of different classes suppress each other, too.
     pub class_agnostic: bool,
+    /// Each class of an anchor that scores enough is a detection of its own, as in `yolo val`; the best one alone, as in
+    /// `yolo predict`, if not.
+    pub multi_label: bool,
 }
 
 impl Default for Suppression {
     fn default() -> Self {
-        Self { iou: 0.7, class_agnostic: false }
+        Self { iou: 0.7, class_agnostic: false, multi_label: false }
     }
 }
 

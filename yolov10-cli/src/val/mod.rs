@@ -20,6 +20,7 @@ use detection_metrics::coco::{self, Prediction, Summary};
 use detection_metrics::{Detection, Evaluation, Evaluator, Label};
 use image::RgbImage;
 use yolov10_model::letterbox::Fit;
+use yolov10_model::selection::{Assignment, Suppression};
 use yolov10_model::speed::Speed;
 use yolov10_model::{Detector, Selection, Size, Weights, picture};
 
@@ -39,7 +40,7 @@ use crate::{demo, message};
 
 /// Measures the detector that `args` names.
 pub fn val(args: &Args) -> Result<Outcome> {
-    let mut setup = args.engine.setup(args.head.assignment())?;
+    let mut setup = args.engine.setup(multi_label(args.head.assignment()))?;
     note_what_has_no_effect(args, &setup);
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
@@ -222,6 +223,14 @@ fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
     }
     let input = setup.options.input.map_or(weights.input_size(), Size::to_stride);
     Ok(input.height.max(input.width))
+}
+
+/// `yolo val` counts each class of a box that scores enough as a detection, `yolo predict` the best one alone.
+fn multi_label(assignment: Assignment) -> Assignment {
+    match assignment {
+        Assignment::OneToMany(suppression) => Assignment::OneToMany(Suppression { multi_label: true, ..suppression }),
+        Assignment::OneToOne => Assignment::OneToOne,
+    }
 }
 
 fn note_what_has_no_effect(args: &Args, setup: &Setup) {

@@ -10,6 +10,7 @@ mod depthwise;
 mod lanes;
 mod points;
 mod portable;
+mod resize;
 mod rows;
 mod tile;
 mod winograd;
@@ -25,6 +26,8 @@ use bf16::PairKernels;
 pub(crate) use bf16::bits as bf16_bits;
 use depthwise::DepthwiseKernels;
 pub(crate) use depthwise::{Depthwise, RUN};
+pub use resize::{Column, Row};
+pub(crate) use resize::{RGB, ResizeRow};
 pub(crate) use rows::{Softmax, Sum, WindowMax};
 pub(crate) use tile::{Finish, Silu, Start, Tile, TileKernel};
 use tile::{Floats, Tiles};
@@ -46,6 +49,7 @@ pub(crate) struct Kernels {
     pub sum: Sum,
     pub window_max: WindowMax,
     pub softmax: Softmax,
+    resize_row: ResizeRow,
     /// For products in bf16, if they were asked for.
     pairs: Option<&'static PairKernels>,
 }
@@ -86,6 +90,12 @@ impl Kernels {
         assert!(panels.len() >= last + 16, "room for all panels");
         // SAFETY: there is room, and `of` gave this table out, so the machine has its set.
         unsafe { (self.winograd[stride - 1].kernel)(taps, panels.as_mut_ptr(), panel_stride) }
+    }
+
+    /// Writes a row of a resized picture into planes of red, green and blue.
+    pub fn resize_row(&self, row: &Row<'_>, columns: &[Column], planes: &mut [&mut [f32]; RGB]) {
+        // SAFETY: nothing but the set is asked for, and `of` gave this table out, so the machine has it.
+        unsafe { (self.resize_row)(row, columns, planes) }
     }
 
     /// Microkernels for input pixels `block * stride` floats apart: stride 1 or 2, and block 1 (planes),
@@ -197,6 +207,11 @@ macro_rules! kernels {
                 unsafe { rows::softmax::<$lanes>(scores, stride, count, scale) }
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn resize_row(row: &Row<'_>, columns: &[Column], planes: &mut [&mut [f32]; RGB]) {
+                resize::resize_row(row, columns, planes);
+            }
+
             const fn tiles<const STEP: usize>() -> Tiles {
                 Tiles {
                     single: &[$(tile::<$single, 1, STEP>),*],
@@ -232,6 +247,7 @@ macro_rules! kernels {
                 sum,
                 window_max,
                 softmax,
+                resize_row,
                 pairs: None,
             };
         }

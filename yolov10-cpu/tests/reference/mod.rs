@@ -166,10 +166,10 @@ impl Reference {
 
 /// Runs an engine on the image of [`Reference::input`].
 pub fn run<R>(engine: &mut Engine, [height, width]: [usize; 2], read: impl FnOnce(&[MapView<'_>]) -> R) -> R {
-    let fill = |mut planes: yolov10_cpu::InputPlanes<'_>| {
-        for channel in 0..planes.channels() {
-            for row in 0..height {
-                for (column, value) in planes.row_mut(channel, row).iter_mut().enumerate() {
+    let fill = |mut rows: yolov10_cpu::InputRows<'_>| {
+        for channel in 0..rows.channels() {
+            for row in rows.range() {
+                for (column, value) in rows.row_mut(channel, row).iter_mut().enumerate() {
                     *value = noise(7, (channel * height + row) * width + column);
                 }
             }

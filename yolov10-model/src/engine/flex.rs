@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use image::RgbImage;
+use yolov10_cpu::Isa;
 
-use super::byte_counts::ByteCounts;
-use super::{Engine, TensorEngine};
+use super::{Engine, Remains, TensorEngine};
 use crate::anchors::Anchors;
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
-use crate::planes::contiguous_planes;
 use crate::resample::Resampler;
 use crate::selection::{Assignment, Selection};
 use crate::speed::Stopwatch;
@@ -27,8 +26,11 @@ pub struct FlexEngine {
 
 impl FlexEngine {
     pub fn new(weights: &Arc<Weights>, assignment: Assignment, device: Device) -> Result<Self, Error> {
-        let tensors = TensorEngine::new(weights, assignment, device)?;
-        Ok(Self { tensors, resampler: Resampler::default(), anchors: Anchors::default() })
+        Self::of(TensorEngine::new(weights, assignment, device)?)
+    }
+
+    fn of(tensors: TensorEngine) -> Result<Self, Error> {
+        Ok(Self { tensors, resampler: Resampler::new(Isa::detect())?, anchors: Anchors::default() })
     }
 }
 
@@ -42,7 +44,7 @@ impl Engine for FlexEngine {
         let Some(&(image, letterbox)) = pictures.first() else {
             return Ok(&[]);
         };
-        let planes = contiguous_planes(&mut self.resampler, image, letterbox);
+        let planes = self.resampler.letterboxed(image, letterbox).planes();
         stopwatch.preprocessed();
         self.tensors.run(letterbox.input, planes, |maps| {
             stopwatch.inferred();
@@ -56,13 +58,22 @@ impl Engine for FlexEngine {
         MemoryReport { staging, ..self.tensors.memory() }
     }
 
-    fn byte_counts(&self) -> ByteCounts {
-        self.tensors.byte_counts()
-    }
-
-    fn trim(&mut self) -> Result<(), Error> {
-        self.resampler = Resampler::default();
+    fn trim(&mut self) -> Result<Bytes, Error> {
+        self.resampler.trim();
         self.anchors = Anchors::default();
         self.tensors.trim()
+    }
+    fn share(&self) -> Result<Box<dyn Engine>, Error> {
+        Ok(Box::new(Self::of(self.tensors.share())?))
+    }
+
+    fn sharers(&self) -> usize {
+        self.tensors.sharers()
+    }
+
+    fn close(self: Box<Self>) -> Remains {
+        let remains = self.tensors.remains();
+        drop(self);
+        remains()
     }
 }

@@ -1,4 +1,4 @@
-//! Where burn's tensors live: a device, and on a GPU one stream that belongs to one network.
+//! Where burn's tensors live: a device, and on a GPU one stream that belongs to one set of parameters.
 //!
 //! cubecl keeps pools and queues per stream identity, whatever the thread. An identity per network makes its bytes
 //! countable and its frees exact; without one they belong to whichever thread came first.

@@ -1,6 +1,5 @@
 //! The engines: how the network runs. None knows what YOLOv10 looks like; all give the best anchors of a picture.
 
-mod byte_counts;
 mod flex;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -15,19 +14,19 @@ use crate::anchors::Anchors;
 use crate::device::Device;
 use crate::error::Error;
 use crate::letterbox::Letterbox;
-use crate::memory::MemoryReport;
+use crate::memory::{Bytes, MemoryReport};
 use crate::precision::Precision;
 use crate::selection::Selection;
 use crate::speed::Stopwatch;
 
-use byte_counts::ByteCounts;
 #[cfg(feature = "gpu")]
 pub use gpu::{ChannelsLast, GpuEngine};
 pub use native::NativeEngine;
 pub(crate) use open::open;
 pub use tensors::TensorEngine;
 
-/// A network with its weights on one device, and all that it needs to run there. Its drop gives everything back.
+/// A network with its weights on one device, and all that it needs to run there. Its drop gives everything back, weights
+/// that engines share with the last of them.
 pub(crate) trait Engine: Send {
     /// The anchors of each picture that `selection` ranks best; the pictures' letterboxes have one input size.
     ///
@@ -50,17 +49,37 @@ pub(crate) trait Engine: Send {
         false
     }
 
+    /// Sets the bytes that weights and workspace may take from now on, if it can keep a limit.
+    fn limit_memory(&mut self, _bytes: usize) {}
+
     /// What it holds now; the resident set is left to the caller.
     fn memory(&self) -> MemoryReport;
 
-    /// The counts of its bytes on the device, which outlive it.
-    fn byte_counts(&self) -> ByteCounts;
-
-    /// Gives everything but the weights back.
+    /// Gives everything but the weights back; says what of the workspace stayed and should not have.
     ///
     /// # Errors
     /// The device fails.
-    fn trim(&mut self) -> Result<(), Error>;
+    fn trim(&mut self) -> Result<Bytes, Error>;
+
+    /// Another engine over the same weights.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    fn share(&self) -> Result<Box<dyn Engine>, Error>;
+
+    /// How many engines use its weights, itself included.
+    fn sharers(&self) -> usize;
+
+    /// Drops it.
+    fn close(self: Box<Self>) -> Remains;
+}
+
+/// What there is on the device when an engine is gone.
+pub(crate) struct Remains {
+    /// What is held: weights, if another engine uses them.
+    pub held: MemoryReport,
+    /// What of it should have gone back.
+    pub residue: Bytes,
 }
 
 fn unsupported(device: Device, found: Precision, expected: &str) -> Error {

@@ -4,10 +4,9 @@ use std::slice;
 use std::sync::Arc;
 
 use image::RgbImage;
-use yolov10_cpu::{InputPlanes, MapView, Value};
+use yolov10_cpu::{InputRows, MapView, Value};
 
-use super::byte_counts::ByteCounts;
-use super::{Engine, unsupported};
+use super::{Engine, Remains, unsupported};
 use crate::anchors::Anchors;
 use crate::device::Device;
 use crate::error::Error;
@@ -15,7 +14,6 @@ use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
 use crate::network::{Activation, Conv, FeatureMap, Network, ParameterPaths, RawMaps};
 use crate::options::CpuOptions;
-use crate::planes::fill_planes;
 use crate::precision::Precision;
 use crate::resample::Resampler;
 use crate::selection::{Assignment, Selection};
@@ -107,17 +105,21 @@ impl NativeEngine {
             weights.read(&bias_of(path), bias);
             Ok::<_, Error>(())
         })?;
-        Ok(Self { engine, resampler: Resampler::default(), anchors: Anchors::default() })
+        Self::of(engine)
     }
 
-    /// One picture's raw maps, for those who look inside: `fill` writes the input, `read` sees the maps.
+    fn of(engine: yolov10_cpu::Engine) -> Result<Self, Error> {
+        Ok(Self { resampler: Resampler::new(engine.isa())?, engine, anchors: Anchors::default() })
+    }
+
+    /// One picture's raw maps, for those who look inside: `fill` writes rows of the input, `read` sees the maps.
     ///
     /// # Errors
     /// The sides are no multiples of 32, or there is no memory for them.
     pub fn look<R>(
         &mut self,
         input: Size,
-        fill: impl FnOnce(InputPlanes<'_>),
+        fill: impl Fn(InputRows<'_>) + Sync,
         read: impl FnOnce(&RawMaps<MapView<'_>>) -> R,
     ) -> Result<R, Error> {
         Ok(self.engine.run(input.height, input.width, fill, |maps| read(&raw_maps(maps)))?)
@@ -135,8 +137,11 @@ impl Engine for NativeEngine {
             return Ok(&[]);
         };
         let Self { engine, resampler, anchors } = self;
-        let fill = |planes: InputPlanes<'_>| {
-            fill_planes(resampler, image, letterbox, planes);
+        let letterboxed = resampler.letterboxed(image, letterbox);
+        let fill = |mut rows: InputRows<'_>| {
+            for y in rows.range() {
+                letterboxed.row(y, rows.planes_mut(y));
+            }
             stopwatch.preprocessed();
         };
         engine.run(letterbox.input.height, letterbox.input.width, fill, |maps| {
@@ -148,18 +153,43 @@ impl Engine for NativeEngine {
 
     fn memory(&self) -> MemoryReport {
         let staging = Bytes::used(self.resampler.bytes() + self.anchors.bytes());
-        MemoryReport { staging, ..self.byte_counts().memory() }
+        let yolov10_cpu::Memory { weights, workspace, .. } = self.engine.memory();
+        MemoryReport {
+            weights: Bytes::used(weights),
+            workspace: Bytes::used(workspace),
+            staging,
+            ..MemoryReport::default()
+        }
     }
 
-    fn byte_counts(&self) -> ByteCounts {
-        ByteCounts::Pages(self.engine.ledgers())
+    fn limit_memory(&mut self, bytes: usize) {
+        self.engine.limit_memory(bytes);
     }
 
-    fn trim(&mut self) -> Result<(), Error> {
-        self.resampler = Resampler::default();
+    fn trim(&mut self) -> Result<Bytes, Error> {
+        self.resampler.trim();
         self.anchors = Anchors::default();
         self.engine.trim();
-        Ok(())
+        Ok(Bytes::used(self.engine.ledgers().workspace.bytes()))
+    }
+
+    fn share(&self) -> Result<Box<dyn Engine>, Error> {
+        Ok(Box::new(Self::of(self.engine.share()?)?))
+    }
+
+    fn sharers(&self) -> usize {
+        self.engine.memory().sharers
+    }
+
+    fn close(self: Box<Self>) -> Remains {
+        let Self { engine, .. } = *self;
+        let (ledgers, held) = (engine.ledgers(), engine.memory().weights);
+        let freed = engine.close();
+        let workspace = Bytes::used(ledgers.workspace.bytes());
+        // Weights that another engine uses are held, and should be.
+        let weights = Bytes::used(if freed.weights == 0 { held } else { ledgers.weights.bytes() });
+        let residue = if freed.weights == 0 { workspace } else { workspace + weights };
+        Remains { held: MemoryReport { weights, workspace, ..MemoryReport::default() }, residue }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything that touches the device happens in the network's own [`Home`]: see there for why.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::module::Module;
 use burn::tensor::activation::softmax;
@@ -11,7 +12,7 @@ use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoo
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use yolov10_cpu::MapView;
 
-use super::{byte_counts::ByteCounts, home::Home};
+use super::{Remains, home::Home};
 use crate::error::Error;
 use crate::memory::{Bytes, MemoryReport};
 use crate::network::{Activation, Conv, FeatureMap, Network, RawMaps};
@@ -99,12 +100,19 @@ pub fn attend(
     matmul(value, attended.swap_dims(2, 3)).reshape([batch, channels, height, width])
 }
 
-/// The network on one device. Its drop gives everything back before it returns, on whatever thread.
+/// The network on one device. Its drop gives everything back before it returns, on whatever thread: parameters that
+/// engines share, the last of them.
 pub struct TensorEngine {
     /// `None` once it is dropped.
     network: Option<Network>,
     assignment: Assignment,
+    /// Of all engines that share the parameters: in a stream of its own, each kernel of another engine would wait for an
+    /// event, and a graph that is being recorded must not.
     home: Home,
+    /// One for each of them.
+    sharers: Option<Arc<()>>,
+    /// Says after its drop whether it was the last.
+    was_last: Arc<AtomicBool>,
 }
 
 impl TensorEngine {
@@ -127,7 +135,8 @@ impl TensorEngine {
         network.expect_head(assignment)?;
         let home = Home::new(device);
         // From here on the engine's drop cleans up, whatever happens.
-        let mut engine = Self { network: None, assignment, home };
+        let mut engine =
+            Self { network: None, assignment, home, sharers: Some(Arc::default()), was_last: Arc::default() };
         engine.network = Some(engine.home.load(network, |network| {
             network.read_parameters();
             network
@@ -171,9 +180,26 @@ impl TensorEngine {
         &self.home
     }
 
-    /// Gives everything but the weights back.
-    pub(crate) fn trim(&mut self) -> Result<(), Error> {
-        self.home.give_back()
+    /// Another engine over the same parameters.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            network: self.network.clone(),
+            assignment: self.assignment,
+            home: self.home.clone(),
+            sharers: self.sharers.clone(),
+            was_last: Arc::default(),
+        }
+    }
+
+    /// How many engines use its parameters, itself included.
+    pub(crate) fn sharers(&self) -> usize {
+        self.sharers.as_ref().map_or(0, Arc::strong_count)
+    }
+
+    /// Gives everything but the weights back; says what of the workspace stayed. What others keep in the same stream may.
+    pub(crate) fn trim(&mut self) -> Result<Bytes, Error> {
+        self.home.give_back()?;
+        Ok(if self.sharers() > 1 { Bytes::default() } else { self.home.memory().workspace })
     }
 
     /// What it holds now.
@@ -186,9 +212,16 @@ impl TensorEngine {
         MemoryReport { weights: Bytes::used(parameters * size_of::<f32>()), ..MemoryReport::default() }
     }
 
-    /// Who counts its bytes.
-    pub(crate) fn byte_counts(&self) -> ByteCounts {
-        ByteCounts::Pools(self.home.clone())
+    /// Tells what is left, once this engine is dropped.
+    pub(crate) fn remains(&self) -> impl FnOnce() -> Remains + use<> {
+        let (home, weights, was_last) = (self.home.clone(), self.memory().weights, Arc::clone(&self.was_last));
+        move || {
+            let held = home.memory();
+            match was_last.load(Ordering::Relaxed) {
+                true => Remains { residue: held.weights + held.workspace, held },
+                false => Remains { held: MemoryReport { weights, ..held }, residue: Bytes::default() },
+            }
+        }
     }
 }
 
@@ -200,6 +233,9 @@ impl Drop for TensorEngine {
         let network = self.network.take();
         self.home.alone(|| drop(network));
         self.home.give_back().ok();
+        // Of engines that are dropped at once, one is the last.
+        let was_last = self.sharers.take().is_some_and(|sharer| Arc::into_inner(sharer).is_some());
+        self.was_last.store(was_last, Ordering::Relaxed);
     }
 }
 

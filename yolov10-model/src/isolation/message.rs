@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::detection::Detection;
 use crate::error::Error;
 use crate::letterbox::Geometry;
-use crate::memory::MemoryReport;
+use crate::memory::{FreeReport, MemoryReport};
 use crate::size::Size;
 use crate::speed::Speed;
 
@@ -25,6 +25,8 @@ pub enum Request {
     Detect { size: Size, pixels: IpcSharedMemory },
     /// Say what is held.
     Memory,
+    /// Give the workspace back.
+    Trim,
 }
 
 /// What a worker answers.
@@ -36,6 +38,8 @@ pub enum Reply {
     Found { detections: Vec<Detection>, speed: Speed },
     /// To [`Request::Memory`].
     Memory(MemoryReport),
+    /// To [`Request::Trim`].
+    Trimmed(FreeReport),
     /// An error of the detector, in words.
     Failed(String),
 }

@@ -97,6 +97,17 @@ impl IsolatedDetector {
         }
     }
 
+    /// Has the worker's detector give back everything but the weights.
+    ///
+    /// # Errors
+    /// [`Error::Worker`].
+    pub fn trim(&mut self) -> Result<FreeReport, Error> {
+        match self.ask(Request::Trim)? {
+            Reply::Trimmed(report) => Ok(report),
+            other => Err(self.give_up(other)),
+        }
+    }
+
     /// Ends the worker. When this returns the process is gone, and all that it held.
     ///
     /// # Errors

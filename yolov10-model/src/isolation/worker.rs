@@ -45,6 +45,10 @@ where
 fn answer(detector: &mut Detector, request: Request) -> Reply {
     match request {
         Request::Memory => Reply::Memory(detector.memory()),
+        Request::Trim => match detector.trim() {
+            Ok(freed) => Reply::Trimmed(freed),
+            Err(error) => Reply::Failed(error.to_string()),
+        },
         Request::Detect { size, pixels } => match search(detector, size, pixels) {
             Ok(reply) => reply,
             Err(error) => Reply::Failed(words_of(&error)),

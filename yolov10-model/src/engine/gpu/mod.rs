@@ -116,6 +116,19 @@ impl GpuEngine {
         })
     }
 
+    /// Another engine over the same parameters, with programs of its own.
+    pub(crate) fn share(&self) -> Self {
+        let engine = self.engine.share();
+        Self {
+            programs: Vec::with_capacity(PROGRAMS),
+            pass: Pass { network: engine.network().clone(), ..self.pass },
+            capture: self.capture,
+            anchors: Vec::new(),
+            classes: self.classes,
+            engine,
+        }
+    }
+
     /// Runs pictures whose letterboxes have one input size; `uploaded` is told when they are all on their way.
     ///
     /// # Errors

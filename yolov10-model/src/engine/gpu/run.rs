@@ -4,8 +4,7 @@ use image::RgbImage;
 
 use super::{Capture, GpuEngine};
 use crate::anchors::Anchors;
-use crate::engine::Engine;
-use crate::engine::byte_counts::ByteCounts;
+use crate::engine::{Engine, Remains};
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
@@ -45,13 +44,22 @@ impl Engine for GpuEngine {
         MemoryReport { staging: report.staging + Bytes::used(anchors), ..report }
     }
 
-    fn byte_counts(&self) -> ByteCounts {
-        self.engine.byte_counts()
-    }
-
-    fn trim(&mut self) -> Result<(), Error> {
+    fn trim(&mut self) -> Result<Bytes, Error> {
         self.anchors = Vec::new();
         self.drop_programs();
         self.engine.trim()
+    }
+    fn share(&self) -> Result<Box<dyn Engine>, Error> {
+        Ok(Box::new(GpuEngine::share(self)))
+    }
+
+    fn sharers(&self) -> usize {
+        self.engine.sharers()
+    }
+
+    fn close(self: Box<Self>) -> Remains {
+        let remains = self.engine.remains();
+        drop(self);
+        remains()
     }
 }

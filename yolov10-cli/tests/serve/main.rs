@@ -1,0 +1,21 @@
+//! `serve`, asked from outside: what it answers, what it refuses, and that memory is back when it says so.
+
+mod client;
+mod life;
+mod limits;
+mod memory;
+mod protocol;
+
+use std::path::{Path, PathBuf};
+
+/// A drawn street scene of 1280x896 pixels.
+const STREET: &[u8] = include_bytes!("../../../assets/street.jpg");
+
+fn weights() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/yolov10n-demo.safetensors")
+}
+
+/// The words that serve the demo's weights under this name.
+fn model(name: &str) -> String {
+    format!("--model={name}={}", weights().display())
+}

@@ -1,0 +1,111 @@
+//! A picture and what is in it as JSON: a line of `run --json`, an answer of the server.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use yolov10_model::speed::Speed;
+use yolov10_model::{Detection, Size};
+
+use crate::About;
+
+/// A picture that was searched.
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<usize>,
+    /// Of a frame, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<f64>,
+    /// What is wrong with a picture of which a part could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<&'a str>,
+    width: usize,
+    height: usize,
+    detections: Vec<Object<'a>>,
+    ms: StageMilliseconds,
+}
+
+/// A detection; its box is left, top, right, bottom in pixels of the picture.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    class: usize,
+    name: &'a str,
+    score: f32,
+    r#box: [f32; 4],
+}
+
+/// How long each stage took, in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct StageMilliseconds {
+    /// Letterbox and normalisation.
+    pub preprocess: f64,
+    /// The network.
+    pub inference: f64,
+    /// Ranking and decoding.
+    pub postprocess: f64,
+}
+
+impl From<Speed> for StageMilliseconds {
+    fn from(Speed { preprocess, inference, postprocess }: Speed) -> Self {
+        let [preprocess, inference, postprocess] = [preprocess, inference, postprocess].map(milliseconds);
+        Self { preprocess, inference, postprocess }
+    }
+}
+
+/// A picture that was not.
+#[derive(Debug, Serialize)]
+pub struct ErrorRow<'a> {
+    image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<usize>,
+    error: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// The row of a picture of this size.
+    ///
+    /// # Panics
+    /// A detection is of a class without a name.
+    pub fn new(
+        about: &'a About,
+        size: Size,
+        detections: &[Detection],
+        speed: Speed,
+        class_names: &'a [String],
+    ) -> Self {
+        let object = |&Detection { class, score, rect }: &Detection| Object {
+            class,
+            name: &class_names[class],
+            score,
+            r#box: [rect.x1, rect.y1, rect.x2, rect.y2],
+        };
+        Self {
+            image: &about.name,
+            frame: about.frame.map(|frame| frame.number),
+            time: about.frame.and_then(|frame| frame.at).map(seconds),
+            damage: about.damage.as_deref(),
+            width: size.width,
+            height: size.height,
+            detections: detections.iter().map(object).collect(),
+            ms: speed.into(),
+        }
+    }
+}
+
+impl<'a> ErrorRow<'a> {
+    /// The row of a picture that failed.
+    pub fn new(about: &'a About, error: &'a str) -> Self {
+        Self { image: &about.name, frame: about.frame.map(|frame| frame.number), error }
+    }
+}
+
+/// To the microsecond: what is behind is noise.
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
+}
+
+/// To the microsecond, as videos count.
+fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
+}

@@ -1,0 +1,223 @@
+//! A model that runs: its detectors' threads and the queue before them.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use yolov10_cpu::Error as CpuError;
+use yolov10_model::options::CpuOptions;
+use yolov10_model::memory::{FreeReport, MemoryReport};
+use yolov10_model::{Detector, Device, Error, IsolatedDetector, Options, Selection, Size, Weights};
+
+use crate::budget::{Budget, Full};
+use crate::finder::{Finder, PATIENCE};
+use crate::instance::{Counts, Holding, Instance};
+use crate::memory::{Freed, Weights as SharedOrOwn, Why, sum};
+use crate::problem::Problem;
+use crate::queue::{Batching, Queue};
+use crate::settings::Maker;
+use crate::work::Work;
+
+/// Pictures that a GPU takes in one go, and how long the first waits for the others. A processor takes them one by one.
+const ON_A_GPU: Batching = Batching { most: 16, window: Duration::from_millis(1) };
+const ON_A_CPU: Batching = Batching { most: 1, window: Duration::ZERO };
+
+/// What clients are told of a network.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) class_names: Vec<String>,
+    /// `n`, `s`, .. or `custom`.
+    pub(crate) variant: String,
+    /// Height and width of its input in pixels.
+    pub(crate) input: [usize; 2],
+    /// `CPU` or `GPU`: whose memory it takes.
+    pub(crate) memory: &'static str,
+}
+
+pub(crate) struct Running {
+    pub(crate) facts: Facts,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) work: Arc<Work>,
+    holdings: Vec<Arc<Holding>>,
+    weights: SharedOrOwn,
+    threads: Mutex<Vec<JoinHandle<Result<FreeReport, Error>>>>,
+}
+
+/// What a model is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) maker: &'a Maker,
+    pub(crate) budget: &'a Arc<Budget>,
+    pub(crate) instances: NonZeroUsize,
+    /// Pictures that its queue holds.
+    pub(crate) queue: usize,
+    /// Makes so many bytes free elsewhere, if that can be: for weights,
+    pub(crate) make_room: &'a dyn Fn(Full) -> bool,
+    /// and for workspace, when pictures come.
+    pub(crate) make_room_later: Arc<dyn Fn(Full) -> bool + Send + Sync>,
+}
+
+impl Start<'_> {
+    /// Reads the weights and makes the detectors, in as many bytes as the budget has.
+    pub(crate) fn run(&self, name: &str, file: &Path) -> Result<Arc<Running>, Problem> {
+        let failed = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("model {name}: {error}"));
+        let weights = (self.maker.open)(file).map_err(|error| failed(&chain(&*error)))?;
+        let mut options = self.maker.options.clone();
+        // The protocol's outputs hold every row, sure of itself or not.
+        options.selection = Selection { confidence: 0.0, ..options.selection };
+        let facts = facts(&weights, &options);
+        let mut finders = Vec::new();
+        for _ in 0..self.instances.get() {
+            let made = match &self.maker.isolate {
+                Some(command) => self.isolated(command(file)),
+                None => self.here(&weights, &options, finders.first()),
+            };
+            finders.push(made.map_err(|problem| match problem {
+                NotMade::Full(full) => Problem::unavailable(format_args!("model {name}: {full}")),
+                NotMade::Error(error) => failed(&error),
+            })?);
+        }
+        drop(weights);
+        let queue = Queue::new(self.queue, finders.len());
+        let batching = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { ON_A_GPU } else { ON_A_CPU };
+        let work = Arc::new(Work::default());
+        let mut holdings = Vec::new();
+        let mut threads = Vec::new();
+        for (index, (finder, holding)) in finders.into_iter().enumerate() {
+            let holding = Arc::new(holding);
+            holdings.push(Arc::clone(&holding));
+            let (queue, work, make_room) = (Arc::clone(&queue), Arc::clone(&work), Arc::clone(&self.make_room_later));
+            let seen_inputs = Vec::new();
+            let instance = Instance { finder, queue, work, index, batching, holding, make_room, seen_inputs };
+            let thread = Builder::new().name(format!("{name}/{index}")).spawn(|| instance.work());
+            threads.push(thread.map_err(|error| Problem::internal(format_args!("no thread: {error}")))?);
+        }
+        let weights = if self.maker.isolate.is_some() { SharedOrOwn::Own } else { SharedOrOwn::Shared };
+        Ok(Arc::new(Running { facts, queue, work, holdings, weights, threads: Mutex::new(threads) }))
+    }
+
+    /// A detector in this process: the first has the weights, the others share them. The CPU engine says what it needs
+    /// before it takes it.
+    fn here(
+        &self,
+        weights: &Arc<Weights>,
+        options: &Options,
+        first: Option<&(Finder, Holding)>,
+    ) -> Result<(Finder, Holding), NotMade> {
+        let mut share = self.budget.nothing();
+        if let Some((Finder::Here(detector), _)) = first {
+            let detector = detector.share().map_err(NotMade::Error)?;
+            let memory = detector.memory();
+            let holding = Holding::new(memory, share, Counts::WithoutWeights, None);
+            return Ok((Finder::Here(Box::new(detector)), holding));
+        }
+        let is_limited = options.device == Device::Cpu && self.budget.limit().is_some();
+        let mut memory_limit = is_limited.then_some(0);
+        let detector = loop {
+            let cpu = CpuOptions { memory_limit, ..options.cpu.clone() };
+            match Detector::new(weights, &Options { cpu, ..options.clone() }) {
+                Ok(detector) => break detector,
+                Err(Error::Engine(CpuError::MemoryLimit { requested, .. })) if memory_limit == Some(0) => {
+                    self.claim(&mut share, requested as u64)?;
+                    memory_limit = Some(requested);
+                }
+                Err(error) => return Err(NotMade::Error(error)),
+            }
+        };
+        let memory = detector.memory();
+        if !is_limited {
+            // Engines without a limit are asked afterwards.
+            self.claim(&mut share, memory.total().reserved)?;
+        }
+        Ok((Finder::Here(Box::new(detector)), Holding::new(memory, share, Counts::Everything, None)))
+    }
+
+    fn isolated(&self, command: std::process::Command) -> Result<(Finder, Holding), NotMade> {
+        let mut detector = IsolatedDetector::new(command, PATIENCE).map_err(NotMade::Error)?;
+        let memory = detector.memory().map_err(NotMade::Error)?;
+        let mut share = self.budget.nothing();
+        self.claim(&mut share, memory.total().reserved)?;
+        let process = detector.process();
+        Ok((Finder::Isolated(Box::new(detector)), Holding::new(memory, share, Counts::Everything, process)))
+    }
+
+    fn claim(&self, share: &mut crate::budget::Share, bytes: u64) -> Result<(), NotMade> {
+        loop {
+            match share.resize(bytes) {
+                Ok(()) => return Ok(()),
+                Err(full) if (self.make_room)(full) => {}
+                Err(full) => return Err(NotMade::Full(full)),
+            }
+        }
+    }
+}
+
+enum NotMade {
+    Full(Full),
+    Error(Error),
+}
+
+impl Running {
+    /// What its detectors hold together.
+    pub(crate) fn memory(&self) -> MemoryReport {
+        sum(self.holdings.iter().map(|holding| holding.memory()), self.weights)
+    }
+
+    /// Its workers' processes.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        self.holdings.iter().filter_map(|holding| holding.process()).collect()
+    }
+
+    pub(crate) fn instances(&self) -> usize {
+        self.holdings.len()
+    }
+
+    /// Whether there is nothing to trim.
+    pub(crate) fn is_trimmed(&self) -> bool {
+        self.holdings.iter().all(|holding| holding.is_trimmed())
+    }
+
+    /// Has every detector give its workspace back, each after what it is at.
+    pub(crate) fn trim(&self, name: &str) -> Result<Freed, Problem> {
+        let started = Instant::now();
+        let (reply, answers) = channel();
+        for index in 0..self.holdings.len() {
+            self.queue.trim(index, reply.clone());
+        }
+        drop(reply);
+        let reports = answers.iter().collect::<Result<Vec<_>, _>>()?;
+        if reports.len() < self.holdings.len() {
+            return Err(Problem::unavailable(format_args!("model {name} is being unloaded")));
+        }
+        Freed::new(name, Why::Trimmed, started, &reports, self.weights).checked()
+    }
+
+    /// Ends the threads; what each detector held is back when this returns.
+    pub(crate) fn close(&self, name: &str, why: Why) -> Result<Freed, Problem> {
+        let started = Instant::now();
+        self.queue.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut reports = Vec::new();
+        for thread in threads {
+            let closed = thread.join().map_err(|_| Problem::internal(format_args!("model {name}: a thread panicked")))?;
+            reports.push(closed.map_err(|error| Problem::internal(format_args!("model {name}: {error}")))?);
+        }
+        Ok(Freed::new(name, why, started, &reports, self.weights))
+    }
+}
+
+fn facts(weights: &Weights, options: &Options) -> Facts {
+    let Size { height, width } = options.input.map_or(weights.input_size(), Size::to_stride);
+    let variant = weights.metadata().get("variant").map_or("custom", String::as_str).to_owned();
+    let input = [height, width];
+    let memory = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { "GPU" } else { "CPU" };
+    Facts { class_names: weights.class_names().to_vec(), variant, input, memory }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,138 @@
+//! What all protocols share: a request's way from its pictures to what was found in them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout_at;
+
+use crate::decode::{Bounds, Pool};
+use crate::log::Log;
+use crate::model::{Model, Ticket};
+use crate::picture::Picture;
+use crate::problem::{Kind, Problem};
+use crate::queue::Done;
+use crate::registry::Registry;
+use crate::settings::{Maker, Settings};
+
+pub(crate) struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) pool: Pool,
+    pub(crate) bounds: Bounds,
+    pub(crate) log: Log,
+    /// What `/v1` answers have where a request does not say: the confidence that a detection is above.
+    pub(crate) confidence: f32,
+    pub(crate) views: Arc<Semaphore>,
+    /// Everything that is loaded at the start is.
+    pub(crate) is_started: AtomicBool,
+    /// It has been told to end.
+    pub(crate) is_ending: AtomicBool,
+}
+
+/// A request for detections, before its pictures are decoded.
+pub(crate) struct Ask<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) pictures: usize,
+    /// Until the search begins; the server's own if `None`.
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// An attempt is counted as cancelled unless it comes to an end.
+struct Attempt {
+    model: Arc<Model>,
+    started: Instant,
+    is_over: bool,
+}
+
+impl Server {
+    pub(crate) fn new(maker: Maker, settings: Settings, log: Log) -> Arc<Self> {
+        let confidence = maker.options.selection.confidence;
+        let registry = Registry::new(maker, &settings);
+        let claims = Arc::clone(&registry);
+        let claim = Arc::new(move |bytes| claims.claim(bytes));
+        Arc::new(Self {
+            registry,
+            pool: Pool::new(settings.limits.decoders),
+            bounds: Bounds { pixels: settings.limits.pixels, claim },
+            log,
+            confidence,
+            views: Arc::new(Semaphore::new(settings.limits.views)),
+            is_started: AtomicBool::new(false),
+            is_ending: AtomicBool::new(false),
+            settings,
+        })
+    }
+
+    /// Whether it takes new work.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_started.load(Ordering::Acquire) && !self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Does what waits, loads or unloads, on a thread of its own: it stalls nobody.
+    pub(crate) async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let server = Arc::clone(self);
+        // Not on the pool's few threads; and it goes on when the client hangs up.
+        spawn_blocking(move || work(&server)).await.unwrap_or_else(|_| Err(Problem::internal("it panicked")))
+    }
+
+    /// The right to work with a model.
+    pub(crate) async fn ticket(self: &Arc<Self>, model: &Arc<Model>) -> Result<Ticket, Problem> {
+        if !self.registry.must_load(model) {
+            return model.ticket();
+        }
+        let model = Arc::clone(model);
+        self.change(move |server| server.registry.ticket(&model)).await
+    }
+
+    /// Decodes the pictures of a request and has them searched.
+    pub(crate) async fn search(
+        self: &Arc<Self>,
+        ask: Ask<'_>,
+        decode: impl FnOnce(&Bounds) -> Result<Vec<Picture>, Problem> + Send + 'static,
+    ) -> Result<(Done, Ticket), Problem> {
+        let started = Instant::now();
+        let model = self.registry.get_version(ask.model, ask.version)?;
+        let mut attempt = Attempt { model, started, is_over: false };
+        let answer = self.attempt(&ask, started, &attempt.model, decode).await;
+        attempt.is_over = true;
+        match &answer {
+            Ok((done, _)) => attempt.model.stats.succeeded(done, started.elapsed()),
+            Err(problem) => attempt.model.stats.failed(Some(problem.kind), started.elapsed()),
+        }
+        answer
+    }
+
+    async fn attempt(
+        self: &Arc<Self>,
+        ask: &Ask<'_>,
+        started: Instant,
+        model: &Arc<Model>,
+        decode: impl FnOnce(&Bounds) -> Result<Vec<Picture>, Problem> + Send + 'static,
+    ) -> Result<(Done, Ticket), Problem> {
+        let ticket = self.ticket(model).await?;
+        let place = ticket.running.queue.place(ask.pictures)?;
+        let longest = self.settings.limits.deadline;
+        let deadline = started + ask.deadline.map_or(longest, |deadline| deadline.min(longest));
+        let bounds = self.bounds.clone();
+        let decoded = timeout_at(deadline.into(), self.pool.run(move || decode(&bounds))).await;
+        let too_late = |_| Problem::new(Kind::Deadline, "the deadline passed while the request was decoded");
+        let pictures = decoded.map_err(too_late)??;
+        let done = place.submit(pictures, deadline)?.answer().await?;
+        Ok((done, ticket))
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.model.stats.failed(None, self.started.elapsed());
+        }
+    }
+}
