@@ -71,6 +71,9 @@ pub enum Error {
     /// A list at an address that names something else than addresses.
     #[error("a list from the network names only http and https addresses")]
     NotAnAddress,
+    /// A line of a list that is searched in parts, and that names several files, or none that stays the same.
+    #[error("expected a file or an http(s) address: a list that is split has one on each line")]
+    NotOneFile,
     /// Videos, streams and cameras are decoded by a program that is not there.
     #[error("videos and cameras need ffmpeg, which is not installed: {}", FFMPEG_ADVICE)]
     NoFfmpeg,

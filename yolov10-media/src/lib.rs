@@ -28,6 +28,7 @@
 //! What can't be read is an item of its own, in its place, whose `value` is an [`Error`]: a caller that goes on with
 //! the next one loses nothing. Features: `draw` for the artist, `web` for http(s) addresses.
 
+mod address;
 mod cancel;
 #[cfg(feature = "draw")]
 mod draw;
@@ -40,6 +41,7 @@ mod sources;
 #[cfg(feature = "web")]
 pub mod web;
 
+pub use address::without_credentials;
 pub use cancel::Cancel;
 #[cfg(feature = "draw")]
 pub use draw::{Artist, FONT, Label, Style};
@@ -47,4 +49,4 @@ pub use error::Error;
 pub use jpeg::encode_jpeg;
 pub use patience::{Notice, Patience};
 pub use row::{ErrorRow, Row, StageMilliseconds};
-pub use sources::{About, Content, Depth, Frame, Item, Sources, file_name, without_credentials};
+pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_name};

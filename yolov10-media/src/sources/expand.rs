@@ -9,11 +9,11 @@ use glob::{MatchOptions, Pattern};
 use tempfile::NamedTempFile;
 use yolov10_model::picture::Kind;
 
-use super::name::without_credentials;
 use super::source::Source;
 use super::video::{Carriage, STREAM_SCHEMES, VIDEO_EXTENSIONS, Video, recognize};
 use super::walk::{self, is_hidden};
 use super::{Depth, list, read_all};
+use crate::address::without_credentials;
 use crate::error::Error;
 
 /// Stands for stdin.
@@ -55,6 +55,20 @@ pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) 
         expansion.add(word.as_ref(), depth, ListsAre::Read);
     }
     expansion
+}
+
+/// The one source that a line of a list names: a file, or the address of one.
+pub fn single(word: &Path) -> Source {
+    let text = word.to_str().unwrap_or_default();
+    let is_several = word.is_dir() || text == STDIN || text.contains("://") || text.contains(PATTERN);
+    let error = match word.is_file() {
+        true if has_extension(word, &LIST_EXTENSIONS) => Error::NestedList,
+        true => return file(word.to_owned()),
+        false if starts_with(text, &WEB_SCHEMES) => return Source::Url(text.to_owned()),
+        false if is_several || text.parse::<u32>().is_ok() => Error::NotOneFile,
+        false => Error::NotFound,
+    };
+    Source::Broken { name: text.to_owned(), error }
 }
 
 /// A list in a list could name itself.
@@ -152,10 +166,7 @@ impl Expansion {
     }
 
     fn add_list_file(&mut self, path: &Path, depth: Depth) -> Result<(), Error> {
-        let text = list::text(read_all(File::open(path)?)?)?;
-        let is_table = has_extension(path, &[TABLE_EXTENSION]);
-        let words = if is_table { list::column(&text)? } else { list::lines(&text)? };
-        self.add_list(&words, path.parent().unwrap_or(Path::new("")), depth)
+        self.add_list(&words_of(path)?, path.parent().unwrap_or(Path::new("")), depth)
     }
 
     fn add_list(&mut self, words: &[String], folder: &Path, depth: Depth) -> Result<(), Error> {
@@ -199,6 +210,12 @@ impl Expansion {
     }
 }
 
+/// What the lines of a list say, or the cells of a table.
+pub fn words_of(list: &Path) -> Result<Vec<String>, Error> {
+    let text = list::text(read_all(File::open(list)?)?)?;
+    if has_extension(list, &[TABLE_EXTENSION]) { list::column(&text) } else { list::lines(&text) }
+}
+
 /// A file by its name.
 fn file(path: PathBuf) -> Source {
     if has_extension(&path, &VIDEO_EXTENSIONS) {
@@ -226,6 +243,11 @@ pub fn from_network(word: String) -> Source {
 pub fn is_video_address(url: &str) -> bool {
     let address = Path::new(url.split(['?', '#']).next().unwrap_or(url));
     has_extension(address, &VIDEO_EXTENSIONS) || has_extension(address, &PLAYLIST_EXTENSIONS)
+}
+
+/// Whether a name ends as those of pictures that move.
+pub fn may_have_frames(name: &str) -> bool {
+    is_video_address(name) || has_extension(Path::new(name), &ANIMATION_EXTENSIONS)
 }
 
 fn starts_with(word: &str, schemes: &[&str]) -> bool {
@@ -261,7 +283,7 @@ fn names_hidden(pattern: &str) -> bool {
 }
 
 /// A line of a list names something in the working directory, or else beside the list.
-fn beside(folder: &Path, line: &str) -> PathBuf {
+pub fn beside(folder: &Path, line: &str) -> PathBuf {
     let path = Path::new(line);
     let there = folder.join(path);
     if !path.exists() && there.exists() { there } else { path.to_owned() }

@@ -12,9 +12,22 @@ use super::{About, Content, Frame, Item, Source};
 use crate::error::Error;
 use crate::patience::Patience;
 
+/// Where sources stand and what they are called, if they are part of a list.
+#[derive(Debug, Default)]
+pub struct Numbering {
+    /// How many come before them.
+    pub before: usize,
+    /// What results call each, and the stem of what is written for it; empty where they have names of their own.
+    pub names: Vec<(String, String)>,
+}
+
 /// The pictures of some sources, one after another.
 pub struct Pictures {
     waiting: VecDeque<(usize, Source)>,
+    /// How many sources come before those.
+    before: usize,
+    /// What results call each and the stem of what is written for it, where they have no names of their own.
+    names: Vec<(String, String)>,
     /// The source that gives many.
     current: Option<Playing>,
     stems: Stems,
@@ -41,15 +54,30 @@ pub enum Opened {
 }
 
 impl Pictures {
-    pub fn new(sources: Vec<Source>, stride: NonZeroUsize, budget: Budget, patience: Patience) -> Self {
-        let waiting = (1..).zip(sources).collect();
-        Self { waiting, current: None, stems: Stems::default(), stride, budget, patience }
+    pub fn new(
+        sources: Vec<Source>,
+        numbering: Numbering,
+        stride: NonZeroUsize,
+        budget: Budget,
+        patience: Patience,
+    ) -> Self {
+        let Numbering { before, names } = numbering;
+        let waiting = (before + 1..).zip(sources).collect();
+        Self { waiting, before, names, current: None, stems: Stems::default(), stride, budget, patience }
     }
 
     /// What a source is known by; a list has no name of its own, as each of its sources has one.
-    fn about(&mut self, index: usize, (name, extension): (String, Option<&str>), opened: &Result<Opened, Error>) -> About {
+    fn about(
+        &mut self,
+        index: usize,
+        (name, extension): (String, Option<&str>),
+        opened: &Result<Opened, Error>,
+    ) -> About {
         let (stem, named) = stem_and_extension(&name);
         let extension = extension.map_or(named, str::to_owned);
+        if let Some((name, stem)) = self.names.get(index - self.before - 1).cloned() {
+            return About { index, name, stem, extension, frame: None, damage: None };
+        }
         let stem = match opened {
             Ok(Opened::List(_)) => stem,
             opened => self.stems.claim(&stem, matches!(opened, Ok(Opened::Many(_)))),
@@ -81,6 +109,10 @@ impl Iterator for Pictures {
                 Ok(Opened::One(content)) => return Some(Item { about, value: Ok(content) }),
                 Ok(Opened::Many(Sequence { moments, total })) => {
                     self.current = Some(Playing { about, moments, total, read: 0 });
+                }
+                // What such a list names may change from one try to the next.
+                Ok(Opened::List(_)) if !self.names.is_empty() => {
+                    return Some(Item { about, value: Err(Error::NestedList) });
                 }
                 Ok(Opened::List(sources)) => {
                     sources.into_iter().rev().for_each(|source| self.waiting.push_front((index, source)));

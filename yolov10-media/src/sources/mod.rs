@@ -13,6 +13,7 @@ mod list;
 mod name;
 mod sequence;
 mod source;
+mod split;
 mod video;
 mod walk;
 
@@ -30,9 +31,10 @@ use crate::error::Error;
 use crate::patience::Patience;
 
 use expand::{Expansion, expand};
-use frames::Pictures;
-pub use name::{file_name, without_credentials};
+use frames::{Numbering, Pictures};
+pub use name::file_name;
 use source::{Source, unnamed};
+pub use split::List;
 use video::Video;
 
 /// Bytes of a list, or of stdin, at most.
@@ -42,6 +44,7 @@ const LARGEST_FILE: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Sources {
     list: Vec<Source>,
+    numbering: Numbering,
     passed_over: BTreeMap<String, usize>,
     stride: NonZeroUsize,
     budget: Budget,
@@ -131,7 +134,14 @@ impl Sources {
 
     fn of(Expansion { sources, passed_over }: Expansion) -> Self {
         let (budget, patience) = (Budget::default(), Patience::default());
-        Self { list: sources, passed_over, stride: NonZeroUsize::MIN, budget, patience }
+        Self {
+            list: sources,
+            numbering: Numbering::default(),
+            passed_over,
+            stride: NonZeroUsize::MIN,
+            budget,
+            patience,
+        }
     }
 
     /// Of videos and animations every `stride`th frame, the first one included.
@@ -172,7 +182,7 @@ impl Sources {
 
     /// The pictures, one after another, yet to be decoded: that may be done elsewhere.
     pub fn items(self) -> impl Iterator<Item = Item<Content>> {
-        Pictures::new(self.list, self.stride, self.budget, self.patience)
+        Pictures::new(self.list, self.numbering, self.stride, self.budget, self.patience)
     }
 
     /// The pictures, decoded one after another: upright, 8-bit RGB.

@@ -1,6 +1,5 @@
 //! Names of results: made of names that come from outside, harmless, and each used once.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -25,29 +24,6 @@ fn without_harm(name: &str) -> String {
 /// The beginning of a name that is too long for a file's.
 fn shortened(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST)]
-}
-
-/// A text without the user names and passwords of the addresses in it.
-pub fn without_credentials(text: &str) -> Cow<'_, str> {
-    const SCHEME_END: &str = "://";
-    let mut clean = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(SCHEME_END) {
-        let (before, after) = rest.split_at(start + SCHEME_END.len());
-        clean.push_str(before);
-        let word = &after[..after.find(|c: char| c.is_whitespace() || "\"'<>".contains(c)).unwrap_or(after.len())];
-        let authority = &word[..word.find(['/', '?', '#', '\\']).unwrap_or(word.len())];
-        // A password that is not encoded as it should be may hold what ends a host's name: then no port follows.
-        let is_port = |port: &str| port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
-        let is_host = authority.rsplit_once(':').is_none_or(|(_, port)| is_port(port));
-        let end = authority.rfind('@').or_else(|| word.rfind('@').filter(|_| !is_host));
-        rest = &after[end.map_or(0, |end| end + 1)..];
-    }
-    if clean.len() + rest.len() == text.len() {
-        return text.into();
-    }
-    clean.push_str(rest);
-    clean.into()
 }
 
 /// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
@@ -152,24 +128,6 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_without_their_passwords() {
-        for (text, expected) in [
-            ("rtsp://admin:secret@camera:554/live", "rtsp://camera:554/live"),
-            ("rtsp://admin:se/cr#et@camera/live", "rtsp://camera/live"),
-            ("http://token@host/a@b.jpg?c", "http://host/a@b.jpg?c"),
-            ("http://host:8080/a@b.jpg", "http://host:8080/a@b.jpg"),
-            (
-                "{\"image\":\"http://u:p@h/x\",\"error\":\"ftp://v:q@h: no\"}",
-                "{\"image\":\"http://h/x\",\"error\":\"ftp://h: no\"}",
-            ),
-            ("http://u:p@[::1]/a@b.jpg", "http://[::1]/a@b.jpg"),
-            ("me@example.org", "me@example.org"),
-        ] {
-            assert_eq!(without_credentials(text), expected);
-        }
-    }
-
-    #[test]
     fn every_kind_of_name_has_a_stem() {
         for (name, stem, extension) in [
             ("a/bus.JPG", "bus", "jpg"),
@@ -183,18 +141,6 @@ mod tests {
             ("a:b.png", "a_b", "png"),
         ] {
             assert_eq!(stem_and_extension(name), (stem.to_owned(), extension.to_owned()), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_password_is_no_part_of_a_name() {
-        for (url, name) in [
-            ("rtsp://admin:s@cret@camera:554/live?at=@", "rtsp://camera:554/live?at=@"),
-            ("http://user@host", "http://host"),
-            ("http://host/a@b.jpg", "http://host/a@b.jpg"),
-            ("a@b.jpg", "a@b.jpg"),
-        ] {
-            assert_eq!(without_credentials(url), name);
         }
     }
 

@@ -35,7 +35,7 @@ impl Source {
         match self {
             Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => path.display().to_string(),
             Self::Video(video) => video.name.clone(),
-            Self::Url(url) => super::name::without_credentials(url).into_owned(),
+            Self::Url(url) => crate::address::without_credentials(url).into_owned(),
             Self::Bytes { name, .. } | Self::Broken { name, .. } => name.clone(),
         }
     }
@@ -106,7 +106,7 @@ fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, E
     use super::{LARGEST_FILE, list, video};
     use crate::web::{self, Parts};
 
-    let name = super::name::without_credentials(url).into_owned();
+    let name = crate::address::without_credentials(url).into_owned();
     let response = web::open(url, &name, patience)?;
     let limit = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
     let mut response = match Parts::of(response, limit) {
@@ -171,7 +171,9 @@ fn shots(mut parts: crate::web::Parts) -> super::sequence::Moments {
 #[cfg(not(feature = "web"))]
 fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
     if super::expand::is_video_address(url) {
-        return Ok(Opened::Many(Video::remote(url, &super::name::without_credentials(url)).open(*budget, patience)?));
+        return Ok(Opened::Many(
+            Video::remote(url, &crate::address::without_credentials(url)).open(*budget, patience)?,
+        ));
     }
     Err(Error::NoWeb)
 }

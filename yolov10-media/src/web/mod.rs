@@ -11,8 +11,8 @@ use ureq::Agent;
 pub use body::{Response, open};
 pub(crate) use multipart::Parts;
 
+use crate::address::without_query;
 use crate::error::Error;
-use crate::without_credentials;
 
 /// How long a server may take to answer at all, and between two pieces of what it sends.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,8 +51,8 @@ pub fn get(url: &str, start: u64) -> Result<Answer, Error> {
     let response = request.call().map_err(|error| match error {
         ureq::Error::StatusCode(status) => Error::Status { status },
         ureq::Error::Io(error) => Error::Unreachable { reason: error.to_string() },
-        // Some of them repeat the address, password and all.
-        other => Error::Unreachable { reason: other.to_string().replace(url, &without_credentials(url)) },
+        // Some of them repeat the address, with password and query.
+        other => Error::Unreachable { reason: other.to_string().replace(url, &without_query(url)) },
     })?;
     let is_rest = response.status() == PARTIAL_CONTENT;
     let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());

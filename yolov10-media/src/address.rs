@@ -1,0 +1,83 @@
+//! Addresses without what only some may know: results go to others.
+
+use std::borrow::Cow;
+
+/// A text without the user names and passwords of the addresses in it.
+pub fn without_credentials(text: &str) -> Cow<'_, str> {
+    const SCHEME_END: &str = "://";
+    let mut clean = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(SCHEME_END) {
+        let (before, after) = rest.split_at(start + SCHEME_END.len());
+        clean.push_str(before);
+        let word = &after[..after.find(|c: char| c.is_whitespace() || "\"'<>".contains(c)).unwrap_or(after.len())];
+        let authority = &word[..word.find(['/', '?', '#', '\\']).unwrap_or(word.len())];
+        // A password that is not encoded as it should be may hold what ends a host's name: then no port follows.
+        let is_port = |port: &str| port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
+        let is_host = authority.rsplit_once(':').is_none_or(|(_, port)| is_port(port));
+        let end = authority.rfind('@').or_else(|| word.rfind('@').filter(|_| !is_host));
+        rest = &after[end.map_or(0, |end| end + 1)..];
+    }
+    if clean.len() + rest.len() == text.len() {
+        return text.into();
+    }
+    clean.push_str(rest);
+    clean.into()
+}
+
+/// An address without user, password, query and fragment: of a presigned one the query is a credential, and another at
+/// each try. What is no address stays as it is.
+pub(crate) fn without_query(name: &str) -> Cow<'_, str> {
+    let Some(scheme) = name.find("://") else {
+        return name.into();
+    };
+    let end = name[scheme..].find(['?', '#']).map_or(name.len(), |end| scheme + end);
+    without_credentials(&name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_without_their_passwords() {
+        for (text, expected) in [
+            ("rtsp://admin:secret@camera:554/live", "rtsp://camera:554/live"),
+            ("rtsp://admin:se/cr#et@camera/live", "rtsp://camera/live"),
+            ("http://token@host/a@b.jpg?c", "http://host/a@b.jpg?c"),
+            ("http://host:8080/a@b.jpg", "http://host:8080/a@b.jpg"),
+            (
+                "{\"image\":\"http://u:p@h/x\",\"error\":\"ftp://v:q@h: no\"}",
+                "{\"image\":\"http://h/x\",\"error\":\"ftp://h: no\"}",
+            ),
+            ("http://u:p@[::1]/a@b.jpg", "http://[::1]/a@b.jpg"),
+            ("me@example.org", "me@example.org"),
+        ] {
+            assert_eq!(without_credentials(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_password_is_no_part_of_a_name() {
+        for (url, name) in [
+            ("rtsp://admin:s@cret@camera:554/live?at=@", "rtsp://camera:554/live?at=@"),
+            ("http://user@host", "http://host"),
+            ("http://host/a@b.jpg", "http://host/a@b.jpg"),
+            ("a@b.jpg", "a@b.jpg"),
+        ] {
+            assert_eq!(without_credentials(url), name);
+        }
+    }
+
+    #[test]
+    fn the_query_of_a_presigned_address_is_a_credential() {
+        for (address, name) in [
+            ("https://example.org/a.jpg?X-Amz-Signature=abc#x", "https://example.org/a.jpg"),
+            ("https://user:secret@example.org/a@b.jpg", "https://example.org/a@b.jpg"),
+            ("http://example.org?key=1", "http://example.org"),
+            ("a?b#c.jpg", "a?b#c.jpg"),
+        ] {
+            assert_eq!(without_query(address), name);
+        }
+    }
+}
