@@ -1,7 +1,7 @@
 //! The network on the GPU engine's own feature maps against PyTorch's, for all six variants: what `golden.rs` does for
 //! the processor. On wgpu in f32, unless told otherwise:
 //!
-//! `GOLDEN_DEVICE` names another device, `GOLDEN_DTYPE` other precisions, with commas between them. Built by
+//! `GPU_DEVICE` names another device, `GOLDEN_DTYPE` other precisions, with commas between them. Built by
 //! `cargo test --release --features cuda --test golden_gpu --no-run`, the test runs on a machine without Rust, given
 //! `tests/golden` by `GOLDEN_FOLDER`; `benches/cuda/run.sh` does that.
 //!
@@ -26,11 +26,6 @@ use yolov10_model::{Device, Precision, Selection};
 /// As for direct sums on the processor.
 const DIRECT: f64 = 2.0;
 
-/// What a variable says, or what it usually is.
-fn chosen(variable: &str, usual: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| usual.into())
-}
-
 /// wgpu has no tensor cores for f32: TF32 is f32 there.
 fn closeness(device: Device, precision: Precision) -> Closeness {
     match (device, precision) {
@@ -40,7 +35,7 @@ fn closeness(device: Device, precision: Precision) -> Closeness {
 }
 
 fn check(variant: char) {
-    let device: Device = chosen("GOLDEN_DEVICE", "wgpu").parse().unwrap();
+    let device = gpu::device();
     let Some(_alone) = gpu::alone(device) else {
         return;
     };
@@ -52,7 +47,8 @@ fn check(variant: char) {
         planes.map(move |plane| plane[pixel])
     });
     let image = TensorData::new(pixels.collect::<Vec<_>>(), [1, height, width, channels]);
-    for precision in chosen("GOLDEN_DTYPE", "f32").split(',') {
+    let precisions = std::env::var("GOLDEN_DTYPE").unwrap_or_else(|_| "f32".into());
+    for precision in precisions.split(',') {
         let precision = precision.parse().unwrap();
         let engine = GpuEngine::new(&golden.weights, &Selection::default(), device, precision).unwrap();
         engine.look(image.clone(), |network, map| {

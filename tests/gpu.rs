@@ -1,6 +1,7 @@
 //! The GPU engine, here on wgpu, which runs without a GPU too, on Mesa's software Vulkan: it finds what the CPU engine
-//! finds, captured or not, whatever batch a picture is in. Small inputs: kernels are compiled and tuned on the processor.
-#![cfg(feature = "wgpu")]
+//! finds, captured or not, whatever batch a picture is in. Small inputs: kernels are compiled on the processor.
+//! `GPU_DEVICE` names another device.
+#![cfg(any(feature = "cuda", feature = "wgpu"))]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 #[path = "support/gpu.rs"]
@@ -27,6 +28,8 @@ const HALF_IOU: f32 = 0.95;
 const CONFIDENCE: f32 = 0.02;
 
 fn detector(device: Device, side: usize, precision: Option<Precision>) -> Detector {
+    // TF32, CUDA's usual one, rounds factors: what is compared closely is f32.
+    let precision = precision.or(matches!(device, Device::Cuda(_)).then_some(Precision::F32));
     let options = Options {
         device,
         precision,
@@ -66,13 +69,13 @@ fn assert_close(found: &[Detection], expected: &[Detection]) {
 
 #[test]
 fn eager_and_captured_runs_find_what_the_cpu_finds() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let street = &pictures()[0];
     let expected = detector(Device::Cpu, 320, None).detect(street).unwrap();
     assert!(expected.len() > 3, "there is something to find: {expected:?}");
-    let mut detector = detector(Device::Wgpu, 320, None);
+    let mut detector = detector(gpu::device(), 320, None);
     let eager = detector.detect(street).unwrap();
     assert_close(&eager, &expected);
     for _ in 0..3 {
@@ -83,12 +86,12 @@ fn eager_and_captured_runs_find_what_the_cpu_finds() {
 
 #[test]
 fn results_do_not_depend_on_the_batch() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let pictures = pictures();
     let mut cpu = detector(Device::Cpu, 192, None);
-    let mut gpu = detector(Device::Wgpu, 192, None);
+    let mut gpu = detector(gpu::device(), 192, None);
     // Twice: the first run of a batch is eager, the second captured.
     for _ in 0..2 {
         let found = gpu.detect_batch(&pictures).unwrap();
@@ -100,23 +103,23 @@ fn results_do_not_depend_on_the_batch() {
 
 #[test]
 fn f32_without_tensor_cores_finds_the_same() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let street = &pictures()[0];
     let expected = detector(Device::Cpu, 192, None).detect(street).unwrap();
-    let mut exact = detector(Device::Wgpu, 192, Some(Precision::F32));
+    let mut exact = detector(gpu::device(), 192, Some(Precision::F32));
     assert_close(&exact.detect(street).unwrap(), &expected);
 }
 
 #[test]
 fn f16_finds_what_f32_is_sure_of_or_is_refused_by_name() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let street = &pictures()[0];
     let options = Options {
-        device: Device::Wgpu,
+        device: gpu::device(),
         precision: Some(Precision::F16),
         input: Some(Size::square(320)),
         ..Options::default()
@@ -125,7 +128,7 @@ fn f16_finds_what_f32_is_sure_of_or_is_refused_by_name() {
     let mut detector = match Detector::new(&weights, &options) {
         Ok(detector) => detector,
         Err(error) => {
-            assert_eq!(error.to_string(), "device wgpu: no f16 here, expected f32 or tf32");
+            assert_eq!(error.to_string(), format!("device {}: no f16 here, expected f32 or tf32", gpu::device()));
             return;
         }
     };

@@ -1,6 +1,6 @@
 //! The memory contract on cubecl's memory manager, which CUDA shares: here behind wgpu, which runs without a GPU too,
-//! on Mesa's software Vulkan. Tiny inputs: every kernel is compiled and tuned on the processor.
-#![cfg(feature = "wgpu")]
+//! on Mesa's software Vulkan, or behind what `GPU_DEVICE` names. Tiny inputs: every kernel is compiled on the processor.
+#![cfg(any(feature = "cuda", feature = "wgpu"))]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
 #[path = "support/gpu.rs"]
@@ -27,7 +27,7 @@ fn weights() -> Arc<Weights> {
 
 fn load(side: usize) -> Detector {
     let options =
-        Options { device: Device::Wgpu, input: Some(Size::square(side)), fit: Fit::Full, ..Options::default() };
+        Options { device: gpu::device(), input: Some(Size::square(side)), fit: Fit::Full, ..Options::default() };
     Detector::new(&weights(), &options).unwrap()
 }
 
@@ -48,7 +48,7 @@ const NOTHING: [Bytes; 2] = [Bytes { in_use: 0, reserved: 0 }; 2];
 
 #[test]
 fn every_state_holds_what_the_contract_says() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let mut detector = load(64);
@@ -121,7 +121,7 @@ fn detectors_that_share_weights_have_one_copy_and_one_stream_and_the_last_gives_
 
 #[test]
 fn dropping_on_another_thread_gives_everything_back() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let mut detector = load(64);
@@ -133,7 +133,7 @@ fn dropping_on_another_thread_gives_everything_back() {
 
 #[test]
 fn a_detector_may_move_between_threads_and_finds_the_same() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let mut detector = thread::spawn(|| load(64)).join().unwrap();
@@ -144,7 +144,7 @@ fn a_detector_may_move_between_threads_and_finds_the_same() {
 
 #[test]
 fn dropping_one_detector_leaves_exactly_the_bytes_and_bits_of_the_other() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let mut stays = load(64);
@@ -166,7 +166,7 @@ fn dropping_one_detector_leaves_exactly_the_bytes_and_bits_of_the_other() {
 
 #[test]
 fn swapping_models_returns_to_the_same_reserved_bytes() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let held = |side| {
@@ -183,7 +183,7 @@ fn swapping_models_returns_to_the_same_reserved_bytes() {
 
 #[test]
 fn many_cycles_leave_the_device_as_it_was() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let cycle = || {
@@ -192,7 +192,7 @@ fn many_cycles_leave_the_device_as_it_was() {
         run(&mut detector);
         run(&mut detector);
         drop(detector);
-        Device::Wgpu.memory().unwrap()
+        gpu::device().memory().unwrap()
     };
     let first = cycle();
     for _ in 1..CYCLES {
@@ -203,7 +203,7 @@ fn many_cycles_leave_the_device_as_it_was() {
 
 #[test]
 fn a_detector_dropped_while_a_panic_unwinds_leaves_nothing() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let unwound = catch_unwind(|| {
@@ -212,12 +212,12 @@ fn a_detector_dropped_while_a_panic_unwinds_leaves_nothing() {
         panic!("the caller's own");
     });
     assert!(unwound.is_err());
-    assert_eq!(pools(Device::Wgpu.memory().unwrap()), NOTHING);
+    assert_eq!(pools(gpu::device().memory().unwrap()), NOTHING);
 }
 
 #[test]
 fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let mut detector = load(64);
@@ -235,7 +235,7 @@ fn a_panic_of_the_caller_while_it_borrows_the_detector_leaves_it_usable() {
 
 #[test]
 fn a_load_that_fails_leaves_nothing() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let name = b"neck.";
@@ -243,23 +243,23 @@ fn a_load_that_fails_leaves_nothing() {
     let at = broken.windows(name.len()).rposition(|window| window == name).unwrap();
     broken[at] = b'N';
     let broken = Arc::new(Weights::from_bytes(&broken).unwrap());
-    let options = Options { device: Device::Wgpu, ..Options::default() };
+    let options = Options { device: gpu::device(), ..Options::default() };
     let error = Detector::new(&broken, &options).err().unwrap();
     assert!(matches!(error, Error::MissingTensor { .. }));
-    assert_eq!(pools(Device::Wgpu.memory().unwrap()), NOTHING);
+    assert_eq!(pools(gpu::device().memory().unwrap()), NOTHING);
 }
 
 #[test]
 fn shutdown_is_refused_while_a_detector_lives_and_the_next_detector_works_after_it() {
-    let Some(_alone) = gpu::alone(Device::Wgpu) else {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
         return;
     };
     let mut detector = load(64);
     let expected = run(&mut detector);
-    let refused = Device::Wgpu.shutdown().unwrap_err();
+    let refused = gpu::device().shutdown().unwrap_err();
     assert!(matches!(refused, Error::DeviceInUse { in_use, .. } if in_use > 8 << 20));
     assert_eq!(run(&mut detector), expected);
     drop(detector);
-    Device::Wgpu.shutdown().unwrap();
+    gpu::device().shutdown().unwrap();
     assert_eq!(run(&mut load(64)), expected);
 }

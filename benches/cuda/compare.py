@@ -25,11 +25,26 @@ SIDE = 640
 """What the peers are built for."""
 
 
-def bench(args, picture, weights, batch, dtype):
-    words = ["bench", "--source", picture, "--device", args.device, "--batch", batch, "--dtype", dtype]
-    words += ["--weights", weights] if weights else []
-    words += ["--no-rect", "--imgsz", args.imgsz, "--duration", args.seconds, "--warmup", min(1, args.seconds)]
-    return ask(args.program, *words)
+KERNELS = ("by rule", "tuned")
+"""Who chose them; `tune` does once what the second needs."""
+
+
+def options(args, weights, batch, dtype, kernels):
+    words = ["--device", args.device, "--batch", batch, "--dtype", dtype, "--no-rect", "--imgsz", args.imgsz]
+    words += ["--cache-dir", args.output / "kernels" / kernels.replace(" ", "-")]
+    return words + (["--weights", weights] if weights else [])
+
+
+def tune(args, weights, batch, dtype):
+    words = options(args, weights, batch, dtype, "tuned")
+    started = time.monotonic()
+    run(args.program, "tune", "--picture", args.imgsz, *words)
+    print(f"tuned {dtype}, batch {batch}, in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def bench(args, picture, weights, batch, dtype, kernels):
+    words = ["--source", picture, "--duration", args.seconds, "--warmup", min(1, args.seconds)]
+    return ask(args.program, "bench", *words, *options(args, weights, batch, dtype, kernels))
 
 
 def turn(engine, seconds):
@@ -43,16 +58,19 @@ def turn(engine, seconds):
 def measure(args, picture, variant, weights, batch, dtypes):
     engines = list(args.peers.installed(variant, batch, args.device, args.output)) if args.peers else []
     times = {engine.name: [] for engine in engines}
-    ours = {dtype: [] for dtype in dtypes}
-    for _ in range(args.rounds):
+    ours = {f"{dtype}, {kernels}": [] for dtype in dtypes for kernels in KERNELS}
+    for round_ in range(args.rounds):
         for engine in engines:
             times[engine.name] += turn(engine, args.seconds)
-        for dtype in list(ours):
+        for name in list(ours):
+            dtype, kernels = name.split(", ")
             try:
-                ours[dtype].append(bench(args, picture, weights, batch, dtype))
+                if kernels == "tuned" and round_ == 0:
+                    tune(args, weights, batch, dtype)
+                ours[name].append(bench(args, picture, weights, batch, dtype, kernels))
             except Failed as failure:
-                print(f"left out: yolo10-burn {dtype}: {failure}", flush=True)
-                del ours[dtype]
+                print(f"left out: yolo10-burn {name}: {failure}", flush=True)
+                del ours[name]
     if args.peers:
         del engines
         args.peers.release()
@@ -68,11 +86,11 @@ def table(found):
         "| | median ms | p90 ms | pictures/s |",
         "|---|---|---|---|",
     ]
-    for dtype, rounds in found["ours"].items():
+    for name, rounds in found["ours"].items():
         # A bench row is per picture.
         median = batch * statistics.median(row["ms"]["detect"]["p50"] for row in rounds)
         late = batch * max(row["ms"]["detect"]["p90"] for row in rounds)
-        lines.append(f"| yolo10-burn {dtype} | {median:.2f} | {late:.2f} | {1e3 * batch / median:.0f} |")
+        lines.append(f"| yolo10-burn {name} | {median:.2f} | {late:.2f} | {1e3 * batch / median:.0f} |")
     for name, times in found["peers"].items():
         median, late = statistics.median(times), statistics.quantiles(times, n=10)[-1]
         lines.append(f"| {name} | {median:.2f} | {late:.2f} | {1e3 * batch / median:.0f} |")

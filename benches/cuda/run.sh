@@ -29,12 +29,12 @@ mkdir -p "$output"
     "$program" doctor
     command -v nvidia-smi >/dev/null && nvidia-smi
     echo "== the memory contract"
-    "$here/../../tests/cuda/run.sh" "$program" || echo "see the verdicts above"
+    "$here/../../tests/cuda/contract.sh" "$program" || echo "see the verdicts above"
     if [ -n "${GOLDEN_TEST:-}" ]; then
         for dtype in f32 tf32 f16 bf16; do
             echo "== the goldens in $dtype"
             # CI: a device that is missing is a failure.
-            CI=true GOLDEN_DEVICE="cuda:${CUDA_DEVICE:-0}" GOLDEN_DTYPE=$dtype \
+            CI=true GPU_DEVICE="cuda:${CUDA_DEVICE:-0}" GOLDEN_DTYPE=$dtype \
                 GOLDEN_FOLDER="$here/../../tests/golden" "$GOLDEN_TEST" || echo "see the failures above"
         done
     fi

@@ -6,6 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use yolov10_model::Device;
 
+/// The GPU that tests run on: wgpu, which runs without one, too, or what `GPU_DEVICE` names.
+pub fn device() -> Device {
+    std::env::var("GPU_DEVICE").map_or(Device::Wgpu, |name| name.parse().unwrap())
+}
+
 /// The device for one test at a time. `None` without a driver, which is a failure where CI promised one.
 #[expect(clippy::explicit_write, reason = "the harness swallows eprintln in a test that passes")]
 pub fn alone(device: Device) -> Option<MutexGuard<'static, ()>> {

@@ -42,7 +42,7 @@ pub struct EngineArgs {
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// The most that weights and workspace may take together, on the CPU engine: 60MB, 64MiB, or bytes.
+    /// The most that weights and workspace may take together, on the CPU engine and on CUDA: 60MB, 64MiB, or bytes.
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
     /// Where a GPU's compiled and tuned kernels are kept [default: the folder of this program's cache].

@@ -52,6 +52,8 @@ impl Setup {
         Detector::new(weights, &self.options).map_err(|error| match error {
             Error::NotBuiltIn { .. }
             | Error::DeviceUnavailable { .. }
+            | Error::DeviceFailed { .. }
+            | Error::DeviceOutOfMemory { .. }
             | Error::PrecisionUnsupported { .. }
             | Error::Engine(_) => error.into(),
             of_weights => anyhow!(of_weights).context(self.weights_name()),
@@ -59,11 +61,15 @@ impl Setup {
     }
 }
 
+/// Where a GPU's kernels are kept: in `folder`, or in the program's cache.
+pub fn kernel_folder(folder: Option<PathBuf>) -> Option<PathBuf> {
+    folder.or_else(|| Some(release::cache_folder()?.join("kernels")))
+}
+
 /// Has a GPU's kernels kept in `folder`, or in the program's cache; says where, and that they take time when there are
 /// none yet.
 pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
-    let folder = folder.or_else(|| Some(release::cache_folder()?.join("kernels")));
-    let file = device.keep_kernels(folder.as_deref())?;
+    let file = device.keep_kernels(kernel_folder(folder).as_deref())?;
     let Some(file) = file.filter(|file| !file.exists()) else {
         return Ok(());
     };
@@ -73,6 +79,6 @@ pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
         Ok(()) => format!(", once for this GPU; they are kept in {}", file.display()),
         Err(error) => format!("; they cannot be kept in {}: {error}", folder.display()),
     };
-    message::note(format_args!("{device}: compiling and tuning kernels{kept}"));
+    message::note(format_args!("{device}: compiling kernels{kept}"));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! `tune`: compiles and tunes a GPU's kernels ahead of time, so that the first real picture need not wait for it.
+//! `tune`: tries every kernel that a GPU could use, and keeps the fastest for all runs to come. Without it kernels are
+//! chosen by a rule, which takes less time and no memory to try them in.
 
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
@@ -13,14 +14,14 @@ use yolov10_model::{Device, Size};
 use crate::engine_args::{EngineArgs, InputSize};
 use crate::message;
 use crate::outcome::Outcome;
-use crate::setup::GRAPHS_REFUSED;
+use crate::setup::{GRAPHS_REFUSED, kernel_folder};
 
 /// Eager, recorded, replayed: all that a run can be.
 const RUNS: usize = 3;
 /// Side of the pictures where no size is given, in pixels: with the whole input in use.
 const SIDE: usize = 640;
 
-/// Compile and tune a GPU's kernels ahead of time, for pictures of given sizes in batches of given sizes.
+/// Find a GPU's fastest kernels, for pictures of given sizes in batches of given sizes, and keep them for later runs.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -45,6 +46,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
         sizes => sizes.iter().map(|InputSize(size)| *size).collect(),
     };
     let started = Instant::now();
+    device.tune_kernels(kernel_folder(setup.cache.clone()).as_deref())?;
     let mut detector = setup.detector(&setup.load_weights()?)?;
     let bar = bar(sizes.len() * args.batch.len() * RUNS);
     for size in sizes {

@@ -175,6 +175,16 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+    /// The device has no room for what was asked of it.
+    #[error("device {device}: out of memory: {requested} bytes more needed{}", free(*available))]
+    DeviceOutOfMemory {
+        /// The device.
+        device: String,
+        /// Bytes that were asked for at once.
+        requested: u64,
+        /// Bytes that are free, where the driver can tell.
+        available: Option<u64>,
+    },
     /// Memory that should have gone back did not.
     #[error("memory: {residue} bytes were not given back")]
     Residue {
@@ -196,7 +206,7 @@ pub enum Error {
         in_use: u64,
     },
     /// A limit on memory that this device's engine can't keep.
-    #[error("device {device}: a memory limit needs the device cpu")]
+    #[error("device {device}: a memory limit needs the device cpu or cuda")]
     LimitUnsupported {
         /// The device.
         device: String,
@@ -205,6 +215,37 @@ pub enum Error {
     #[error(transparent)]
     Engine(#[from] yolov10_cpu::Error),
 }
+
+fn free(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(", {bytes} are free"))
+}
+
+/// What follows is the source of a kernel.
+const SOURCE: &str = "[Source]";
+/// How cubecl's lines begin that say in what a failure happened, and what came of it, but not what it was. Where there is
+/// more than one failure, the later ones come of the first.
+const FRAMES: [&str; 20] = [
+    "Several failures at once",
+    "The bytes were never written",
+    "The work was skipped",
+    "The work writing this buffer",
+    "skipped",
+    "Caused by:",
+    "Asked at:",
+    "Backtrace",
+    "No backtrace available",
+    "A launch error happened",
+    "A compilation error happened",
+    "A validation error happened",
+    "An IO error happened",
+    "An error happened during",
+    "An execution error happened",
+    "An out-of-memory error happened",
+    "An unknown error happened during",
+    "The device was poisoned during",
+    "The device is poisoned",
+    "[Compilation Error]",
+];
 
 impl Error {
     pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
@@ -220,12 +261,12 @@ impl Error {
         Self::Worker { reason: reason.to_string() }
     }
 
-    /// The device's words in one line, without the trace of its own source.
+    /// What the device says went wrong, in one line.
     pub(crate) fn device(error: impl std::fmt::Display) -> Self {
         let text = error.to_string();
-        let lines = text.lines().map(str::trim);
-        let reason: Vec<&str> = lines.take_while(|line| !line.starts_with("Backtrace")).collect();
-        Self::DeviceFailed { reason: reason.join(" ") }
+        let mut lines = text.lines().map(str::trim).take_while(|line| !line.starts_with(SOURCE));
+        let cause = lines.find(|line| !line.is_empty() && !FRAMES.iter().any(|frame| line.starts_with(frame)));
+        Self::DeviceFailed { reason: cause.or(text.lines().next()).unwrap_or_default().to_owned() }
     }
 
     pub(crate) fn metadata(key: &'static str, expected: &str, found: Option<&str>) -> Self {
@@ -265,5 +306,19 @@ pub(crate) fn printable(text: &str) -> String {
     match letters.next() {
         Some(_) => start + "..",
         None => start,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_chain_of_failures_the_first_cause_is_said() {
+        let text = "Several failures at once\nCaused by:\n  The bytes were never written (failure #3)\n  skipped `ElemwiseFuse`
+Caused by:\n  The device was poisoned during launch\nCaused by:\n  cuLaunchKernel failed with status 700\nAsked at:\n   0: main
+The bytes were never written (failure #4)\nCaused by:\n  cuLaunchKernel failed with status 1";
+        assert_eq!(Error::device(text).to_string(), "the device failed: cuLaunchKernel failed with status 700");
+        assert_eq!(Error::device("no answer\nat all").to_string(), "the device failed: no answer");
     }
 }

@@ -5,6 +5,8 @@ mod cache;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "gpu")]
+mod share;
+#[cfg(feature = "gpu")]
 pub(crate) mod stream;
 
 use std::fmt;
@@ -15,6 +17,10 @@ use std::time::Instant;
 #[cfg(feature = "gpu")]
 use burn::backend::DispatchDevice;
 
+#[cfg(feature = "gpu")]
+pub(crate) use self::cache::{Choice, choice};
+#[cfg(feature = "gpu")]
+pub(crate) use self::share::{MemoryShare, no_room};
 use crate::error::Error;
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 
@@ -50,15 +56,15 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have it.
     pub(crate) fn open(self) -> Result<burn::tensor::Device, Error> {
-        self.open_keeping(None)
+        self.open_keeping(None, false)
     }
 
-    /// The same, with its kernels kept in `folder` if nobody in this process has decided otherwise.
-    fn open_keeping(self, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
+    /// The same, with its kernels kept in `folder`, and tuned, if nobody in this process has decided otherwise.
+    fn open_keeping(self, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
         match self {
             Self::Cpu | Self::Flex => Ok(burn::tensor::Device::flex()),
-            Self::Cuda(index) => self.open_cuda(index, folder),
-            Self::Wgpu => self.open_wgpu(folder),
+            Self::Cuda(index) => self.open_cuda(index, folder, tune),
+            Self::Wgpu => self.open_wgpu(folder, tune),
         }
     }
 
@@ -73,8 +79,8 @@ impl Device {
     /// Gives back what dropped detectors leave for the next one: compiled kernels, streams, on CUDA the context.
     /// The next detector opens the device anew. The processor keeps nothing, so there this does nothing.
     ///
-    /// No detector may be made on the device meanwhile. The first time in a process that has run a picture on a GPU it
-    /// takes 30 seconds: burn's tuner never lets go of a client that cubecl waits for, and whose thread is left behind.
+    /// No detector may be made on the device meanwhile. The first time in a process that has run tuned kernels it takes 30
+    /// seconds: burn's tuner never lets go of a client that cubecl waits for, and whose thread is left behind.
     ///
     /// # Errors
     /// Detectors still live there, or this build or this machine does not have the device.
@@ -99,15 +105,30 @@ impl Device {
         Ok(MemoryReport::default())
     }
 
-    /// Keeps what a GPU compiles and tunes in `folder` from now on, or where the user's caches are; returns the file,
-    /// which is there once something was kept. `None` for a processor, which has nothing to keep.
+    /// Keeps what a GPU compiles in `folder` from now on, or where the user's caches are; returns the file, which is
+    /// there once something was kept. `None` for a processor, which has nothing to keep.
     ///
-    /// The first call in a process decides, and so does a detector that is made before it.
+    /// Which of several kernels for the same is a rule's choice, or that of a trial which
+    /// [`tune_kernels`](Device::tune_kernels) has kept there. The first call of either in a process decides, and so does a
+    /// detector that is made before it.
     ///
     /// # Errors
     /// This build or this machine does not have the device.
     pub fn keep_kernels(self, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
-        let device = self.open_keeping(folder)?;
+        self.keep(folder, false)
+    }
+
+    /// The same, with every kernel tried that there is, for each input size and batch as it comes for the first time.
+    /// The results are kept, and used from then on by processes that keep their kernels in the same folder.
+    ///
+    /// # Errors
+    /// As [`keep_kernels`](Device::keep_kernels).
+    pub fn tune_kernels(self, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+        self.keep(folder, true)
+    }
+
+    fn keep(self, folder: Option<&Path>, tune: bool) -> Result<Option<PathBuf>, Error> {
+        let device = self.open_keeping(folder, tune)?;
         #[cfg(feature = "gpu")]
         if let DispatchDevice::Cube(_) = device.as_dispatch() {
             return Ok(Some(cache::file()));
@@ -122,22 +143,22 @@ impl Device {
     }
 
     #[cfg(feature = "cuda")]
-    fn open_cuda(self, index: usize, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
+    fn open_cuda(self, index: usize, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
         self.check_cuda(index)?;
-        cache::keep_in(folder, || cuda::identity(index));
+        cache::keep_in(folder, tune, || cuda::identity(index));
         Ok(burn::tensor::Device::cuda(index))
     }
 
     #[cfg(not(feature = "cuda"))]
-    fn open_cuda(self, _index: usize, _folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
+    fn open_cuda(self, _index: usize, _folder: Option<&Path>, _tune: bool) -> Result<burn::tensor::Device, Error> {
         Err(Error::NotBuiltIn { device: self.to_string(), feature: "cuda" })
     }
 
     #[cfg(feature = "wgpu")]
-    fn open_wgpu(self, folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
+    fn open_wgpu(self, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
         use burn::tensor::{DeviceKind, DeviceType};
         // Before anything asks for devices: that reads the choice.
-        cache::keep_in(folder, || self.to_string());
+        cache::keep_in(folder, tune, || self.to_string());
         if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
             let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) is one without a GPU";
             return Err(Error::DeviceUnavailable { device: self.to_string(), reason: reason.into() });
@@ -146,7 +167,7 @@ impl Device {
     }
 
     #[cfg(not(feature = "wgpu"))]
-    fn open_wgpu(self, _folder: Option<&Path>) -> Result<burn::tensor::Device, Error> {
+    fn open_wgpu(self, _folder: Option<&Path>, _tune: bool) -> Result<burn::tensor::Device, Error> {
         Err(Error::NotBuiltIn { device: self.to_string(), feature: "wgpu" })
     }
 }

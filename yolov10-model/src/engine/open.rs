@@ -8,6 +8,8 @@ use super::gpu::GpuEngine;
 use super::native::NativeEngine;
 use super::{Engine, unsupported};
 use crate::device::Device;
+#[cfg(feature = "gpu")]
+use crate::device::MemoryShare;
 use crate::error::Error;
 use crate::options::Options;
 use crate::precision::Precision;
@@ -19,7 +21,8 @@ use crate::weights::Weights;
 /// The weights are not a YOLOv10's, the device is not to be had or can't do what is asked of it.
 pub(crate) fn open(weights: &Arc<Weights>, options: &Options) -> Result<Box<dyn Engine>, Error> {
     let Options { device, precision, .. } = *options;
-    if device != Device::Cpu && options.cpu.memory_limit.is_some() {
+    let limit = options.cpu.memory_limit;
+    if limit.is_some() && !matches!(device, Device::Cpu | Device::Cuda(_)) {
         return Err(Error::LimitUnsupported { device: device.to_string() });
     }
     let assignment = options.selection.assignment;
@@ -35,7 +38,9 @@ pub(crate) fn open(weights: &Arc<Weights>, options: &Options) -> Result<Box<dyn 
         #[cfg(feature = "gpu")]
         Device::Cuda(_) | Device::Wgpu => {
             let precision = precision.unwrap_or(Precision::Tf32);
-            Ok(Box::new(GpuEngine::new(weights, &options.selection, device, precision)?))
+            let share = MemoryShare::new(limit);
+            let engine = GpuEngine::new(weights, &options.selection, device, precision)?;
+            Ok(Box::new(engine.with_share(share)))
         }
         #[cfg(not(feature = "gpu"))]
         Device::Cuda(_) | Device::Wgpu => {

@@ -1,6 +1,8 @@
 //! The device code of our own: what burn has no operation for.
 //!
 //! Both kernels are written for shapes that never change from picture to picture, so that a graph can hold the second.
+//! They find elements by a tensor's strides: where one row ends and the next begins is the device's choice, and CUDA
+//! starts every row of a tensor at a multiple of 512 bytes.
 #![allow(missing_docs, reason = "the macro makes a module for each kernel")]
 
 use cubecl::prelude::*;
@@ -17,7 +19,7 @@ const CHANNELS: usize = 3;
 ///
 /// One unit makes one pixel, in the integers of `resample`: equal to OpenCV to the last bit of a level.
 #[cube(launch)]
-pub fn letterbox(packed: &[u32], input: &mut [f32], sample: usize, #[comptime] pad: u32) {
+pub fn letterbox(packed: &[u32], input: &mut Tensor<f32>, sample: usize, #[comptime] pad: u32) {
     let rows = usize::cast_from(packed[0]);
     let columns = usize::cast_from(packed[1]);
     let height = usize::cast_from(packed[2]);
@@ -31,7 +33,8 @@ pub fn letterbox(packed: &[u32], input: &mut [f32], sample: usize, #[comptime] p
     }
     let y = pixel / width;
     let x = pixel % width;
-    let output = (sample * height * width + pixel) * CHANNELS;
+    let output = sample * input.stride(0) + y * input.stride(1) + x * input.stride(2);
+    let next = input.stride(3);
     if y >= top && y < top + rows && x >= left && x < left + columns {
         let column = HEADER_WORDS + (x - left) * TAP_WORDS;
         let row = HEADER_WORDS + (columns + y - top) * TAP_WORDS;
@@ -48,12 +51,12 @@ pub fn letterbox(packed: &[u32], input: &mut [f32], sample: usize, #[comptime] p
             let upper = across(packed, pixels, above + first, above + second, channel, column_weights);
             let lower = across(packed, pixels, below + first, below + second, channel, column_weights);
             let sum = ((weight_above * (upper >> 4)) >> 16) + ((weight_below * (lower >> 4)) >> 16);
-            input[output + channel] = to_unit((sum + 2) >> 2);
+            input[output + next * channel] = to_unit((sum + 2) >> 2);
         }
     } else {
         #[unroll]
         for channel in 0..CHANNELS {
-            input[output + channel] = to_unit(pad);
+            input[output + next * channel] = to_unit(pad);
         }
     }
 }
@@ -82,23 +85,25 @@ fn level(packed: &[u32], pixels: usize, index: usize) -> u32 {
 /// `best` is `[B, anchors]`, `ranked` `[B, count]`. An anchor's rank is how many are better: every anchor counts by
 /// itself, so there is nothing to synchronise, to allocate or to sort.
 #[cube(launch)]
-pub fn rank<F: Float>(best: &[F], ranked: &mut [i32], anchors: usize, count: usize, #[define(F)] _dtype: ElemType) {
+pub fn rank<F: Float>(best: &Tensor<F>, ranked: &mut Tensor<i32>, #[define(F)] _dtype: ElemType) {
+    let anchors = best.shape(1);
     let position = ABSOLUTE_POS;
-    if position >= best.len() {
+    if position >= best.shape(0) * anchors {
         terminate!();
     }
     let sample = position / anchors;
-    let start = sample * anchors;
-    let number = position - start;
-    let own = best[position];
+    let number = position % anchors;
+    let start = sample * best.stride(0);
+    let next = best.stride(1);
+    let own = best[start + number * next];
     let mut rank = 0;
     for other in 0..anchors {
-        let value = best[start + other];
+        let value = best[start + other * next];
         if value > own || (value == own && other < number) {
             rank += 1;
         }
     }
-    if rank < count {
-        ranked[sample * count + rank] = i32::cast_from(number);
+    if rank < ranked.shape(1) {
+        ranked[sample * ranked.stride(0) + rank * ranked.stride(1)] = i32::cast_from(number);
     }
 }

@@ -1,15 +1,16 @@
 //! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
 //!
 //! Weights lie `[O, kh, kw, I]` in memory ([`ParameterForm`](crate::weights::ParameterForm) has them read so), or every call would lay them
-//! out anew. A 1x1 convolution is a matrix product, which burn joins with what follows. Bias and activation follow every
-//! convolution in f32, and are stored in the network's precision: burn has fast depthwise kernels only without a bias,
-//! and 16 bits are too few for SiLU.
+//! out anew. Where kernels are chosen by trial, a 1x1 convolution is a matrix product, which burn joins with what
+//! follows. Bias and activation follow every convolution in f32, and are stored in the network's precision: burn has fast
+//! depthwise kernels only without a bias, and 16 bits are too few for SiLU.
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor};
 
-use super::operations::exact_conv;
+use super::operations::{self, Units};
+use crate::device::Choice;
 use crate::engine::tensors::{activate, attend};
 use crate::network::{Conv, FeatureMap};
 use crate::precision::Precision;
@@ -18,8 +19,16 @@ use crate::precision::Precision;
 #[derive(Clone)]
 pub struct ChannelsLast {
     pub(super) map: Tensor<4>,
-    /// What the network computes in; the picture itself is f32.
-    pub(super) precision: Precision,
+    pub(super) arithmetic: Arithmetic,
+}
+
+/// What the network computes in, and with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arithmetic {
+    /// What it is stored in and multiplied as; the picture itself is f32.
+    pub precision: Precision,
+    /// Whose kernels do it.
+    pub choice: Choice,
 }
 
 impl ChannelsLast {
@@ -29,8 +38,12 @@ impl ChannelsLast {
         let groups = if filter.depthwise { conv.channels_in } else { 1 };
         let weight = conv.weight.val();
         let map = self.map.cast(weight.dtype());
-        if self.precision == Precision::F32 {
-            return exact_conv(map, weight, filter.stride, groups);
+        let Arithmetic { precision, choice } = self.arithmetic;
+        if precision == Precision::F32 {
+            return operations::convolve(map, weight, filter.stride, groups, Units::Plain);
+        }
+        if choice == Choice::Rule {
+            return operations::convolve(map, weight, filter.stride, groups, Units::Matrix);
         }
         if filter.kernel == 1 && filter.stride == 1 && !filter.depthwise {
             return matrix_product(map, weight);
@@ -47,7 +60,7 @@ fn exact_matmul(left: Tensor<4>, right: Tensor<4>) -> Tensor<4> {
     let groups = batch * heads;
     let map = right.reshape([1, groups * inner, 1, columns]);
     let weight = left.reshape([groups * rows, inner, 1, 1]);
-    exact_conv(map, weight, 1, groups).reshape([batch, heads, rows, columns])
+    operations::convolve(map, weight, 1, groups, Units::Plain).reshape([batch, heads, rows, columns])
 }
 
 /// A 1x1 convolution: `[B * H * W, I]` by `[I, O]`.
@@ -73,49 +86,50 @@ impl FeatureMap for ChannelsLast {
     }
 
     fn conv(self, conv: &Conv) -> Self {
-        let precision = self.precision;
+        let arithmetic = self.arithmetic;
         let bias = conv.bias.val().reshape([1, conv.channels_out, 1, 1]);
         let sums = self.convolve(conv).cast(DType::F32) + bias;
-        let map = activate(sums, conv.filter.activation).cast(precision.dtype());
-        Self { map, precision }
+        let map = activate(sums, conv.filter.activation).cast(arithmetic.precision.dtype());
+        Self { map, arithmetic }
     }
 
     fn add(self, other: Self) -> Self {
-        let precision = self.precision;
+        let arithmetic = self.arithmetic;
         let map = FeatureMap::add(self.map, other.map);
-        Self { map, precision }
+        Self { map, arithmetic }
     }
 
     fn concat(maps: Vec<Self>) -> Self {
-        let precision = maps[0].precision;
+        let arithmetic = maps[0].arithmetic;
         let map = FeatureMap::concat(maps.into_iter().map(|map| map.map).collect());
-        Self { map, precision }
+        Self { map, arithmetic }
     }
 
     fn split<const N: usize>(self, sizes: [usize; N]) -> [Self; N] {
-        let precision = self.precision;
-        FeatureMap::split(self.map, sizes).map(|map| Self { map, precision })
+        let arithmetic = self.arithmetic;
+        FeatureMap::split(self.map, sizes).map(|map| Self { map, arithmetic })
     }
 
     fn max_pool(self, kernel: usize) -> Self {
-        let precision = self.precision;
+        let arithmetic = self.arithmetic;
         let map = FeatureMap::max_pool(self.map, kernel);
-        Self { map, precision }
+        Self { map, arithmetic }
     }
 
     fn upsample(self) -> Self {
-        let precision = self.precision;
+        let arithmetic = self.arithmetic;
         let map = FeatureMap::upsample(self.map);
-        Self { map, precision }
+        Self { map, arithmetic }
     }
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
-        let precision = value.precision;
-        let matmul = match precision {
-            Precision::F32 => exact_matmul,
-            _ => Tensor::matmul,
+        let arithmetic = value.arithmetic;
+        let matmul = match arithmetic {
+            Arithmetic { precision: Precision::F32, .. } => exact_matmul,
+            Arithmetic { choice: Choice::Rule, .. } => operations::product,
+            Arithmetic { choice: Choice::Trial, .. } => Tensor::matmul,
         };
         let map = attend(query.map, key.map, value.map, heads, matmul);
-        Self { map, precision }
+        Self { map, arithmetic }
     }
 }

@@ -8,6 +8,8 @@
 //! YOLOv10 needs no NMS, so everything after the letterbox has one shape per input size and batch: a [`Program`],
 //! captured as a graph when the shape comes a second time. The host decodes the table as it does its own.
 
+mod ceilings;
+mod fault;
 mod graph;
 mod kernels;
 mod map;
@@ -17,17 +19,17 @@ mod run;
 
 pub use self::map::ChannelsLast;
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use image::RgbImage;
 
+use self::fault::contain;
 use self::graph::Program;
+use self::map::Arithmetic;
 use super::TensorEngine;
 use crate::anchors::{Anchor, Anchors, BOX_LOGITS};
-use crate::device::Device;
+use crate::device::{self, Device, MemoryShare};
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::network::{Network, RawMaps};
@@ -49,7 +51,10 @@ pub struct GpuEngine {
     /// Of the pictures that were run last.
     anchors: Vec<Anchors>,
     classes: usize,
+    device: Device,
     engine: TensorEngine,
+    /// Of what may be taken of the device's memory; given up last.
+    _share: Option<Arc<MemoryShare>>,
 }
 
 /// Whether the device can hold a network as a graph.
@@ -64,7 +69,7 @@ enum Capture {
 struct Pass {
     network: Network,
     assignment: Assignment,
-    precision: Precision,
+    arithmetic: Arithmetic,
     /// Anchors asked for.
     ranked: usize,
 }
@@ -95,6 +100,17 @@ impl GpuEngine {
         precision: Precision,
     ) -> Result<Self, Error> {
         let opened = device.open()?;
+        contain(device, || Self::on(weights, selection, (device, opened), precision))
+    }
+
+    fn on(
+        weights: &Arc<Weights>,
+        selection: &Selection,
+        (device, opened): (Device, burn::tensor::Device),
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        let arithmetic = Arithmetic { precision, choice: device::choice() };
+        ceilings::set(&opened, arithmetic.choice);
         if !opened.supports_dtype(precision.dtype()) {
             let expected: Vec<_> = Precision::of(&opened).map(|one| one.to_string()).collect();
             return Err(Error::PrecisionUnsupported {
@@ -108,15 +124,23 @@ impl GpuEngine {
         let engine = TensorEngine::with_form(weights, assignment, opened, form)?;
         Ok(Self {
             programs: Vec::with_capacity(PROGRAMS),
-            pass: Pass { network: engine.network().clone(), assignment, precision, ranked: selection.ranked().max(1) },
+            pass: Pass { network: engine.network().clone(), assignment, arithmetic, ranked: selection.ranked().max(1) },
             capture: Capture::NotRefused,
             anchors: Vec::new(),
             classes: weights.class_names().len(),
+            device,
             engine,
+            _share: None,
         })
     }
 
-    /// Another engine over the same parameters, with programs of its own.
+    /// Holds on to its share of the device's memory, which was in force when the weights were read.
+    pub(crate) fn with_share(mut self, share: MemoryShare) -> Self {
+        self._share = Some(Arc::new(share));
+        self
+    }
+
+    /// Another engine over the same parameters, with programs of its own, within the same share of memory.
     pub(crate) fn share(&self) -> Self {
         let engine = self.engine.share();
         Self {
@@ -125,7 +149,9 @@ impl GpuEngine {
             capture: self.capture,
             anchors: Vec::new(),
             classes: self.classes,
+            device: self.device,
             engine,
+            _share: self._share.clone(),
         }
     }
 
@@ -140,15 +166,13 @@ impl GpuEngine {
     ) -> Result<Tables, Error> {
         let (_, first) = pictures.first().expect("a batch has a picture");
         let shape = (first.input, pictures.len());
-        // burn panics where a device has no answer; whoever asked for detections gets an error.
-        let result = catch_unwind(AssertUnwindSafe(|| {
+        let result = contain(self.device, || {
             match self.programs.iter().position(|known| known.shape == shape) {
                 Some(index) => self.programs[..=index].rotate_right(1),
                 None => self.prepare(shape),
             }
             self.run_first(pictures, uploaded)
-        }));
-        let result = result.unwrap_or_else(|panic| Err(Error::device(words_of(panic.as_ref()))));
+        });
         if result.is_err() {
             self.drop_programs();
         }
@@ -198,7 +222,12 @@ impl GpuEngine {
 
     fn drop_programs(&mut self) {
         let place = self.engine.home().clone();
-        place.alone(|| self.programs.clear());
+        // On a device that failed even this may: the memory is gone with its context then.
+        contain(self.device, || {
+            place.alone(|| self.programs.clear());
+            Ok(())
+        })
+        .ok();
     }
 }
 
@@ -212,7 +241,7 @@ impl Drop for GpuEngine {
 impl Pass {
     /// Pictures `[B, H, W, 3]` as a feature map.
     fn map(&self, image: Tensor<4>) -> ChannelsLast {
-        ChannelsLast { map: image.permute([0, 3, 1, 2]), precision: self.precision }
+        ChannelsLast { map: image.permute([0, 3, 1, 2]), arithmetic: self.arithmetic }
     }
 
     /// Letterboxed pictures, `[B, H, W, 3]` in 0..1, to `[B, K, 1 + 4 * REG_MAX + classes]`: for each of the K best
@@ -247,11 +276,5 @@ fn best_anchors(logits: Tensor<3>, count: usize) -> Tensor<3> {
     Tensor::cat(vec![ranked.float().cast(DType::F32), rows.cast(DType::F32)], 2)
 }
 
-/// What a panic said.
-fn words_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason")
-}
-
-#[cfg(all(test, feature = "wgpu"))]
+#[cfg(all(test, any(feature = "cuda", feature = "wgpu")))]
 mod tests;

@@ -8,8 +8,9 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::conv::{ConvStrategy, conv_forward};
-use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::ops::numeric::empty_device_dtype;
+use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
@@ -33,14 +34,28 @@ pub trait DetectorOperations: Backend {
     #[fusion(dtype = { let _ = best; DType::I32 }, shape = ranked_shape(best, count))]
     fn rank(best: FloatTensor<Self>, count: usize) -> IntTensor<Self>;
 
-    /// A convolution of padding half the kernel that multiplies f32 as f32, which tensor cores do not.
+    /// A convolution of padding half the kernel, with the kernel that goes by rule with these units.
     #[fusion(dtype = input, shape = convolved_shape(input, weight, stride))]
-    fn exact_conv(
+    fn convolve(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
         groups: usize,
+        units: Units,
     ) -> FloatTensor<Self>;
+
+    /// `[.., M, K]` by `[.., K, N]` with the kernel that goes by rule.
+    #[fusion(dtype = left, shape = product_shape(left, right))]
+    fn product(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// What multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// f32 as f32.
+    Plain,
+    /// Tensor cores, which round; plain units for shapes, and on devices, that they have nothing for.
+    Matrix,
 }
 
 fn ranked_shape(best: &Shape, count: &usize) -> Shape {
@@ -49,6 +64,13 @@ fn ranked_shape(best: &Shape, count: &usize) -> Shape {
 
 fn convolved_shape(input: &Shape, weight: &Shape, stride: &usize) -> Shape {
     Shape::new([input[0], weight[0], input[2].div_ceil(*stride), input[3].div_ceil(*stride)])
+}
+
+fn product_shape(left: &Shape, right: &Shape) -> Shape {
+    let mut shape = left.clone();
+    let last = shape.num_dims() - 1;
+    shape[last] = right[last];
+    shape
 }
 
 impl DetectorOperations for CubeBackend {
@@ -67,7 +89,7 @@ impl DetectorOperations for CubeBackend {
             calculate_cube_count_elemwise(&input.client, height * width, units),
             units,
             buffer.into_buffer_arg(),
-            input.clone().into_buffer_arg(),
+            input.clone().into_tensor_arg(),
             sample,
             u32::from(PAD),
         );
@@ -75,34 +97,49 @@ impl DetectorOperations for CubeBackend {
     }
 
     fn rank(best: FloatTensor<Self>, count: usize) -> IntTensor<Self> {
-        let best = into_contiguous(best);
-        let [samples, anchors] = best.meta.shape().dims();
+        let [samples, _] = best.meta.shape().dims();
         let ranked =
             empty_device_dtype(best.client.clone(), best.device.clone(), Shape::new([samples, count]), DType::I32);
-        let units = CubeDim::new(&best.client, samples * anchors);
-        kernels::rank::launch(
-            &best.client,
-            calculate_cube_count_elemwise(&best.client, samples * anchors, units),
-            units,
-            best.clone().into_buffer_arg(),
-            ranked.clone().into_buffer_arg(),
-            anchors,
-            count,
-            burn::backend::cubecl::dtype_to_elem_type(best.dtype),
-        );
+        rank_into(best, ranked.clone());
         ranked
     }
 
-    fn exact_conv(
+    fn convolve(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
         groups: usize,
+        units: Units,
     ) -> FloatTensor<Self> {
         let kernel: usize = weight.meta.shape()[2];
-        let options = ConvOptions::new([stride; 2], [kernel / 2; 2], [1, 1], groups);
-        conv_forward(input, weight, None, options, ConvStrategy::Direct).expect("a direct convolution takes any shape")
+        let with = |strategy| {
+            let options = ConvOptions::new([stride; 2], [kernel / 2; 2], [1, 1], groups);
+            conv_forward(input.clone(), weight.clone(), None, options, strategy)
+        };
+        let by_matrix_units = (units == Units::Matrix).then(|| with(ConvStrategy::ImplicitGemm).ok()).flatten();
+        by_matrix_units.unwrap_or_else(|| with(ConvStrategy::Direct).expect("a direct convolution takes any shape"))
     }
+
+    fn product(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self> {
+        let dtype = left.dtype;
+        matmul(left, right, None, MatmulStrategy::Cube, dtype).expect("a product by rule takes any shape")
+    }
+}
+
+/// [`DetectorOperations::rank`] into a tensor that is there, both laid out in whatever way.
+pub(super) fn rank_into(best: CubeTensor, ranked: CubeTensor) {
+    let [samples, anchors] = best.meta.shape().dims();
+    let client = best.client.clone();
+    let units = CubeDim::new(&client, samples * anchors);
+    let dtype = burn::backend::cubecl::dtype_to_elem_type(best.dtype);
+    kernels::rank::launch(
+        &client,
+        calculate_cube_count_elemwise(&client, samples * anchors, units),
+        units,
+        best.into_tensor_arg(),
+        ranked.into_tensor_arg(),
+        dtype,
+    );
 }
 
 /// See [`DetectorOperations::letterbox`].
@@ -116,8 +153,13 @@ pub fn rank(best: Tensor<2>, count: usize) -> Tensor<2, Int> {
     Tensor::from_dispatch(Dispatch::rank(best.into_dispatch(), count))
 }
 
-/// See [`DetectorOperations::exact_conv`].
-pub fn exact_conv(input: Tensor<4>, weight: Tensor<4>, stride: usize, groups: usize) -> Tensor<4> {
+/// See [`DetectorOperations::convolve`].
+pub fn convolve(input: Tensor<4>, weight: Tensor<4>, stride: usize, groups: usize, units: Units) -> Tensor<4> {
     let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(Dispatch::exact_conv(input, weight, stride, groups))
+    Tensor::from_dispatch(Dispatch::convolve(input, weight, stride, groups, units))
+}
+
+/// See [`DetectorOperations::product`].
+pub fn product(left: Tensor<4>, right: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::product(left.into_dispatch(), right.into_dispatch()))
 }

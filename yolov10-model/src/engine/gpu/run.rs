@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use super::fault::contain;
 use super::{Capture, GpuEngine};
 use crate::anchors::Anchors;
 use crate::engine::{Engine, Remains};
@@ -47,7 +48,7 @@ impl Engine for GpuEngine {
     fn trim(&mut self) -> Result<Bytes, Error> {
         self.anchors = Vec::new();
         self.drop_programs();
-        self.engine.trim()
+        contain(self.device, || self.engine.trim())
     }
     fn share(&self) -> Result<Box<dyn Engine>, Error> {
         Ok(Box::new(GpuEngine::share(self)))

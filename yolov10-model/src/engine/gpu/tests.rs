@@ -1,8 +1,15 @@
-//! Our kernels on wgpu against the host's own code. Without a driver they say so and test nothing; CI has one.
+//! Our kernels on wgpu, or on what `GPU_DEVICE` names, against the host's own code. Without a driver they say so and test
+//! nothing; CI has one.
 
 use std::io::Write;
 
+use burn::backend::DispatchDevice;
+use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, Distribution};
+use burn_cubecl::CubeBackend;
+use burn_cubecl::kernel::slice;
+use burn_cubecl::ops::into_data_sync;
+use burn_cubecl::tensor::CubeTensor;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -16,7 +23,8 @@ const SUM_TOLERANCE: f32 = 1e-4;
 
 /// `None` without a driver, which is a failure where CI promised one.
 fn device() -> Option<Device> {
-    match crate::Device::Wgpu.open() {
+    let device = std::env::var("GPU_DEVICE").map_or(crate::Device::Wgpu, |name| name.parse().expect("a device's name"));
+    match device.open() {
         Ok(device) => Some(device),
         Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => {
@@ -58,6 +66,57 @@ fn the_devices_letterbox_equals_the_hosts_to_the_last_bit_of_a_level() {
         assert!(untouched.iter().all(|level| *level == 0));
         assert!(found == expected, "{height}x{width}");
     }
+}
+
+/// A tensor of these values whose rows lie apart in memory, as all of CUDA's do: it begins each at a multiple of 512 bytes.
+fn pitched(values: &[f32], shape: &[usize], device: &Device) -> CubeTensor {
+    /// Elements between two rows: a view has to end where the device lets one end, at a multiple of 256 bytes.
+    const GAP: usize = 64;
+    let DispatchDevice::Cube(device) = device.as_dispatch() else { panic!("wgpu is cubecl's") };
+    let (row, rows) = (shape[shape.len() - 1], values.len() / shape[shape.len() - 1]);
+    let apart: Vec<f32> =
+        values.chunks(row).flat_map(|row| row.iter().copied().chain([f32::NAN].repeat(GAP))).collect();
+    assert_eq!(apart.len(), rows * (row + GAP));
+    let mut whole = shape.to_vec();
+    whole[shape.len() - 1] += GAP;
+    let whole = CubeBackend::float_from_data(TensorData::new(apart, whole), device);
+    let tensor = slice(whole, &shape.iter().map(|size| 0..*size).collect::<Vec<_>>());
+    assert_eq!(tensor.meta.strides()[shape.len() - 2], row + GAP, "the view keeps the gaps");
+    tensor
+}
+
+#[test]
+fn the_letterbox_finds_pixels_of_an_input_whose_rows_lie_apart() {
+    let Some(device) = device() else { return };
+    let (image, largest) = (picture(Size { height: 50, width: 31 }, 1), Size { height: 64, width: 96 });
+    let letterbox = Letterbox::new(Size { height: 50, width: 31 }, largest, Fit::Full).expect("the sizes are good");
+    let packed = picture::pack(&image, &letterbox);
+    let buffer = || Tensor::<1, Int>::zeros([packed.len()], (&device, DType::U32));
+    let shape = [2, largest.height, largest.width, RGB];
+    let expected = floats(operations::letterbox(Tensor::zeros(shape, &device), buffer(), packed.clone(), 1));
+
+    let input = pitched(&vec![0.0; shape.iter().product()], &shape, &device);
+    let buffer = burn_cubecl::ops::numeric::zeros_client(
+        input.client.clone(),
+        input.device.clone(),
+        [packed.len()].into(),
+        DType::U32,
+    );
+    let found = <CubeBackend as operations::DetectorOperations>::letterbox(input, buffer, Arc::new(packed), 1);
+    let found: Vec<f32> = into_data_sync(found).try_to_vec().expect("the input is of f32");
+    assert!(found == expected);
+}
+
+#[test]
+fn the_ranking_finds_scores_and_places_that_lie_apart() {
+    let Some(device) = device() else { return };
+    let scores = [3.0, 1.0, 2.0, 9.0, 5.0, 4.0, 6.0, 7.0, 8.0, 0.0];
+    let best = pitched(&scores, &[2, 5], &device);
+    // Places are numbers of 32 bits whatever they are called.
+    let places = CubeTensor { dtype: DType::I32, ..pitched(&[0.0; 6], &[2, 3], &device) };
+    operations::rank_into(best, places.clone());
+    let found: Vec<i32> = into_data_sync(places).try_to_vec().expect("the ranking is of i32");
+    assert_eq!(found, [3, 4, 0, 3, 2, 1]);
 }
 
 #[test]
@@ -114,7 +173,7 @@ fn exact_convolutions_and_products_equal_plain_loops() {
         let map = Tensor::<4>::random([2, inputs, height, width], random, &device);
         let weight = Tensor::<4>::random([outputs, inputs / groups, kernel, kernel], random, &device);
         let (x, w) = (floats(map.clone()), floats(weight.clone()));
-        let found = operations::exact_conv(map, weight, stride, groups);
+        let found = operations::convolve(map, weight, stride, groups, operations::Units::Plain);
         let [_, _, rows, columns] = found.dims();
         let found = floats(found);
         let at = |sample: usize, channel: usize, y: i64, x_: i64| {

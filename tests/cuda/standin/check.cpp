@@ -1,0 +1,222 @@
+// The stand-in is right about what is wrong: each check is a process of its own that does one thing, and says what has to
+// be in the log at its end. `check.sh` builds and runs it.
+#include <cuda.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+extern "C" {
+int nvrtcCreateProgram(void **, const char *, const char *, int, const char *const *, const char *const *);
+int nvrtcCompileProgram(void *, int, const char *const *);
+int nvrtcGetPTXSize(void *, size_t *);
+int nvrtcGetPTX(void *, char *);
+}
+
+static void expect(bool good, const char *what) {
+  if (good) return;
+  fprintf(stderr, "expected: %s\n", what);
+  _exit(1);
+}
+#define EXPECT(condition) expect(condition, #condition)
+
+static CUstream stream;
+
+static void open_device() {
+  CUcontext context;
+  EXPECT(cuInit(0) == 0 && cuDevicePrimaryCtxRetain(&context, 0) == 0 && cuCtxSetCurrent(context) == 0);
+  EXPECT(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING) == 0);
+}
+
+static CUdeviceptr allocate(size_t bytes) {
+  CUdeviceptr address = 0;
+  EXPECT(cuMemAlloc(&address, bytes) == 0);
+  return address;
+}
+
+static CUfunction compile(const char *source, const char *name) {
+  void *program;
+  size_t size;
+  CUmodule module;
+  CUfunction function;
+  EXPECT(nvrtcCreateProgram(&program, source, nullptr, 0, nullptr, nullptr) == 0);
+  EXPECT(nvrtcCompileProgram(program, 0, nullptr) == 0 && nvrtcGetPTXSize(program, &size) == 0);
+  std::vector<char> ptx(size);
+  EXPECT(nvrtcGetPTX(program, ptx.data()) == 0 && cuModuleLoadData(&module, ptx.data()) == 0);
+  EXPECT(cuModuleGetFunction(&function, module, name) == 0);
+  return function;
+}
+
+/// Adds one to `count` numbers: a thread each, whether the memory has them or not.
+static CUfunction increment() {
+  return compile("extern \"C\" __global__ void __launch_bounds__(64) increment(float *values) {"
+                 " unsigned index = blockIdx.x * blockDim.x + threadIdx.x; values[index] = values[index] + 1; }",
+                 "increment");
+}
+
+static CUresult launch(CUfunction function, unsigned blocks, CUdeviceptr values) {
+  void *arguments[] = {&values};
+  return cuLaunchKernel(function, blocks, 1, 1, 64, 1, 1, 0, stream, arguments, nullptr);
+}
+
+struct Check {
+  const char *name, *environment, *log; // what the log has to have, each line of it
+  std::function<void()> act;
+};
+
+static const std::vector<Check> checks = {
+    {"a_kernel_runs_when_it_is_waited_for", "", "misuses: 0",
+     [] {
+       CUdeviceptr values = allocate(256);
+       float here[64] = {}, *down;
+       EXPECT(cuMemAllocHost((void **)&down, 256) == 0);
+       EXPECT(cuMemcpyHtoDAsync(values, here, 256, stream) == 0 && launch(increment(), 1, values) == 0);
+       EXPECT(cuMemcpyDtoHAsync(down, values, 256, stream) == 0 && cuStreamSynchronize(stream) == 0);
+       for (int index = 0; index < 64; index++) EXPECT(down[index] == 1);
+       EXPECT(cuMemFreeHost(down) == 0 && cuMemFree(values) == 0);
+     }},
+    {"lanes_of_a_warp_add_up_by_shuffles", "", "misuses: 0",
+     [] {
+       CUfunction sum = compile("extern \"C\" __global__ void __launch_bounds__(64) sum(float *values) {"
+                                " float own = values[threadIdx.x]; for (int by = 16; by; by /= 2)"
+                                " own += __shfl_xor_sync(~0u, own, by); __syncthreads(); values[threadIdx.x] = own; }",
+                                "sum");
+       CUdeviceptr values = allocate(256);
+       float here[64];
+       for (int index = 0; index < 64; index++) here[index] = index;
+       EXPECT(cuMemcpyHtoDAsync(values, here, 256, stream) == 0 && launch(sum, 1, values) == 0);
+       EXPECT(cuMemcpyDtoHAsync(here, values, 256, stream) == 0);
+       EXPECT(here[0] == 496 && here[31] == 496 && here[32] == 1520 && here[63] == 1520);
+     }},
+    {"a_matrix_unit_drops_all_but_ten_bits_of_a_tf32_and_sums_in_f32", "", "misuses: 0",
+     [] {
+       CUfunction product = compile(
+           "extern \"C\" __global__ void __launch_bounds__(64) product(float *values) { using namespace nvcuda;"
+           " if (threadIdx.x < 32) { wmma::fragment<wmma::matrix_a, 16, 16, 8, wmma::precision::tf32, wmma::row_major> a;"
+           " wmma::fragment<wmma::matrix_b, 16, 16, 8, wmma::precision::tf32, wmma::row_major> b;"
+           " wmma::fragment<wmma::accumulator, 16, 16, 8, float> c; wmma::fill_fragment(c, 0.0f);"
+           " wmma::load_matrix_sync(a, values, 8); wmma::load_matrix_sync(b, values + 128, 16);"
+           " wmma::mma_sync(c, a, b, c); wmma::store_matrix_sync(values + 256, c, 16, wmma::mem_row_major); } }",
+           "product");
+       CUdeviceptr values = allocate(2048);
+       float here[512];
+       for (int index = 0; index < 256; index++) here[index] = 1;
+       for (int k = 0; k < 8; k++) here[k] = 1 + 0x1p-12f, here[8 + k] = 1 + 0x1p-10f;
+       EXPECT(cuMemcpyHtoDAsync(values, here, 1024, stream) == 0 && launch(product, 1, values) == 0);
+       EXPECT(cuMemcpyDtoHAsync(here, values, 2048, stream) == 0);
+       EXPECT(here[256] == 8 && here[256 + 16] == 8 * (1 + 0x1p-10f) && here[511] == 8);
+     }},
+    {"a_read_before_the_copy_is_waited_for_finds_no_number", "STANDIN_SEED=1", "misuses: 0",
+     [] {
+       CUdeviceptr values = allocate(256);
+       float here[64] = {}, *down;
+       EXPECT(cuMemAllocHost((void **)&down, 256) == 0 && cuMemcpyHtoDAsync(values, here, 256, stream) == 0);
+       // Chance runs some of it earlier; not all of so much.
+       for (int copy = 0; copy < 20; copy++) EXPECT(cuMemcpyDtoHAsync(down, values, 256, stream) == 0);
+       EXPECT(down[0] != down[0]);
+       EXPECT(cuStreamSynchronize(stream) == 0 && down[0] == 0);
+     }},
+    {"fresh_memory_is_no_number", "", "misuses: 0",
+     [] {
+       float here[64];
+       EXPECT(cuMemcpyDtoHAsync(here, allocate(256), 256, stream) == 0 && here[63] != here[63]);
+     }},
+    {"a_kernel_out_of_bounds_breaks_the_context", "", "MISUSE fault in a kernel: increment: Segmentation fault at byte 512 of",
+     [] {
+       CUdeviceptr values = allocate(512);
+       EXPECT(launch(increment(), 3, values) == 0 && cuStreamSynchronize(stream) == CUDA_ERROR_ILLEGAL_ADDRESS);
+       EXPECT(cuMemFree(values) == CUDA_ERROR_ILLEGAL_ADDRESS);
+     }},
+    {"a_kernel_on_freed_memory_is_refused", "", "MISUSE out of bounds: argument 0 of increment at its launch: 1 bytes at byte 0 of allocation 1, which was freed",
+     [] {
+       CUfunction function = increment();
+       CUdeviceptr values = allocate(256);
+       EXPECT(cuMemFree(values) == 0 && launch(function, 1, values) == CUDA_ERROR_INVALID_VALUE);
+     }},
+    {"a_write_behind_an_allocation_is_seen_when_it_is_freed", "", "MISUSE out of bounds: somebody wrote",
+     [] {
+       CUdeviceptr values = allocate(100);
+       EXPECT(launch(increment(), 1, values) == 0 && cuMemFree(values) == 0);
+     }},
+    {"freeing_twice_is_a_misuse", "", "MISUSE free of no allocation: cuMemFree of byte 0 of allocation 1, which was freed",
+     [] {
+       CUdeviceptr values = allocate(256);
+       EXPECT(cuMemFree(values) == 0 && cuMemFree(values) == CUDA_ERROR_INVALID_VALUE);
+     }},
+    {"an_allocation_while_recording_ends_the_recording", "", "MISUSE forbidden while recording: cuMemAlloc",
+     [] {
+       CUdeviceptr address;
+       CUgraph graph;
+       EXPECT(cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL) == 0);
+       EXPECT(cuMemAlloc(&address, 256) == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+       EXPECT(cuStreamEndCapture(stream, &graph) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+     }},
+    {"a_graph_runs_again_on_what_its_memory_holds_then", "", "misuses: 0",
+     [] {
+       CUfunction function = increment();
+       CUdeviceptr values = allocate(256);
+       float here[64] = {};
+       CUgraph graph;
+       CUgraphExec executable;
+       EXPECT(cuMemcpyHtoDAsync(values, here, 256, stream) == 0);
+       EXPECT(cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL) == 0 && launch(function, 1, values) == 0);
+       EXPECT(cuStreamEndCapture(stream, &graph) == 0 && cuGraphInstantiateWithFlags(&executable, graph, 0) == 0);
+       EXPECT(cuGraphDestroy(graph) == 0);
+       for (int run = 0; run < 3; run++) EXPECT(cuGraphLaunch(executable, stream) == 0);
+       EXPECT(cuMemcpyDtoHAsync(here, values, 256, stream) == 0 && here[0] == 3);
+       EXPECT(cuGraphExecDestroy(executable) == 0);
+     }},
+    {"the_kth_call_fails_and_no_other", "STANDIN_FAIL=cuMemAlloc:2:2", "INJECTED cuMemAlloc call 2: 2",
+     [] {
+       CUdeviceptr address;
+       EXPECT(cuMemAlloc(&address, 8) == 0 && cuMemAlloc(&address, 8) == CUDA_ERROR_OUT_OF_MEMORY);
+       EXPECT(cuMemAlloc(&address, 8) == 0);
+     }},
+    {"more_than_the_gpu_has_is_out_of_memory", "STANDIN_GPUS=gtx1650:1024", "misuses: 0",
+     [] {
+       CUdeviceptr address;
+       EXPECT(cuMemAlloc(&address, (size_t)1 << 30) == CUDA_ERROR_OUT_OF_MEMORY);
+     }},
+    {"a_reset_frees_everything_and_old_handles_are_dead", "", "exit: gpu 0: context gone, 0 allocations of 0 bytes",
+     [] {
+       CUdeviceptr values = allocate(256);
+       EXPECT(cuDevicePrimaryCtxReset(0) == 0 && cuMemFree(values) == CUDA_ERROR_CONTEXT_IS_DESTROYED);
+     }},
+};
+
+static bool passes(const Check &check, const std::string &folder) {
+  std::string log = folder + "/" + check.name;
+  fflush(stdout);
+  if (pid_t child = fork()) {
+    int status;
+    waitpid(child, &status, 0);
+    std::ifstream file(log);
+    std::stringstream text;
+    text << file.rdbuf();
+    bool good = status == 0 && text.str().find(check.log) != std::string::npos;
+    printf("%s %s\n", good ? "ok" : "FAILED", check.name);
+    if (!good) printf("%s\nexpected in it: %s\n", text.str().c_str(), check.log);
+    return good;
+  }
+  unlink(log.c_str());
+  setenv("STANDIN_LOG", log.c_str(), 1);
+  if (const char *equals = strchr(check.environment, '='))
+    setenv(std::string(check.environment, equals).c_str(), equals + 1, 1);
+  open_device();
+  check.act();
+  exit(0);
+}
+
+int main(int count, char **arguments) {
+  if (count != 2) return fprintf(stderr, "usage: check FOLDER\n"), 2;
+  int failed = 0;
+  for (auto &check : checks) failed += !passes(check, arguments[1]);
+  return failed ? 1 : 0;
+}

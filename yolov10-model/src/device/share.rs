@@ -1,0 +1,74 @@
+//! The most device memory that detectors on CUDA take from the driver together: the sum of their limits, while every one of
+//! them has one. cubecl's pools are the process's, so none can be held to its own alone.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::Device;
+use crate::error::Error;
+
+/// What one detector may take; in force while this value lives.
+pub(crate) struct MemoryShare {
+    limit: Option<u64>,
+}
+
+/// The shares that are in force.
+struct Shares {
+    /// Bytes of those with a limit.
+    limits: u64,
+    limited: usize,
+    unlimited: usize,
+}
+
+static SHARES: Mutex<Shares> = Mutex::new(Shares { limits: 0, limited: 0, unlimited: 0 });
+
+impl Shares {
+    #[cfg(feature = "cuda")]
+    fn limit(&self) -> Option<u64> {
+        (self.unlimited == 0 && self.limited > 0).then_some(self.limits)
+    }
+
+    /// Changes them, and what is in force with them.
+    fn change(change: impl FnOnce(&mut Self)) {
+        // Whoever panicked had changed nothing or all.
+        let mut shares = SHARES.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut shares);
+        #[cfg(feature = "cuda")]
+        cubecl::cuda::limit::set(shares.limit().unwrap_or(u64::MAX));
+    }
+}
+
+impl MemoryShare {
+    pub fn new(limit: Option<usize>) -> Self {
+        let limit = limit.map(|bytes| bytes as u64);
+        Shares::change(|shares| match limit {
+            Some(bytes) => (shares.limits, shares.limited) = (shares.limits.saturating_add(bytes), shares.limited + 1),
+            None => shares.unlimited += 1,
+        });
+        Self { limit }
+    }
+}
+
+impl Drop for MemoryShare {
+    fn drop(&mut self) {
+        Shares::change(|shares| match self.limit {
+            Some(bytes) => (shares.limits, shares.limited) = (shares.limits.saturating_sub(bytes), shares.limited - 1),
+            None => shares.unlimited -= 1,
+        });
+    }
+}
+
+/// `requested` bytes more were not to be had: for the limit, or for the device.
+pub(crate) fn no_room(device: Device, requested: u64) -> Error {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(index) = device {
+        let limit = SHARES.lock().unwrap_or_else(PoisonError::into_inner).limit();
+        let needed = cubecl::cuda::limit::taken().saturating_add(requested);
+        if let Some(limit) = limit.filter(|limit| needed > *limit) {
+            let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+            return yolov10_cpu::Error::MemoryLimit { requested: size(needed), limit: size(limit) }.into();
+        }
+        let available = super::cuda::bytes_free(index);
+        return Error::DeviceOutOfMemory { device: device.to_string(), requested, available };
+    }
+    Error::DeviceOutOfMemory { device: device.to_string(), requested, available: None }
+}
