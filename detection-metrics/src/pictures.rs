@@ -7,9 +7,8 @@ use crate::error::Error;
 use crate::text::{self, LONGEST_PATH};
 
 /// Extensions of picture files, the reference's and two more; a format that can't be decoded here is a broken picture.
-const ENDINGS: [&str; 15] = [
-    "avif", "bmp", "dng", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp",
-];
+const ENDINGS: [&str; 15] =
+    ["avif", "bmp", "dng", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
 
 /// The pictures of some places, sorted and each once: all in a folder and its folders, or those a text file lists.
 pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {

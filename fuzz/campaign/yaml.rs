@@ -83,7 +83,8 @@ fn make(rng: &mut Rng) -> Vec<u8> {
 fn within_the_place(yaml: &mut [u8]) {
     const KNOWN: [&[u8]; 3] = [b"../images", b"/dev/zero", b"zero"];
     for at in 0..yaml.len() {
-        let is_known = |start: usize| yaml.get(start..).is_some_and(|rest| KNOWN.iter().any(|word| rest.starts_with(word)));
+        let is_known =
+            |start: usize| yaml.get(start..).is_some_and(|rest| KNOWN.iter().any(|word| rest.starts_with(word)));
         if yaml[at] == b'/' && !is_known(at) && !is_known(at.saturating_sub(2)) && !is_known(at + 1) {
             yaml[at] = b'|';
         }

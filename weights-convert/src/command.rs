@@ -50,8 +50,8 @@ impl Arguments {
         let name = || input.display().to_string();
         let converted = convert(input, &options).with_context(name)?;
         let summary = &converted.summary;
-        let as_asked = self.dtype.is_none_or(|dtype| dtype == summary.dtype)
-            && !(summary.one_to_many && heads == Heads::OneToOne);
+        let as_asked =
+            self.dtype.is_none_or(|dtype| dtype == summary.dtype) && !(summary.one_to_many && heads == Heads::OneToOne);
         ensure!(as_asked, "{}: converted already: --dtype and --one2one-only need its source", name());
         write(&converted, &output)?;
         Ok(format!("{}: {converted}", output.display()))

@@ -14,8 +14,7 @@ use crate::engine_args::{EngineArgs, parse_bytes};
 use crate::head_args::{HeadArgs, parse_share};
 
 /// What `--weights` means here.
-const WEIGHTS: &str =
-    "Weights to serve under their file's name; with neither this nor a model or a repository, the built-in demo is served";
+const WEIGHTS: &str = "Weights to serve under their file's name; with neither this nor a model or a repository, the built-in demo is served";
 
 /// Serve models over HTTP and gRPC, and give their memory back when told to.
 #[derive(clap::Args, Debug)]

@@ -102,9 +102,17 @@ fn settings(args: &Args, weights: Option<&Path>) -> Result<Settings> {
             decoders: limits.decoders.map_or(usual.decoders, |decoders| decoders.get()),
             views: limits.max_views.get(),
         },
-        memory: Memory { budget: args.memory_budget.map(|bytes| bytes as u64), idle_unload: args.idle_unload, trim_after: args.trim_after },
+        memory: Memory {
+            budget: args.memory_budget.map(|bytes| bytes as u64),
+            idle_unload: args.idle_unload,
+            trim_after: args.trim_after,
+        },
         access: access(args)?,
-        sources: args.source.iter().map(|Pair { name, value }| Source { name: name.clone(), address: value.clone() }).collect(),
+        sources: args
+            .source
+            .iter()
+            .map(|Pair { name, value }| Source { name: name.clone(), address: value.clone() })
+            .collect(),
         log: args.log_format.into(),
         shutdown_delay: args.shutdown_delay.unwrap_or(delay),
     })
@@ -117,7 +125,9 @@ fn models(args: &Args, weights: Option<&Path>) -> Result<Vec<Named>> {
     match weights {
         Some(file) => {
             let name = file.file_stem().and_then(|stem| stem.to_str()).filter(|stem| is_name(stem));
-            let Some(name) = name else { bail!("--weights {}: no model's name; use --model NAME=FILE", file.display()) };
+            let Some(name) = name else {
+                bail!("--weights {}: no model's name; use --model NAME=FILE", file.display())
+            };
             models.push(Named { name: name.to_owned(), file: file.to_owned() });
         }
         None if models.is_empty() && args.model_repository.is_none() => {
@@ -132,7 +142,8 @@ fn access(args: &Args) -> Result<Access> {
     let access = &args.access;
     let token = access.token_file.as_deref().map(read_token).transpose()?;
     for origin in &access.cors {
-        let is_origin = origin.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains(['/', '*']));
+        let is_origin =
+            origin.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains(['/', '*']));
         ensure!(is_origin, "--cors {origin}: expected an origin like https://example.org");
     }
     Ok(Access {

@@ -28,7 +28,8 @@ fn what_keeps_it_from_starting_is_one_line_and_exit_code_2() {
     let busy = failure(&["--http", &address, "--no-grpc", &model]);
     assert!(busy.starts_with(&format!("error: {address}: Address already in use")), "{busy}");
     let open = failure(&["--http", "0.0.0.0:0", &model]);
-    let expected = "error: 0.0.0.0:0 is reachable from elsewhere: expected --token-file, or --no-auth if anybody may use it";
+    let expected =
+        "error: 0.0.0.0:0 is reachable from elsewhere: expected --token-file, or --no-auth if anybody may use it";
     assert_eq!(open, expected);
     for (words, begins) in [
         (&["--model=n=missing.pt"][..], "error: model n: missing.pt"),

@@ -62,9 +62,9 @@ fn a_client_that_hangs_up_takes_its_request_along() {
     drop(sent);
     waits_until(|| server.get("/v1/memory").json(200)["models"][0]["requests"] == 0);
     let metrics = server.get("/metrics").text();
-    let cancelled = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("nv_inference_request_failure{model=\"n\",version=\"1\",reason=\"CANCELED\"} "));
+    let cancelled = metrics.lines().find_map(|line| {
+        line.strip_prefix("nv_inference_request_failure{model=\"n\",version=\"1\",reason=\"CANCELED\"} ")
+    });
     assert!(cancelled.and_then(|count| count.parse().ok()) > Some(0), "{metrics}");
     let executed = server.get("/v2/models/n/stats").json(200)["model_stats"][0]["execution_count"].as_u64();
     assert!(executed < Some(12), "all of them were searched");
@@ -181,7 +181,10 @@ fn pictures_are_fetched_from_named_hosts_alone_and_from_ones_own_network_only_by
     };
     let by_name = Server::start(&[&model("n"), "--allow-url", "localhost"]);
     let refused = ask(&by_name, "localhost").error(403);
-    assert_eq!(refused, format!("url http://localhost:{port}/street.jpg: its host has no address that may be fetched from"));
+    assert_eq!(
+        refused,
+        format!("url http://localhost:{port}/street.jpg: its host has no address that may be fetched from")
+    );
     let refused = ask(&by_name, "127.0.0.1").error(403);
     assert!(refused.ends_with("the host 127.0.0.1 is not among those of --allow-url"), "{refused}");
     let by_address = Server::start(&[&model("n"), "--allow-url", "localhost,127.0.0.1"]);

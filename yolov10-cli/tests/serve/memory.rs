@@ -135,7 +135,8 @@ fn the_budget_admits_in_exact_bytes_and_the_model_that_was_used_least_recently_m
     }
     // `b` has waited longest.
     detect(&server, "c");
-    let states = |server: &Server| ["a", "b", "c"].map(|name| line(server, name)["reason"].as_str().expect("words").to_owned());
+    let states =
+        |server: &Server| ["a", "b", "c"].map(|name| line(server, name)["reason"].as_str().expect("words").to_owned());
     assert_eq!(states(&server), ["", "evicted", ""]);
     let held = server.get("/v1/memory").json(200)["held"].as_u64().expect("bytes");
     assert!(held <= budget.parse().expect("bytes"), "{held} of {budget}");
@@ -153,8 +154,19 @@ fn what_the_budget_does_not_have_is_refused_with_both_numbers() {
     drop(server);
 
     let too_small = weights - 1;
-    let ended = crate::life::failure(&[&model("n"), "--memory-budget", &too_small.to_string(), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]);
-    assert_eq!(ended, format!("error: model n: memory budget: {weights} bytes needed, {too_small} of {too_small} free"));
+    let ended = crate::life::failure(&[
+        &model("n"),
+        "--memory-budget",
+        &too_small.to_string(),
+        "--http",
+        "127.0.0.1:0",
+        "--grpc",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(
+        ended,
+        format!("error: model n: memory budget: {weights} bytes needed, {too_small} of {too_small} free")
+    );
 
     // Weights, and a body with its picture, but no workspace.
     let budget = weights + 200_000 + 3_600_000;
@@ -188,9 +200,8 @@ fn a_model_with_work_is_never_evicted() {
     detect(&server, "a");
     // Requests of `a` that go on while `b` is asked for: each is answered, and `b` waits for its turn or is refused.
     thread::scope(|scope| {
-        let busy: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| (0..8).for_each(|_| detect_or_make_way(&server, "a"))))
-            .collect();
+        let busy: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..8).for_each(|_| detect_or_make_way(&server, "a")))).collect();
         for _ in 0..8 {
             let answer = server.post("/v1/models/b/detect", STREET);
             assert!(matches!(answer.status, 200 | 503), "{}", answer.text());

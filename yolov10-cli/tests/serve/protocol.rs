@@ -97,7 +97,8 @@ fn each_datatype_gives_the_rows_that_the_library_finds() {
 fn json_alone_carries_numbers_and_base64() {
     let server = Server::start(&[&model("n")]);
     let grey: Vec<Vec<Vec<u8>>> = vec![vec![vec![114; 3]; 32]; 32];
-    let body = json!({ "inputs": [{ "name": "images", "datatype": "UINT8", "shape": [1, 32, 32, 3], "data": [grey] }] });
+    let body =
+        json!({ "inputs": [{ "name": "images", "datatype": "UINT8", "shape": [1, 32, 32, 3], "data": [grey] }] });
     let answer = server.post("/v2/models/n/versions/1/infer", body.to_string().as_bytes()).json(200);
     assert_eq!(answer["outputs"][0]["shape"], json!([1, ROWS, COLUMNS]));
     assert_eq!(answer["outputs"][0]["data"].as_array().expect("numbers").len(), ROWS * COLUMNS);
@@ -117,7 +118,13 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |three: &[u8]| {
         let number = three.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        (0..4).map(move |at| if at <= three.len() { LETTERS[(number >> (18 - 6 * at) & 63) as usize] as char } else { '=' }).collect::<String>()
+        (0..4)
+            .map(
+                move |at| {
+                    if at <= three.len() { LETTERS[(number >> (18 - 6 * at) & 63) as usize] as char } else { '=' }
+                },
+            )
+            .collect::<String>()
     };
     bytes.chunks(3).map(group).collect()
 }
@@ -147,7 +154,8 @@ fn detect_answers_as_run_json_does_however_the_picture_is_sent() {
         b"\r\n--edge--\r\n",
     ]
     .concat();
-    let in_json = json!({ "image": format!("data:image/jpeg;base64,{}", base64(STREET)), "name": "street" }).to_string();
+    let in_json =
+        json!({ "image": format!("data:image/jpeg;base64,{}", base64(STREET)), "name": "street" }).to_string();
     for (path, kind, body) in [
         ("/v1/models/n/detect?name=street", "image/jpeg", STREET),
         ("/v1/models/n/detect", "multipart/form-data; boundary=edge", &form),
@@ -198,7 +206,10 @@ fn the_server_describes_itself_and_its_models() {
     let config = server.get("/v2/models/n/config").json(200);
     assert_eq!(config["input"][0]["data_type"], "TYPE_FP32");
     let metadata = config["parameters"]["metadata"]["string_value"].as_str().expect("a dictionary");
-    assert!(metadata.starts_with("{'description': 'YOLOv10n', 'task': 'detect', 'stride': 32, 'batch': 1, "), "{metadata}");
+    assert!(
+        metadata.starts_with("{'description': 'YOLOv10n', 'task': 'detect', 'stride': 32, 'batch': 1, "),
+        "{metadata}"
+    );
     assert!(metadata.contains("'names': {0: 'person', "), "{metadata}");
     let index = server.post("/v2/repository/index", b"").json(200);
     assert_eq!(index, json!([{ "name": "n", "version": "1", "state": "READY", "reason": "" }]));
@@ -210,7 +221,10 @@ fn statistics_and_metrics_count_what_was_done() {
     infer(&server, "BYTES", &[2], &as_bytes_tensor(&[STREET, STREET]));
     assert_eq!(server.post("/v1/models/n/detect", b"no picture").status, 400);
     let stats = server.get("/v2/models/n/stats").json(200)["model_stats"][0].clone();
-    assert_eq!((&stats["name"], &stats["inference_count"], &stats["execution_count"]), (&json!("n"), &json!(2), &json!(1)));
+    assert_eq!(
+        (&stats["name"], &stats["inference_count"], &stats["execution_count"]),
+        (&json!("n"), &json!(2), &json!(1))
+    );
     let counted = |key: &str| stats["inference_stats"][key]["count"].as_u64().expect("a count");
     assert_eq!(["success", "fail", "queue", "compute_infer", "cache_hit"].map(counted), [1, 1, 1, 1, 0]);
     assert_eq!(stats["batch_stats"][0]["batch_size"], 2);
@@ -255,7 +269,8 @@ fn what_cannot_be_answered_is_refused_in_the_protocols_shape() {
     assert!(refused(server.post("/v1/models/n/detect", &STREET[..9000]), 400).starts_with("not a picture"));
     let packed = server.ask("POST", "/v1/models/n/detect", &[("content-encoding", "gzip")], STREET);
     assert_eq!(refused(packed, 400), "content-encoding \"gzip\": expected none");
-    let url = server.ask("POST", "/v1/models/n/detect", &[("content-type", "application/json")], br#"{"url": "http://a/"}"#);
+    let url =
+        server.ask("POST", "/v1/models/n/detect", &[("content-type", "application/json")], br#"{"url": "http://a/"}"#);
     assert_eq!(refused(url, 403), "no url is fetched: see --allow-url");
     let parameter = server.post("/v2/repository/models/n/load", br#"{"parameters": {"config": "{}"}}"#);
     assert_eq!(refused(parameter, 400), "parameter config: a model is loaded as its file has it");
