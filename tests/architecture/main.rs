@@ -12,7 +12,18 @@ use std::path::{Path, PathBuf};
 use map::Map;
 
 /// The rings that are there for a reason: crate, folder, who imports, from whom, why.
-const KEPT: [(&str, &str, &str, &str, &str); 0] = [];
+const KEPT: &[(&str, &str, &str, &str, &str)] = &[
+    ("yolov10-model", "", "error", "picture", "the error of a picture that is too large names the budget"),
+    ("yolov10-media", "sources", "decoder", imports::OWN, ITEMS),
+    ("yolov10-media", "sources", "expand", imports::OWN, ITEMS),
+    ("yolov10-media", "sources", "frames", imports::OWN, ITEMS),
+    ("yolov10-media", "sources", "sequence", imports::OWN, ITEMS),
+    ("yolov10-media", "sources", "source", imports::OWN, ITEMS),
+    ("yolov10-media", "sources", "walk", imports::OWN, ITEMS),
+    ("yolov10-media", "sources", "source", "expand", "a list that a server sends is expanded when its turn comes"),
+    ("yolov10-media", "sources", "source", "frames", "what opens a source says whether it has frames"),
+];
+const ITEMS: &str = "what an item is stands beside `Sources`, which gives items out";
 
 /// A file of the repository, in whose root cargo runs this.
 fn read(file: impl AsRef<Path>) -> String {
