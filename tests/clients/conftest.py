@@ -66,8 +66,14 @@ def film(tmp_path_factory):
     from PIL import Image
 
     picture = Image.open(ROOT / "assets/street.jpg").resize((640, 448))
+    frames = []
+    for number in range(10):
+        # Frames that are alike would become one.
+        frame = picture.copy()
+        frame.paste((255, 0, 0), (number * 4, 0, number * 4 + 4, 4))
+        frames.append(frame)
     path = tmp_path_factory.mktemp("film") / "street.gif"
-    picture.save(path, save_all=True, append_images=[picture] * 9, duration=40)
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40)
     return path
 
 

@@ -31,11 +31,15 @@ impl Finder {
                     .collect::<Result<_, _>>()?;
                 let pairs: Vec<_> = pictures.iter().map(|picture| &picture.image).zip(&letterboxes).collect();
                 let found = detector.detect_batch_in_input(&pairs)?;
-                let in_picture = |(found, letterbox): (Vec<Detection>, &Letterbox)| {
-                    let back = |found: Detection| Detection { rect: letterbox.to_image(found.rect), ..found };
+                let places = pictures.iter().zip(&letterboxes);
+                let as_asked = |(found, (picture, letterbox)): (Vec<Detection>, (&&Picture, &Letterbox))| {
+                    let back = |found: Detection| match picture.form {
+                        Form::Whole => Detection { rect: letterbox.to_image(found.rect), ..found },
+                        Form::Letterboxed => found,
+                    };
                     found.into_iter().map(back).collect()
                 };
-                Ok((found.into_iter().zip(&letterboxes).map(in_picture).collect(), detector.speed()))
+                Ok((found.into_iter().zip(places).map(as_asked).collect(), detector.speed()))
             }
             Self::Isolated(detector) => {
                 let mut all = Vec::with_capacity(pictures.len());

@@ -119,7 +119,9 @@ impl Instance {
         let found = catch_unwind(AssertUnwindSafe(|| {
             let found = detect(&mut self.finder, &pictures, &self.holding, &*self.make_room);
             let is_new = note_inputs(&mut self.seen_inputs, &self.finder, &pictures);
-            if is_new || found.is_err() {
+            // A fresh worker has taken the place of one that was killed.
+            let is_fresh = self.finder.process() != self.holding.process();
+            if is_new || is_fresh || found.is_err() {
                 take_stock(&mut self.finder, &self.holding);
             }
             found

@@ -32,6 +32,8 @@ pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) version: &'static str,
     pub(crate) state: &'static str,
+    /// Left out where there is none, as Triton does.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) reason: String,
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::client::{Server, command, read};
-use crate::{STREET, model};
+use crate::{OBJECTS, STREET, model};
 
 /// The one line that a server says that does not start.
 pub fn failure(words: &[&str]) -> String {
@@ -74,7 +74,7 @@ fn requests_that_are_being_answered_are_answered_before_it_ends() {
     }
     server.terminate();
     for answer in sent.into_iter().map(read) {
-        assert_eq!(answer.json(200)["detections"].as_array().expect("detections").len(), 12);
+        assert_eq!(answer.json(200)["detections"].as_array().expect("detections").len(), OBJECTS);
     }
     assert_eq!(server.ended().code(), Some(0));
 }
@@ -103,5 +103,5 @@ fn every_request_is_a_line_without_its_query() {
 fn without_a_model_the_demo_is_served() {
     let server = Server::start(&[]);
     let found = server.post("/v1/models/demo/detect", STREET).json(200);
-    assert_eq!(found["detections"].as_array().expect("detections").len(), 12);
+    assert_eq!(found["detections"].as_array().expect("detections").len(), OBJECTS);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::client::{Answer, Server, read};
-use crate::{STREET, model};
+use crate::{OBJECTS, STREET, model};
 
 fn waits_until(mut is_so: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(30);
@@ -24,10 +24,10 @@ fn a_full_queue_is_429_and_nobody_else_suffers() {
     let sent: Vec<_> = (0..24).map(|_| server.send("POST", "/v1/models/n/detect", &[], STREET)).collect();
     let answers: Vec<Answer> = sent.into_iter().map(read).collect();
     let (good, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
-    assert!(good.len() >= 3, "{} were answered", good.len());
+    assert!(good.len() >= 2, "{} were answered", good.len());
     assert!(!refused.is_empty(), "24 requests at once fit a queue of 2");
     for answer in &good {
-        assert_eq!(answer.json(200)["detections"].as_array().expect("detections").len(), 12);
+        assert_eq!(answer.json(200)["detections"].as_array().expect("detections").len(), OBJECTS);
     }
     for answer in &refused {
         assert_eq!(answer.header("retry-after"), Some("1"));
@@ -190,6 +190,6 @@ fn pictures_are_fetched_from_named_hosts_alone_and_from_ones_own_network_only_by
     let by_address = Server::start(&[&model("n"), "--allow-url", "localhost,127.0.0.1"]);
     for host in ["localhost", "127.0.0.1"] {
         let found = ask(&by_address, host).json(200);
-        assert_eq!(found["detections"].as_array().expect("detections").len(), 12);
+        assert_eq!(found["detections"].as_array().expect("detections").len(), OBJECTS);
     }
 }

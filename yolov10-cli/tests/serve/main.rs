@@ -15,6 +15,9 @@ fn weights() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/yolov10n-demo.safetensors")
 }
 
+/// The objects that the demo's weights find in it above 0.25.
+const OBJECTS: usize = 9;
+
 /// The words that serve the demo's weights under this name.
 fn model(name: &str) -> String {
     format!("--model={name}={}", weights().display())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::{Server, read};
-use crate::{STREET, model};
+use crate::{OBJECTS, STREET, model};
 
 /// Bytes that a process keeps of its own accord around loading and freeing: buffers of the allocator, code that has
 /// been touched. A model has 22 MB.
@@ -216,7 +216,7 @@ fn a_model_with_work_is_never_evicted() {
 fn detect_or_make_way(server: &Server, name: &str) {
     let answer = server.post(&format!("/v1/models/{name}/detect"), STREET);
     match answer.status {
-        200 => assert_eq!(answer.json(200)["detections"].as_array().expect("detections").len(), 12),
+        200 => assert_eq!(answer.json(200)["detections"].as_array().expect("detections").len(), OBJECTS),
         _ => {
             let refused = answer.error(503);
             assert!(refused.contains("memory budget") || refused.contains("not ready"), "{refused}");

@@ -29,7 +29,7 @@ pub(crate) mod protocol {
 /// What a status' trailer is called.
 const STATUS: &str = "grpc-status";
 /// How often the health service is told what it should say.
-const HEALTH: Duration = Duration::from_millis(100);
+const HEALTH: Duration = Duration::from_millis(10);
 const SERVICE: &str = "inference.GRPCInferenceService";
 
 /// The whole of it.

@@ -42,6 +42,8 @@ async fn infer(
     mut request: p::ModelInferRequest,
     deadline: Option<Duration>,
 ) -> Result<p::ModelInferResponse, Problem> {
+    // Before its tensors are looked at: the model's being there.
+    server.registry.get_version(&request.model_name, Some(&request.model_version))?;
     let (inputs, timeout) = convert::inputs(&mut request)?;
     let ask = Ask {
         model: &request.model_name,
