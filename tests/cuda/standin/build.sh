@@ -5,8 +5,8 @@
 #     tests/cuda/standin/build.sh FOLDER
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-folder=$1
-mkdir -p "$folder"
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
 flags="-std=c++17 -O1 -g -Wall -shared -fPIC -fvisibility=hidden -I${CUDA_PATH:?names the toolkit}/include"
 compiler=${CXX:-g++}
 cd "$here"

@@ -102,6 +102,8 @@ std::string for_host(std::string source, const Entry &entry) {
   static const std::regex waits("__sync|_sync\\(|barrier|asm|wmma|mma");
   bool together = std::regex_search(source, waits);
   source = std::regex_replace(source, std::regex("#include <[^>]*>"), "");
+  // The processor's headers have these already.
+  source = std::regex_replace(source, std::regex("typedef [\\w ]+ u?int\\d+_t;"), "");
   source = std::regex_replace(source, std::regex("extern __shared__ __align__\\(\\d+\\) char (\\w+)\\[\\];"),
                               "char *const $1 = standin::shared;");
   std::string launch = "standin::launch([](void **arguments) { standin::call(" + entry.name +

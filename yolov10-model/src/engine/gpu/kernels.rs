@@ -104,6 +104,7 @@ pub fn rank<F: Float>(best: &Tensor<F>, ranked: &mut Tensor<i32>, #[define(F)] _
         }
     }
     if rank < ranked.shape(1) {
-        ranked[sample * ranked.stride(0) + rank * ranked.stride(1)] = i32::cast_from(number);
+        let place = sample * ranked.stride(0) + rank * ranked.stride(1);
+        ranked[place] = i32::cast_from(number);
     }
 }
