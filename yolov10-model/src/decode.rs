@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_no_detection_and_takes_no_place_of_one() {
+    fn what_is_not_a_number_is_no_detection() {
         let everything =
             |assignment| Selection { confidence: 0.0, max_detections: 1000, assignment, ..Selection::default() };
         for assignment in
@@ -309,8 +309,6 @@ mod tests {
                 Assignment::OneToMany(_) => 1 + 1 + 1 + 1,
             };
             assert_eq!(found.len(), sound - lost, "{assignment:?}");
-            let few = Selection { max_detections: 5, ..everything(assignment) };
-            assert_eq!(decode(&maps, &few).len(), 5, "{assignment:?}");
         }
     }
 }

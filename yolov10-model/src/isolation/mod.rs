@@ -22,7 +22,7 @@ use crate::letterbox::{Geometry, Letterbox};
 use crate::memory::{FreeReport, MemoryReport, resident};
 use crate::size::Size;
 use crate::speed::Speed;
-use message::{Greeting, Reply, Request};
+use message::{Greeting, Reply, Request, is_end};
 
 pub use worker::{is_worker, work};
 
@@ -189,6 +189,7 @@ impl Worker {
     fn answer(&self, patience: Duration) -> Result<Reply, Error> {
         self.replies.try_recv_timeout(patience).map_err(|error| match error {
             TryRecvError::Empty => Error::worker(format!("no answer within {patience:?}")),
+            TryRecvError::IpcError(error) if is_end(&error) => Error::worker("it has ended"),
             TryRecvError::IpcError(error) => Error::worker(error),
         })
     }
