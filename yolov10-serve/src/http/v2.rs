@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::App;
@@ -24,13 +23,13 @@ pub(crate) async fn server() -> Response {
     }))
 }
 
-/// The process answers.
+/// The process answers. Triton's clients look at the status alone, KServe's read the body.
 pub(crate) async fn live() -> Response {
-    StatusCode::OK.into_response()
+    answer(&json!({ "live": true }))
 }
 
 pub(crate) async fn ready(State(server): App) -> Response {
-    if server.is_ready() { StatusCode::OK.into_response() } else { not_ready(&server).into_response() }
+    if server.is_ready() { answer(&json!({ "ready": true })) } else { not_ready(&server).into_response() }
 }
 
 fn not_ready(server: &Server) -> Problem {
@@ -44,11 +43,12 @@ pub(crate) fn find(server: &Server, names: &HashMap<String, String>) -> Result<A
 }
 
 pub(crate) async fn model_ready(State(server): App, Path(names): Names) -> Result<Response, Problem> {
-    find(&server, &names)?.ticket()?;
+    let model = find(&server, &names)?;
+    model.ticket()?;
     if !server.is_ready() {
         return Err(not_ready(&server));
     }
-    Ok(StatusCode::OK.into_response())
+    Ok(answer(&json!({ "name": model.name, "ready": true })))
 }
 
 pub(crate) async fn model(State(server): App, Path(names): Names) -> Result<Response, Problem> {
