@@ -52,23 +52,27 @@ build() {
 }
 program() {
     $cargo build --release --features "$features" --bin yolo10-burn
-    $cargo test --release --features "$features" --no-run --lib --test gpu --test golden_gpu --test memory_wgpu
+    $cargo test --release --features "$features" --no-run --message-format json --lib --test gpu --test golden_gpu \
+        --test memory_wgpu >"$folder/executables"
 }
 part fetch fetch
 part build build
 part program program
 
-# cargo's tests on the stand-in, which must run some.
+# One of cargo's tests on the stand-in, which must run something. Not through cargo: CUDA_PATH, which cudarc's build script
+# reads, would have everything built anew.
 tests() {
+    local target=$1 executable
+    shift
+    executable=$(grep -o '"executable":"[^"]*/'"$target"'-[0-9a-f]*"' "$folder/executables" | tail -1 | cut -d'"' -f4)
     CI=true GPU_DEVICE=cuda CUDA_PATH=$toolkit LD_LIBRARY_PATH=$standin STANDIN_HOST=$here/standin/host \
-        STANDIN_CACHE=$standin/objects STANDIN_LOG=$folder/tests.log \
-        $cargo test --release --features "$features" "$@" | tee "$folder/tests.$$.$BASHPID"
-    grep -qE '^test result: ok\. [1-9]' "$folder/tests.$$.$BASHPID"
+        STANDIN_CACHE=$standin/objects STANDIN_LOG=$folder/$target.log "$executable" "$@" | tee "$folder/$target.out"
+    grep -qE '^test result: ok\. [1-9]' "$folder/$target.out"
 }
 golden() {
     local dtype
     for dtype in "${dtypes[@]}"; do
-        GOLDEN_DTYPE=$dtype tests --test golden_gpu -- "${variants[@]}" --test-threads 1
+        GOLDEN_DTYPE=$dtype tests golden_gpu "${variants[@]}" --test-threads 1
     done
 }
 run() {
@@ -90,12 +94,12 @@ wait_for results $results failures $failures
 part golden golden & golden=$!
 part memory run memory --dtype "${dtypes[@]}" & memory=$!
 wait_for memory $memory
-part kernels tests --lib -- gpu:: & kernels=$!
+part kernels tests yolov10_model gpu:: & kernels=$!
 wait_for golden $golden kernels $kernels
-part contract tests --test memory_wgpu -- --test-threads 1 & contract=$!
+part contract tests memory_wgpu --test-threads 1 & contract=$!
 part compiled "$python" "$here/compiled.py" "$standin/objects" "$toolkit" $([ "$all" = --all ] || echo --most 60) & compiled=$!
 wait_for contract $contract compiled $compiled
-part agreement tests --test gpu -- --test-threads 1 & agreement=$!
+part agreement tests gpu --test-threads 1 & agreement=$!
 wait_for agreement $agreement
 
 [ ${#failed[@]} = 0 ] && echo "all good after $SECONDS s" || { echo "FAILED: ${failed[*]}"; exit 1; }

@@ -87,6 +87,13 @@ API CUresult cuInit(unsigned) {
   return gpus().empty() ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
 }
 
+/// What NVRTC looks for in a driver; it does without.
+API CUresult cuGetExportTable(const void **table, const CUuuid *) {
+  BEGIN("cuGetExportTable");
+  *table = nullptr;
+  return CUDA_ERROR_NOT_FOUND;
+}
+
 API CUresult cuDriverGetVersion(int *version) {
   BEGIN("cuDriverGetVersion");
   *version = number("STANDIN_DRIVER", 13000);
