@@ -18,7 +18,7 @@ use crate::output::Scores;
 
 /// Find objects in pictures.
 #[derive(clap::Args, Debug)]
-#[command(mut_arg("name", |name| name.default_value("predict")))]
+#[command(mut_arg("name", |name| name.required(false).default_value("predict")))]
 pub struct Args {
     /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture, a video or a list on stdin; the built-in picture if left out.
     ///

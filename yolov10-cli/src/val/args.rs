@@ -17,7 +17,7 @@ const CONFUSION_CONFIDENCE: f32 = 0.25;
 
 /// Measure a detector on a data set: precision, recall, mAP, confusion matrix, as `yolo val` and COCO have them.
 #[derive(clap::Args, Debug)]
-#[command(mut_arg("name", |name| name.default_value("val")))]
+#[command(mut_arg("name", |name| name.required(false).default_value("val")))]
 pub struct Args {
     /// An ultralytics data set file (.yaml), or COCO annotations (.json), which add COCO's own figures.
     #[arg(long, value_name = "FILE")]
