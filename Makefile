@@ -3,8 +3,7 @@
 check:
 	.ci/run
 
-# Broken inputs into everything that reads what strangers have made: see fuzz/README.md. A million take about an hour on
-# two cores.
+# Broken inputs into everything that reads what strangers have made: see fuzz/README.md.
 INPUTS = 20000
 SEED = 1
 campaign:
