@@ -1,7 +1,6 @@
 //! The protocol's messages and service, from its description; protox stands in for protoc.
 
 #[cfg(feature = "grpc")]
-#[expect(clippy::print_stdout, reason = "cargo reads it")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     const PROTO: &str = "proto/inference.proto";
     println!("cargo:rerun-if-changed={PROTO}");
