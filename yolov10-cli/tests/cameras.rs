@@ -57,6 +57,8 @@ fn pictures(stream: &mut TcpStream, count: usize, says_lengths: bool) -> Result<
         stream.write_all(STREET)?;
         stream.write_all(b"\r\n")?;
     }
+    // Without a length a picture ends where the next delimiter begins.
+    stream.write_all(if says_lengths { b"" } else { b"--frame\r\n" })?;
     Ok(())
 }
 

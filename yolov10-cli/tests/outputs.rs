@@ -31,7 +31,7 @@ fn a_source_is_never_replaced_however_it_is_named() {
     std::os::unix::fs::symlink(place.path("ow/b.jpg"), place.path("linked-b.jpg")).expect("a link");
     let said = run(&place, &[&["ow/b.jpg"][..], &into].concat());
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.contains("ow/b.jpg: is a source of this run, and is not replaced"), "{said:?}");
+    assert!(said.stderr.contains("b.jpg: is a source of this run, and is not replaced"), "{said:?}");
     // It is a source that comes later, too, and under another name.
     let said = run(&place, &[&["other/b.jpg", "linked-b.jpg"][..], &into].concat());
     assert_eq!(said.code, Some(2), "{said:?}");

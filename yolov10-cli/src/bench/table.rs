@@ -52,7 +52,7 @@ pub fn row(row: &Row) -> String {
 
 fn columns([weights, engine, batch, imgsz, input, p50, p99, inference, decoded, rate, memory]: [&str; 11]) -> String {
     format!(
-        "{weights:<NAME_WIDTH$} {engine:<20} {batch:>3} {imgsz:>9} {input:>9} {p50:>7} {p99:>7} {inference:>7} \
+        "{weights:<NAME_WIDTH$} {engine:<19} {batch:>3} {imgsz:>9} {input:>9} {p50:>7} {p99:>7} {inference:>7} \
          {decoded:>7} {rate:>6} {memory:>6}"
     )
 }

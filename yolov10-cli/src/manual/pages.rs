@@ -89,7 +89,9 @@ fn page(man: &Man, name: &str) -> Result<Vec<u8>> {
             page.extend(section(title, entries).into_bytes());
         }
     }
-    man.render_version_section(&mut page)?;
+    if name == "yolo10-burn" {
+        man.render_version_section(&mut page)?;
+    }
     Ok(page)
 }
 

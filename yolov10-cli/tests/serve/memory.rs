@@ -177,11 +177,14 @@ fn what_the_budget_does_not_have_is_refused_with_both_numbers() {
     let numbers: Vec<u64> = refused.split(' ').filter_map(|word| word.parse().ok()).collect();
     let [needed, free, limit] = numbers[..] else { panic!("{refused}") };
     assert!(refused.starts_with("memory budget: ") && needed > free && limit == budget, "{refused}");
-    // What was refused holds nothing.
-    let all = server.get("/v1/memory").json(200);
-    let spare = all["spare_buffers"].as_u64().expect("bytes");
-    let model = reserved(&line(&server, "n")["memory"]);
-    assert_eq!(all["held"], model + spare);
+    // What was refused holds nothing, once the thread that had its picture is through with it.
+    let held_and_expected = || {
+        let all = server.get("/v1/memory").json(200);
+        let spare = all["spare_buffers"].as_u64().expect("bytes");
+        (all["held"].as_u64().expect("bytes"), reserved(&line(&server, "n")["memory"]) + spare)
+    };
+    let settled = (0..200).map(|_| held_and_expected()).find(|(held, expected)| held == expected);
+    assert!(settled.is_some(), "held and expected: {:?}", held_and_expected());
 }
 
 #[test]
