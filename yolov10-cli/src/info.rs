@@ -24,7 +24,7 @@ pub struct Args {
     /// A weight file in any form; the built-in demo if left out.
     weights: Option<PathBuf>,
     /// The same as WEIGHTS.
-    #[arg(long = "weights", short, visible_alias = "model", value_name = "FILE", conflicts_with = "weights")]
+    #[arg(long = "weights", short = 'w', visible_alias = "model", value_name = "FILE", conflicts_with = "weights")]
     named_weights: Option<PathBuf>,
     /// Input size in pixels that FLOPs are counted for [default: what the weights were trained at, else 640].
     #[arg(long, value_name = "PIXELS")]

@@ -55,17 +55,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn halves_are_rounded_as_opencv_rounds_them() {
-        let lower = LEVELS.map(|level| 255 - level);
-        let row = Row { between: [&LEVELS, &lower], weights: [1024, 1024] };
-        let columns = [Column { left: 0, weights: [1024, 1024] }, Column { left: 2, weights: [512, 1536] }];
-        // 4 bits less, then 16 bits less of each row: (60 + 195) / 2 = 127.5 becomes 127.
-        for isa in Isa::available() {
-            assert_eq!(resize(isa, &row, &columns)[0], [127.0 / 255.0, 127.0 / 255.0], "{isa}");
-        }
-    }
-
     proptest! {
         #[test]
         fn every_set_gives_the_bits_of_the_formula(

@@ -129,6 +129,7 @@ mod tests {
         fs::write(elsewhere.path().join("far.jpg"), "x").expect("a file");
         symlink(elsewhere.path(), folder.path().join("there")).expect("a link");
         symlink(elsewhere.path(), folder.path().join("too")).expect("a link");
-        assert_eq!(names(folder.path(), Depth::Everything), ["there/far.jpg"]);
+        let found = names(folder.path(), Depth::Everything);
+        assert!(found == ["there/far.jpg"] || found == ["too/far.jpg"], "one of two links: {found:?}");
     }
 }
