@@ -92,7 +92,7 @@ fn a_second_signal_ends_it_at_once_and_leaves_no_part_and_no_ffmpeg() {
          while printf 'P6\\n8 8\\n255\\n' && head -c 192 /dev/zero; do sleep 0.05; done\n",
         place.path(".").display()
     );
-    let ffprobe = "#!/bin/bash\necho avg_frame_rate=25/1\necho nb_frames=1000\n";
+    let ffprobe = "#!/bin/bash\necho codec_type=video\necho avg_frame_rate=25/1\necho nb_frames=1000\n";
     for (name, script) in [("bin/ffmpeg", ffmpeg.as_str()), ("bin/ffprobe", ffprobe)] {
         place.file(name, script.as_bytes());
         let rights = std::os::unix::fs::PermissionsExt::from_mode(0o755);
