@@ -34,8 +34,11 @@ use target::Target;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Everything that is tried, with its share of the inputs in percent.
-const TARGETS: [(&str, usize, fn() -> Target); 7] = [
+/// A name, its share of the inputs in percent, and the target itself.
+type Tried = (&'static str, usize, fn() -> Target);
+
+/// Everything that is tried.
+const TARGETS: [Tried; 7] = [
     ("pictures", 25, pictures::target),
     ("checkpoints", 15, checkpoints::target),
     ("safetensors", 10, safetensors_files::target),

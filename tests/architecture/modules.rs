@@ -71,7 +71,7 @@ fn add(
             None => {
                 let found = items(&below.join("mod.rs"), text).or_else(|| items(&below.with_extension("rs"), text));
                 let found = found.unwrap_or_else(|| panic!("no file for `mod {name}` in {}", folder.display()));
-                let home = [home, &[name.clone()]].concat();
+                let home = [home, std::slice::from_ref(&name)].concat();
                 add(modules, Some(index), &home, &found, &below, text)
             }
         };

@@ -47,6 +47,6 @@ pub use cancel::Cancel;
 pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
 pub use jpeg::encode_jpeg;
-pub use patience::{Notice, Patience};
+pub use patience::{Listener, Notice, Patience};
 pub use row::{ErrorRow, Row, StageMilliseconds};
 pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_name};

@@ -15,6 +15,9 @@ const WORTH_A_WORD: Duration = Duration::from_secs(2);
 /// The longest pause before a stream is connected to again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Hears what happens while pictures are waited for: the source's name, and what.
+pub type Listener = Arc<dyn Fn(&str, Notice) + Send + Sync>;
+
 /// How sources that come over a network or from a device are waited for.
 #[derive(Clone)]
 pub struct Patience {
@@ -24,8 +27,8 @@ pub struct Patience {
     pub reconnects: usize,
     /// Ends every wait.
     pub cancel: Cancel,
-    /// Hears what happens meanwhile: the source's name, and what.
-    pub notices: Option<Arc<dyn Fn(&str, Notice) + Send + Sync>>,
+    /// Hears what happens meanwhile.
+    pub notices: Option<Listener>,
 }
 
 /// What happens while pictures are waited for.

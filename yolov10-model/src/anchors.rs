@@ -98,7 +98,7 @@ impl Anchors {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.anchors.len()
     }
 

@@ -40,7 +40,7 @@ impl Decoder {
     fn decode_one(&mut self, anchors: &Anchors, selection: &Selection) -> Vec<Detection> {
         let threshold = selection.threshold();
         self.candidates.clear();
-        for row in 0..anchors.len() {
+        for row in 0..anchors.count() {
             let (anchor, _, classes) = anchors.get(row);
             let passing = classes.iter().enumerate().filter(|(_, logit)| **logit >= threshold);
             self.candidates.extend(passing.map(|(class, logit)| (*logit, Candidate { anchor, class, row })));
@@ -73,7 +73,7 @@ impl Decoder {
 /// enough; thinned out by NMS.
 fn decode_many(anchors: &Anchors, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
     // The reference goes through the anchors in their order, which decides among equal scores.
-    let mut rows: Vec<usize> = (0..anchors.len()).collect();
+    let mut rows: Vec<usize> = (0..anchors.count()).collect();
     rows.sort_unstable_by_key(|row| anchors.get(*row).0);
     let mut found = Vec::new();
     for row in rows {

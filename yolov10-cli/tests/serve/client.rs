@@ -130,7 +130,7 @@ fn lines(stderr: ChildStderr) -> Receiver<Value> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let line = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line));
+            let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
             if sender.send(line).is_err() {
                 return;
             }

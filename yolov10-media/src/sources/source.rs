@@ -124,7 +124,7 @@ fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, E
             let stream = Stream { name, patience, connect, moments, progress: Progress::default() };
             return Ok(Opened::Many(Sequence { moments: Box::new(stream), total: None }));
         }
-        Err(response) => response,
+        Err(response) => *response,
     };
     let kind = response.content_type.clone().unwrap_or_default().to_lowercase();
     let says = |begins: &str| kind.starts_with(begins);

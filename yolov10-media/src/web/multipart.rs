@@ -19,13 +19,13 @@ pub struct Parts {
 
 impl Parts {
     /// The pictures of `response`, if that is what it says it is.
-    pub fn of(response: Response, limit: usize) -> Result<Self, Response> {
+    pub fn of(response: Response, limit: usize) -> Result<Self, Box<Response>> {
         match response.content_type.as_deref().and_then(boundary) {
             Some(boundary) => {
                 let delimiter = format!("--{}", boundary.trim_start_matches('-')).into_bytes();
                 Ok(Self { response, delimiter, buffer: Vec::new(), limit })
             }
-            None => Err(response),
+            None => Err(Box::new(response)),
         }
     }
 

@@ -23,9 +23,7 @@ pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
     loop {
         let marker = next_marker(bytes, at);
         mended.extend(&bytes[at..marker.unwrap_or(bytes.len())]);
-        let Some(place) = marker else {
-            return None;
-        };
+        let place = marker?;
         let (code, after) = (bytes[place + 1], place + 2);
         at = match code {
             FIRST_RESTART..=LAST_RESTART => {

@@ -58,7 +58,8 @@ fn routes() -> Vec<(Method, &'static str, MethodRouter<Arc<Server>>)> {
         (Method::POST, "/v2/repository/models/{model}/unload", post(manage::unload)),
     ];
     // The version may be left out.
-    let of_models: [(_, [&'static str; 2], fn() -> MethodRouter<Arc<Server>>); 5] = [
+    type Route = fn() -> MethodRouter<Arc<Server>>;
+    let of_models: [(_, [&'static str; 2], Route); 5] = [
         (Method::GET, ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"], || get(v2::model)),
         (Method::GET, ["/v2/models/{model}/ready", "/v2/models/{model}/versions/{version}/ready"], || {
             get(v2::model_ready)
