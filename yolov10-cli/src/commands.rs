@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::outcome::EXIT_CODES;
 #[cfg(feature = "serve")]
 use crate::serve;
-use crate::{bench, convert, doctor, info, manual, memory, run, tune, val, version};
+use crate::{bench, convert, doctor, info, manual, memory, run, shards, tune, val, version};
 
 /// YOLOv10 object detection: one native program, from the original .pt and a picture to boxes.
 #[derive(Parser)]
@@ -21,6 +21,7 @@ pub struct Cli {
 pub enum Command {
     #[command(visible_alias = "predict", after_help = EXIT_CODES)]
     Run(Box<run::Args>),
+    Merge(shards::MergeArgs),
     #[cfg(feature = "serve")]
     #[command(after_help = EXIT_CODES)]
     Serve(Box<serve::Args>),

@@ -1,19 +1,17 @@
 //! `info`: what a weight file holds, and what running it costs.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use yolov10_model::Size;
 use yolov10_model::inventory::{Inventory, Step};
 
 use crate::engine_args::InputSize;
 use crate::message;
 use crate::outcome::Outcome;
-use crate::{release, weights};
+use crate::weights;
 
 /// The reference counts these fixed weights of the box distribution; they are no tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
@@ -72,7 +70,7 @@ pub fn info(args: &Args) -> Result<Outcome> {
         input,
         dtype: weights.stored_dtype(),
         heads: if weights.has_one_to_many_head() { "one-to-one and one-to-many" } else { "one-to-one" },
-        sha256: path.map(digest).transpose()?,
+        sha256: path.map(|path| weights::digest(Some(path))).transpose()?,
         source: metadata.iter().filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value))).collect(),
         layers: &inventory.steps,
     };
@@ -106,14 +104,6 @@ fn rows(info: &Info<'_>, layers: bool) -> Vec<String> {
         }));
     }
     rows
-}
-
-/// The SHA-256 of a weight file.
-fn digest(path: &Path) -> Result<String> {
-    let found = release::find(path)?;
-    let path = found.as_deref().unwrap_or(path);
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// 2299264 as 2,299,264.

@@ -7,6 +7,7 @@ mod bench;
 mod commands;
 mod convert;
 mod demo;
+mod digest;
 mod doctor;
 mod engine_args;
 mod folder_args;
@@ -28,6 +29,7 @@ mod run;
 #[cfg(feature = "serve")]
 mod serve;
 mod setup;
+mod shards;
 mod tune;
 mod usage;
 mod val;
@@ -72,6 +74,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::serve(&args),
+        Command::Merge(args) => shards::merge(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Info(args) => info::info(&args),
         Command::Val(args) => val::val(&args),

@@ -13,8 +13,13 @@ pub fn build() -> String {
     let features: Vec<&str> =
         features.into_iter().filter_map(|(name, is_built_in)| is_built_in.then_some(name)).collect();
     let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+    format!("{}; features: {features}", program())
+}
+
+/// The version, and the commit that it was built from.
+pub fn program() -> String {
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("YOLO10_BURN_COMMIT"));
-    format!("{version} (commit {commit}); features: {features}")
+    format!("{version} (commit {commit})")
 }
 
 /// Those that this machine has, best first.

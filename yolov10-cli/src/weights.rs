@@ -1,5 +1,6 @@
 //! Weights in memory, whatever form they have on disk.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result};
 use weights_convert::Options;
 use yolov10_model::Weights;
 
+use crate::digest::sha256;
 use crate::{demo, release};
 
 /// What messages call the weights at a path, or the built-in ones.
@@ -28,6 +30,17 @@ fn open(path: &Path, options: &Options) -> Result<Weights> {
     let found = release::find(path)?;
     let path = found.as_deref().unwrap_or(path);
     read(path, options).with_context(|| path.display().to_string())
+}
+
+/// The SHA-256 of a weight file, or of the built-in weights, in hexadecimal.
+pub fn digest(path: Option<&Path>) -> Result<String> {
+    let Some(path) = path else {
+        return Ok(sha256(&mut &*demo::WEIGHTS)?);
+    };
+    let found = release::find(path)?;
+    let path = found.as_deref().unwrap_or(path);
+    let digest = File::open(path).and_then(|mut file| sha256(&mut file));
+    digest.with_context(|| path.display().to_string())
 }
 
 /// A converted file is read straight into its place; every other form is converted in memory first.

@@ -23,7 +23,8 @@ pub struct Row<'a> {
     width: usize,
     height: usize,
     detections: Vec<Object<'a>>,
-    ms: StageMilliseconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<StageMilliseconds>,
 }
 
 /// A detection; its box is left, top, right, bottom in pixels of the picture.
@@ -88,8 +89,13 @@ impl<'a> Row<'a> {
             width: size.width,
             height: size.height,
             detections: detections.iter().map(object).collect(),
-            ms: speed.into(),
+            ms: Some(speed.into()),
         }
+    }
+
+    /// The same without times: whenever and wherever it is made, it is the same.
+    pub fn timeless(self) -> Self {
+        Self { ms: None, ..self }
     }
 }
 

@@ -26,8 +26,12 @@ pub fn save_labels(folder: &RunFolder, stem: &str, detections: &[Detection], siz
     if detections.is_empty() {
         return folder.remove(&name);
     }
-    let text: String = detections.iter().map(|detection| line(detection, size, scores)).collect();
-    folder.write(&name, text.as_bytes())
+    folder.write(&name, label_text(detections, size, scores).as_bytes())
+}
+
+/// What the label file of a picture of this size holds.
+pub fn label_text(detections: &[Detection], size: Size, scores: Scores) -> String {
+    detections.iter().map(|detection| line(detection, size, scores)).collect()
 }
 
 fn line(detection: &Detection, size: Size, scores: Scores) -> String {

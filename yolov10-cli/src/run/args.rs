@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use yolov10_media::{Artist, Cancel, Label, Patience, Style};
 use yolov10_model::picture::Budget;
 
+use super::shard_args::ShardArgs;
 use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
@@ -72,6 +73,8 @@ pub struct Args {
     pub saving: SavingArgs,
     #[command(flatten)]
     pub drawing: DrawingArgs,
+    #[command(flatten)]
+    pub shards: ShardArgs,
 }
 
 /// Which detections count.

@@ -31,7 +31,9 @@ impl<'a> Files<'a> {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let wanted = &args.saving;
-        let mut folder = wanted.writes_files().then(|| wanted.folder.open()).transpose()?;
+        // A part of a list has a folder of its own kind.
+        let has_folder = wanted.writes_files() && args.shards.list.is_none();
+        let mut folder = has_folder.then(|| wanted.folder.open()).transpose()?;
         if let Some(folder) = &mut folder {
             interrupt.guard(folder.scratch());
             folder.protect(sources.files());

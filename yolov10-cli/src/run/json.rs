@@ -11,6 +11,12 @@ pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) 
     Ok(serde_json::to_string(&Row::new(about, *size, detections, *speed, class_names))?)
 }
 
+/// The same without times.
+pub fn timeless_line(about: &About, searched: &Searched, class_names: &[String]) -> Result<String> {
+    let Searched { size, detections, speed, .. } = searched;
+    Ok(serde_json::to_string(&Row::new(about, *size, detections, *speed, class_names).timeless())?)
+}
+
 /// The line of a picture that failed.
 pub fn error_line(about: &About, error: &str) -> Result<String> {
     Ok(serde_json::to_string(&ErrorRow::new(about, error))?)

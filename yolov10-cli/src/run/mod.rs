@@ -13,6 +13,8 @@ mod report;
 mod run_detector;
 mod search;
 mod searched;
+mod shard;
+mod shard_args;
 
 use std::time::Instant;
 
@@ -28,6 +30,7 @@ use full_disk::is_full_disk;
 use report::{Reporter, Tally};
 use run_detector::RunDetector;
 use search::{Next, Search};
+use shard::{Rows, Split};
 
 use crate::interrupt::Interrupt;
 use crate::milliseconds::milliseconds;
@@ -54,6 +57,12 @@ pub fn run(args: &Args) -> Result<Outcome> {
         })?;
         return Ok(Outcome::Done);
     }
+    let split = Split::open(args, &setups)?;
+    if let Some(split) = &split
+        && split.is_done()?
+    {
+        return Ok(Outcome::Done);
+    }
     notes::what_is_built_in(args, &setup);
     notes::what_has_no_effect(args);
     let started = Instant::now();
@@ -78,7 +87,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if !args.saving.no_save && !args.drawing.hide_labels {
         notes::what_can_not_be_written(artist.missing_letters());
     }
-    let sources = sources(args).every(args.vid_stride);
+    let sources = split.as_ref().map_or_else(|| sources(args), Split::sources).every(args.vid_stride);
     let passed_over = notes::what_is_passed_over(&sources);
     // Not before: while weights are loaded or a list is awaited, a signal simply ends the program.
     let interrupt = Interrupt::catch()?;
@@ -87,7 +96,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let reporter = Reporter::new(args, &class_names, sources.len());
     let files = Files::prepare(args, &class_names, artist, &sources, &interrupt)?;
     let search = Search { detectors: &mut detectors, sources, batch: args.batch, budget, interrupt: interrupt.clone() };
-    let tally = search_all(search, &files, reporter, &interrupt)?;
+    let rows = split.as_ref().map(|split| split.start(args, &class_names)).transpose()?;
+    let tally = search_all(search, &files, reporter, rows, &interrupt)?;
     if let Some(passed_over) = passed_over {
         message::note(passed_over);
     }
@@ -99,6 +109,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     Ok(match (tally, interrupt.signal()) {
         (_, Some(signal)) => Outcome::Interrupted { signal },
+        // A part with broken pictures is done: who tried it again would find the same.
+        (_, None) if split.is_some() => Outcome::Done,
         (tally, None) if tally.failures > 0 => Outcome::Failed,
         (tally, None) if tally.objects == 0 && args.fail_empty => Outcome::NothingFound,
         _ => Outcome::Done,
@@ -106,13 +118,22 @@ pub fn run(args: &Args) -> Result<Outcome> {
 }
 
 /// Searches, writes and reports, up to the end, the signal or a full disk.
-fn search_all(search: Search, files: &Files, mut reporter: Reporter, interrupt: &Interrupt) -> Result<Tally> {
+fn search_all(
+    search: Search,
+    files: &Files,
+    mut reporter: Reporter,
+    mut rows: Option<Rows>,
+    interrupt: &Interrupt,
+) -> Result<Tally> {
     let mut gathered = Gathered::create(files)?;
     search.each(files, |item| {
         let item = gathered.add(item)?;
         let index = item.about.index;
         let is_full = item.value.as_ref().is_err_and(is_full_disk);
         reporter.report(&item)?;
+        if let Some(rows) = &mut rows {
+            rows.add(item)?;
+        }
         Ok(match gathered.has_given_up(index) {
             _ if is_full => Next::Nothing,
             true => Next::Source,
@@ -123,8 +144,10 @@ fn search_all(search: Search, files: &Files, mut reporter: Reporter, interrupt: 
         Err(error) if is_full_disk(&error) => reporter.report_full_disk(&error),
         kept => kept?,
     }
-    if interrupt.is_pressed() {
-        reporter.report_interruption();
+    match rows {
+        _ if interrupt.is_pressed() => reporter.report_interruption(),
+        Some(rows) => rows.keep()?,
+        None => (),
     }
     reporter.finish(&files.summary())
 }

@@ -18,7 +18,7 @@ pub fn what_is_built_in(args: &Args, setup: &Setup) {
             demo::WEIGHTS_NAME
         ));
     }
-    if args.named_sources().is_empty() {
+    if args.named_sources().is_empty() && args.shards.list.is_none() {
         message::note(format_args!(
             "no SOURCE: searching the built-in picture {}; try: yolo10-burn run --weights yolov10n.pt picture.jpg",
             demo::PICTURE_NAME

@@ -63,7 +63,7 @@ pub struct Tally {
 impl<'a> Reporter<'a> {
     /// A reporter of a run over so many sources.
     pub fn new(args: &Args, class_names: &'a [String], sources: usize) -> Self {
-        let form = match (args.json, args.quiet) {
+        let form = match (args.json, args.quiet || args.shards.list.is_some()) {
             (true, _) => Form::Json,
             (false, true) => Form::Quiet,
             (false, false) => Form::Text,

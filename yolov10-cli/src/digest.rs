@@ -1,0 +1,29 @@
+//! SHA-256, by which files are told apart.
+
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+/// The digest of all that is read, in hexadecimal.
+pub fn sha256(reader: &mut impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    io::copy(reader, &mut hash)?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// Two digits a byte.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected value: `printf abc | sha256sum`.
+    #[test]
+    fn a_digest_is_sha256() {
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256(&mut &b"abc"[..]).expect("memory can be read"), expected);
+    }
+}

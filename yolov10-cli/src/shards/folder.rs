@@ -1,0 +1,168 @@
+//! The folder that the shards of one list share.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use weights_convert::WholeFile;
+
+use super::done::Done;
+use super::fingerprint::Fingerprint;
+use super::split::Shard;
+use crate::digest::sha256;
+
+/// What decides the rows.
+const MANIFEST: &str = "manifest.json";
+/// Where label files are.
+const LABELS: &str = "labels";
+/// What unfinished files are called, by the program's own rule.
+const UNFINISHED: &str = ".yolo10-burn-";
+
+/// A folder whose manifest has this run's fingerprint.
+#[derive(Debug)]
+pub struct ShardFolder {
+    path: PathBuf,
+    fingerprint: Fingerprint,
+}
+
+impl ShardFolder {
+    /// The folder at `path`, made if it is not there; one with another fingerprint, or with other files, is refused.
+    pub fn open(path: &Path, fingerprint: Fingerprint) -> Result<Self> {
+        let folder = Self { path: path.to_owned(), fingerprint };
+        fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+        if manifest(path)?.is_none() {
+            let others = others(path)?;
+            // Another shard may have begun at the same time: then both write the same.
+            if !others.is_empty() && manifest(path)?.is_none() {
+                bail!("{}: has {} and no {MANIFEST}: name a new folder", path.display(), others[0]);
+            }
+            let text = serde_json::to_string_pretty(&folder.fingerprint.0)? + "\n";
+            WholeFile::write(&path.join(MANIFEST), text.as_bytes())?;
+        }
+        folder.check()?;
+        Ok(folder)
+    }
+
+    /// The folder at `path` with whatever fingerprint it has.
+    pub fn existing(path: &Path) -> Result<Self> {
+        let found = manifest(path)?;
+        let fingerprint =
+            found.with_context(|| format!("{}: no {MANIFEST}: not a folder of shards", path.display()))?;
+        Ok(Self { path: path.to_owned(), fingerprint })
+    }
+
+    /// Refuses a folder that is not this run's.
+    pub fn check(&self) -> Result<()> {
+        let path = self.path.join(MANIFEST);
+        let found = manifest(&self.path)?.with_context(|| format!("{}: is gone", path.display()))?;
+        match self.fingerprint.difference(&found) {
+            Some(difference) => bail!("{}: of another run: {difference}", path.display()),
+            None => Ok(()),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> Result<NonZeroUsize> {
+        let shards = self.fingerprint.0["shards"].as_u64().and_then(|shards| usize::try_from(shards).ok());
+        let shards = shards.and_then(NonZeroUsize::new);
+        shards.with_context(|| format!("{}: shards: expected a number from 1", self.path.join(MANIFEST).display()))
+    }
+
+    /// The rows of a shard.
+    pub fn rows(&self, shard: Shard) -> PathBuf {
+        self.path.join(format!("part-{}-of-{}.jsonl", shard.index, shard.of))
+    }
+
+    /// What says that a shard is done.
+    pub fn receipt(&self, shard: Shard) -> PathBuf {
+        self.rows(shard).with_extension("json")
+    }
+
+    /// Writes the label file of a picture; one without objects has none, and one of an earlier try is the same.
+    pub fn write_labels(&self, stem: &str, text: &str) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let folder = self.path.join(LABELS);
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(WholeFile::write(&folder.join(format!("{stem}.txt")), text.as_bytes())?)
+    }
+
+    /// What was done of a shard, if all of it was: the rows are those that the receipt speaks of.
+    pub fn done(&self, shard: Shard) -> Result<Option<Done>> {
+        let path = self.receipt(shard);
+        let Some(text) = if_there(fs::read_to_string(&path)).with_context(|| path.display().to_string())? else {
+            return Ok(None);
+        };
+        let done: Done = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        if done.fingerprint != self.fingerprint.digest() {
+            bail!(
+                "{}: of another run: expected fingerprint {}, found {}",
+                path.display(),
+                self.fingerprint.digest(),
+                done.fingerprint
+            );
+        }
+        let rows = self.rows(shard);
+        let digest = if_there(File::open(&rows).and_then(|mut file| sha256(&mut file)))
+            .with_context(|| rows.display().to_string())?;
+        Ok((digest.as_deref() == Some(&done.sha256)).then_some(done))
+    }
+
+    /// Removes what runs that were killed have left.
+    pub fn clear(&self) -> Result<()> {
+        for folder in [self.path.clone(), self.path.join(LABELS)] {
+            let Some(entries) = if_there(fs::read_dir(&folder)).with_context(|| folder.display().to_string())? else {
+                continue;
+            };
+            for entry in entries {
+                let entry = entry.with_context(|| folder.display().to_string())?;
+                if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                    fs::remove_file(entry.path()).with_context(|| entry.path().display().to_string())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The manifest of the folder at `path`, if it has one.
+fn manifest(path: &Path) -> Result<Option<Fingerprint>> {
+    let file = path.join(MANIFEST);
+    let name = || file.display().to_string();
+    let Some(text) = if_there(fs::read_to_string(&file)).with_context(name)? else {
+        return Ok(None);
+    };
+    Ok(Some(Fingerprint(serde_json::from_str(&text).with_context(name)?)))
+}
+
+/// The files in a folder, unfinished ones apart.
+fn others(path: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
+        let name = entry.with_context(|| path.display().to_string())?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(UNFINISHED) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What is not there is no error.
+fn if_there<T>(found: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
