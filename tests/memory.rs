@@ -24,7 +24,7 @@ const STREET: &[u8] = include_bytes!("../assets/street.jpg");
 const RESIDENT_NOISE: u64 = 2 << 20;
 /// What a panic's message may leave in the test's captured output, in bytes.
 const PANIC_NOISE: usize = 1 << 16;
-/// Load, run and drop so often.
+/// How many times to load, run and drop.
 const CYCLES: usize = 200;
 /// Sizes of input kept by the plan cache, as `yolov10-cpu` documents.
 const PLANS: usize = 8;

@@ -21,10 +21,10 @@ const COCO_LISTS: [&str; 2] = ["val2017.txt", "test-dev2017.txt"];
 pub enum Split {
     /// What the detector was trained on.
     Train,
-    /// What it was tuned by.
+    /// What it was tuned on.
     #[default]
     Val,
-    /// What nobody looked at before.
+    /// What nobody has looked at before.
     Test,
 }
 

@@ -1,4 +1,4 @@
-"""What a client does that sends FP32: OpenCV's letterbox, as ultralytics has it."""
+"""What a client does that sends FP32: OpenCV's letterbox, as ultralytics prints it."""
 
 import cv2
 import numpy as np

@@ -33,11 +33,11 @@ impl WholeFile {
     /// The folder is not there, or takes no files.
     pub fn create_in(folder: &Path, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Write { path: path.to_owned(), source };
-        // Asked first: where there is no folder, a temporary file's error would name the temporary file.
+        // Asked first: if the folder is missing, the error would name the temporary file.
         folder.metadata().map_err(failed)?;
         let mut builder = Builder::new();
         builder.prefix(".yolo10-burn-");
-        // A temporary file is private; a result has the rights that the umask leaves.
+        // Temporary files are private; a result has the permissions that the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder).map_err(failed)?;
@@ -54,7 +54,7 @@ impl WholeFile {
         file.keep()
     }
 
-    /// Where the file is until it is kept, for a program that writes it in our place.
+    /// Where the file is until it is kept, for another program that writes it.
     pub fn path_for_others(&self) -> &Path {
         self.writer.get_ref().path()
     }

@@ -7,7 +7,7 @@ use crate::outcome::EXIT_CODES;
 use crate::serve;
 use crate::{bench, convert, doctor, info, manual, memory, run, shards, tune, val, version};
 
-/// YOLOv10 object detection: one native program, from the original .pt and a picture to boxes.
+/// YOLOv10 object detection in one native program: the original .pt and a picture in, boxes out.
 #[derive(Parser)]
 // The last one wins where an option is repeated; those that take several add up.
 #[command(name = "yolo10-burn", version, long_version = version::long(), after_help = EXIT_CODES)]

@@ -1,4 +1,4 @@
-//! What the program carries with it, so that it shows something before it is given anything.
+//! What is built in, so that the program can show something before it is given anything.
 //!
 //! NOTICES.md says where these come from.
 

@@ -12,11 +12,11 @@ use yolov10_model::{Detector, Device, Options, Weights};
 use crate::outcome::Outcome;
 use crate::{demo, message, release, setup, version};
 
-/// Check this machine: instruction sets, devices, ffmpeg, caches; say what to do about what is missing.
+/// Check this machine: instruction sets, devices, ffmpeg, caches, and what to do about anything that is missing.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// The built-in picture has at least so many objects for the built-in weights, on every device.
+/// The built-in weights find at least this many objects in the built-in picture, on every device.
 const EXPECTED_OBJECTS: usize = 5;
 
 pub fn doctor(_: &Args) -> Result<Outcome> {
@@ -77,7 +77,7 @@ fn installed_ffmpeg() -> String {
 
 fn cache() -> String {
     let Some(folder) = release::cache_folder() else {
-        return "no cache folder, as there is no home: set YOLO10_BURN_CACHE".to_owned();
+        return "no cache folder, because there is no home folder: set YOLO10_BURN_CACHE".to_owned();
     };
     let names = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = names

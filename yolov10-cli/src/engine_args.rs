@@ -24,19 +24,19 @@ const DTYPES: [&str; 4] = ["f32", "tf32", "f16", "bf16"];
 /// Which weights, and how they run.
 #[derive(Args, Debug)]
 pub struct EngineArgs {
-    /// Weights: a .pt of either lineage, safetensors, a converted file, or one of n, s, m, b, l, x for the authors' own; the built-in demo if left out.
+    /// Weights: a .pt of either lineage, safetensors, a converted file, or one of n, s, m, b, l, x for the authors' own [default: the built-in demo].
     #[arg(long, short, visible_alias = "model", value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Input size in pixels: a side, or height,width; raised to multiples of 32 [default: what the weights were trained at, else 640].
+    /// Input size in pixels: a side, or height,width; rounded up to multiples of 32 [default: what the weights were trained at, otherwise 640].
     #[arg(long, value_name = "PIXELS")]
     imgsz: Option<InputSize>,
     /// Give each picture the smallest input it fits into (the default).
     #[arg(long, overrides_with = "no_rect")]
     rect: bool,
-    /// Give each picture the whole of the input size.
+    /// Give each picture the whole input size.
     #[arg(long)]
     no_rect: bool,
-    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU and the CPU where there is none; run takes several, as cuda:0,1.
+    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU, or the CPU where there is none; run takes several, as in cuda:0,1.
     #[arg(long, default_value = "auto", value_parser = Known::<Choice>::new(&DEVICES), hide_possible_values = true)]
     device: Choice,
     /// Threads of the CPU engine [default: the physical cores this process may use].
@@ -45,7 +45,7 @@ pub struct EngineArgs {
     /// The most that weights and workspace may take together, on the CPU engine and on CUDA: 60MB, 64MiB, or bytes.
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
-    /// Where a GPU's compiled and tuned kernels are kept [default: the folder of this program's cache].
+    /// Where to keep a GPU's compiled and tuned kernels [default: this program's cache folder].
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -75,7 +75,7 @@ impl FromStr for Choice {
 }
 
 impl Choice {
-    /// The devices, and a word on standard error where it is not the one that was hoped for.
+    /// The devices; says on stderr if it is not the one that was hoped for.
     fn devices(&self) -> Vec<Device> {
         match self {
             Self::Named(devices) => devices.clone(),
@@ -96,19 +96,19 @@ pub struct KernelArgs {
     /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
     #[arg(long, value_parser = Known::<Isa>::new(&ISAS), hide_possible_values = true)]
     isa: Option<Isa>,
-    /// Numbers to multiply: f32, or faster and less exact bf16 on the CPU (with AVX-512 BF16); f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
+    /// Precision of multiplications: f32, or bf16, faster and less exact, on a CPU with AVX-512 BF16; f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
     #[arg(long, value_parser = Known::<Precision>::new(&DTYPES), hide_possible_values = true)]
     dtype: Option<Precision>,
     /// Half precision where it is to be had: --dtype f16 on a GPU, bf16 on a CPU with AVX-512 BF16, else f32.
     #[arg(long, conflicts_with = "dtype")]
     half: bool,
-    /// Compute every convolution as plain sums of products: slower, last digits as by hand.
+    /// Compute every convolution directly, without Winograd's transforms: slower, with smaller rounding errors.
     #[arg(long)]
     exact: bool,
 }
 
 impl EngineArgs {
-    /// What was chosen, for a command that takes one device.
+    /// The choice, for a command that takes one device.
     pub fn setup(&self, assignment: Assignment) -> Result<Setup> {
         let setups = self.setups(assignment);
         ensure!(setups.len() == 1, "--device: expected one device, found {}", setups.len());
@@ -133,7 +133,7 @@ impl EngineArgs {
         devices.into_iter().map(on).collect()
     }
 
-    /// Says which options were given in vain.
+    /// Says which options have no effect.
     fn note_what_has_no_effect(&self, devices: &[Device]) {
         let of_cpu = [
             ("--threads", self.threads.is_some()),
@@ -186,7 +186,7 @@ pub fn parse_bytes(text: &str) -> Result<usize, String> {
     bytes.ok_or_else(|| "expected a size, as 60MB, 64MiB or 60000000".to_owned())
 }
 
-/// `640`, or `480,640` for height and width; brackets as Python prints them are welcome.
+/// `640`, or `480,640` for height and width; brackets, as Python prints them, are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputSize(pub Size);
 

@@ -9,10 +9,10 @@ use crate::output::RunFolder;
 /// A command gives `name` its default.
 #[derive(clap::Args, Debug)]
 pub struct FolderArgs {
-    /// Where the folders of runs are made.
+    /// The folder in which each run gets its own folder.
     #[arg(long, value_name = "FOLDER", default_value = "runs/detect")]
     project: PathBuf,
-    /// The folder of this run; a number is added where it is taken.
+    /// The folder of this run; a number is added if it exists.
     #[arg(long, value_name = "FOLDER")]
     name: String,
     /// Write into the folder even if it exists.

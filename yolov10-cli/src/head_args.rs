@@ -5,7 +5,7 @@ use yolov10_model::selection::{Assignment, Suppression};
 
 use crate::message;
 
-/// The heads' names as ultralytics has them.
+/// The names that ultralytics gives the heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Head {
     /// One box per object, without NMS.
@@ -29,7 +29,7 @@ pub struct HeadArgs {
 }
 
 impl HeadArgs {
-    /// What the library calls it.
+    /// The library's name for it.
     pub fn assignment(self) -> Assignment {
         match self.head {
             Head::One2one => Assignment::OneToOne,
@@ -41,7 +41,7 @@ impl HeadArgs {
         }
     }
 
-    /// Says which options were given in vain.
+    /// Says which options have no effect.
     pub fn note_what_has_no_effect(self) {
         let given = [("--iou", self.iou.is_some()), ("--agnostic-nms", self.agnostic_nms)];
         for (option, _) in given.into_iter().filter(|(_, given)| *given && self.head == Head::One2one) {

@@ -13,24 +13,24 @@ use crate::message;
 use crate::outcome::Outcome;
 use crate::weights;
 
-/// The reference counts these fixed weights of the box distribution; they are no tensor here.
+/// The reference counts these fixed weights of the box distribution, which are no tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
 
 /// Show what weights hold: variant, classes, parameters, FLOPs, layers, origin.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A weight file in any form; the built-in demo if left out.
+    /// A weight file in any form [default: the built-in demo].
     weights: Option<PathBuf>,
     /// The same as WEIGHTS.
     #[arg(long = "weights", short = 'w', visible_alias = "model", value_name = "FILE", conflicts_with = "weights")]
     named_weights: Option<PathBuf>,
-    /// Input size in pixels that FLOPs are counted for [default: what the weights were trained at, else 640].
+    /// Input size in pixels to count FLOPs for [default: what the weights were trained at, otherwise 640].
     #[arg(long, value_name = "PIXELS")]
     imgsz: Option<InputSize>,
-    /// One row per layer.
+    /// Print one row per layer.
     #[arg(long)]
     layers: bool,
-    /// One JSON object, the layers included.
+    /// Print one JSON object, layers included.
     #[arg(long)]
     json: bool,
 }

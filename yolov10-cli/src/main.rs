@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     };
     match dispatch(cli.command) {
         Ok(outcome) => outcome.into(),
-        // Who reads the results has had enough of them, `head` for one.
+        // Whoever reads the results has had enough of them, as `head` does.
         Err(error) if message::is_closed_pipe(&error) => Outcome::Done.into(),
         Err(error) => failed(&error),
     }

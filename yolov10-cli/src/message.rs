@@ -1,8 +1,7 @@
 //! What the program says: results on stdout, everything else on stderr.
 //!
-//! `println!` and `eprintln!` panic when nobody listens. Results that can't be said are an error; a stderr that
-//! nobody reads is none. Names come from files, addresses and weights: nothing of them reaches a terminal that it
-//! would obey, and no password.
+//! `println!` and `eprintln!` panic when nobody listens. Results that can't be written are an error; messages are not.
+//! Names come from files, addresses and weights: nothing of them reaches a terminal that it would obey, and no password.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -44,7 +43,7 @@ pub fn error(what: impl Display) {
     say(&format!("error: {}", one_line(&what.to_string())));
 }
 
-/// Something that one may want to know or do.
+/// Something worth knowing or doing.
 pub fn note(what: impl Display) {
     if !QUIET.load(Ordering::Relaxed) {
         say(&format!("note: {}", one_line(&what.to_string())));

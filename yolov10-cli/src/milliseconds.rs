@@ -4,7 +4,7 @@ use std::time::Duration;
 
 pub use yolov10_media::StageMilliseconds;
 
-/// To the microsecond: what is behind is noise.
+/// To the microsecond: anything finer is noise.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }

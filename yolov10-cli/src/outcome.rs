@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Outcome {
     /// Everything that was asked for.
     Done,
-    /// No object in any picture, and `--fail-empty` asked to be told.
+    /// No object in any picture, and `--fail-empty` was given.
     NothingFound,
     /// A promise of the memory contract was broken.
     NotKept,

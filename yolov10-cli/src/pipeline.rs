@@ -1,4 +1,4 @@
-//! Stages that work at the same time, and never on more pictures than their queues hold.
+//! Stages that work at the same time, on no more pictures than their queues hold.
 //!
 //! A stage deals its input to its lanes in turn and collects their output in turn, so that the order of results is
 //! the order of the input without a buffer that could grow. When a receiver is dropped, everything before it stops.
@@ -9,9 +9,9 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Scope};
 
-/// What may wait between two stages, per lane.
+/// How many items may wait between two stages, per lane.
 const QUEUE: usize = 1;
-/// Threads of a stage beside the detector at most: each may hold three pictures.
+/// The most threads for a stage beside the detector: each may hold three pictures.
 const MOST_LANES: usize = 4;
 
 /// Where a stage's input goes.
@@ -26,7 +26,7 @@ pub struct Collector<T> {
     turn: usize,
 }
 
-/// Nobody wants the results any more.
+/// Nobody wants any more results.
 #[derive(Clone, Copy, Debug)]
 pub struct Closed;
 
@@ -36,7 +36,7 @@ pub fn lanes() -> usize {
     cores.div_ceil(2).min(MOST_LANES)
 }
 
-/// Starts a stage: `lanes` threads that each apply `work` to what they are dealt.
+/// Starts a stage: `lanes` threads, each of which applies `work` to what it is dealt.
 ///
 /// # Errors
 /// There are no further threads to be had.
@@ -53,7 +53,7 @@ where
     stage_of(scope, vec![work; lanes])
 }
 
-/// Starts a stage of workers that differ: a thread each.
+/// Starts a stage of different workers, each on its own thread.
 ///
 /// # Errors
 /// There are no further threads to be had.
@@ -90,7 +90,7 @@ pub fn spawn<'scope>(
     thread::Builder::new().spawn_scoped(scope, work).map(drop)
 }
 
-/// So many items together, in their order; at the end what is left.
+/// Groups of `size` items, in order; the last one has what is left.
 pub fn batches<T>(mut items: impl Iterator<Item = T>, size: NonZeroUsize) -> impl Iterator<Item = Vec<T>> {
     iter::from_fn(move || {
         let batch: Vec<T> = items.by_ref().take(size.get()).collect();
@@ -111,7 +111,7 @@ impl<T> Iterator for Collector<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        // The lane whose turn it is would have got the next item: if it has ended, all have.
+        // The next item would be in the lane whose turn it is: if that one has ended, all have.
         let item = self.lanes[self.turn].recv().ok()?;
         self.turn = (self.turn + 1) % self.lanes.len();
         Some(item)

@@ -1,11 +1,11 @@
-//! A bar on stderr for work that takes long, if a person is watching.
+//! A progress bar on stderr for long work, if somebody is watching.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Work that is shorter than this shows no bar.
+/// Shorter work shows no bar.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// The bar, once there is one.
@@ -16,7 +16,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress over so many sources; only a terminal gets to see it.
+    /// Progress over this many sources, shown only on a terminal.
     pub fn new(sources: usize) -> Self {
         let bar = ProgressBar::hidden();
         bar.set_length(sources as u64);
@@ -30,7 +30,7 @@ impl Progress {
         Self { is_wanted: false, ..Self::new(0) }
     }
 
-    /// Everything up to source number `index` is done.
+    /// Everything up to source number `index` is finished.
     pub fn reached(&self, index: usize) {
         if self.bar.is_hidden() && self.is_wanted && self.started.elapsed() > SHORT {
             self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
@@ -38,7 +38,7 @@ impl Progress {
         self.bar.set_position(index as u64);
     }
 
-    /// Writes lines while the bar is out of their way.
+    /// Writes lines with the bar out of the way.
     pub fn pause<T>(&self, write: impl FnOnce() -> T) -> T {
         self.bar.suspend(write)
     }

@@ -1,6 +1,6 @@
 //! The authors' weights by name: in the working directory, in the cache, or from their release.
 //!
-//! A download is a `.part` file in the cache, taken up again where it ended, checked, and renamed.
+//! A download is a `.part` file in the cache: resumed where it ended, checked when complete, and renamed.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -13,7 +13,7 @@ use yolov10_media::web;
 
 use crate::message;
 
-/// The release of the authors' code that the paper's weights are in; another place of the same files may be set.
+/// The release of the authors' code that has the paper's weights.
 const RELEASE: &str = "https://github.com/THU-MIG/yolov10/releases/download/v1.1";
 const RELEASE_VARIABLE: &str = "YOLO10_BURN_RELEASE";
 /// Where downloads are kept, if not in the user's cache folder.
@@ -40,13 +40,13 @@ pub fn find(name: &Path) -> Result<Option<PathBuf>> {
     }
     let file_name = format!("{stem}.pt");
     let Some(cache) = cache else {
-        bail!("{file_name}: not in this folder, and there is no cache folder to download it to: set {CACHE_VARIABLE}");
+        bail!("{file_name}: not in this folder, and no cache folder to download it to: set {CACHE_VARIABLE}");
     };
     let release = env::var(RELEASE_VARIABLE).unwrap_or_else(|_| RELEASE.to_owned());
     let url = format!("{release}/{file_name}");
     let path = cache.join(&file_name);
     download(&url, &path).with_context(|| {
-        format!("{url}: not to be had; put {file_name} into this folder or into {}", cache.display())
+        format!("{url}: cannot be downloaded; put {file_name} into this folder or into {}", cache.display())
     })?;
     Ok(Some(path))
 }
@@ -60,13 +60,13 @@ pub fn cache_folder() -> Option<PathBuf> {
     })
 }
 
-/// `yolov10n` of any of its names.
+/// `yolov10n` for any of its names.
 fn stem_of(name: &Path) -> Option<String> {
     let name = name.to_str()?;
     let stem = name.strip_suffix(".pt").or_else(|| name.strip_suffix(".safetensors")).unwrap_or(name);
     let variant = match stem.strip_prefix("yolov10") {
         Some(variant) => variant,
-        // A letter alone is short for the whole name; a letter with an extension is somebody's file.
+        // A letter alone is short for the whole name; a letter with an extension is somebody's own file.
         None if stem == name => stem,
         None => return None,
     };
@@ -78,7 +78,7 @@ fn download(url: &str, path: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let part_path = path.with_extension("pt.part");
     let mut part = OpenOptions::new().create(true).append(true).read(true).open(&part_path)?;
-    // Another process that wants the same file waits here, and then finds it.
+    // Another process that wants the same file waits here and then finds it.
     part.lock()?;
     if path.is_file() {
         return Ok(());
@@ -89,10 +89,10 @@ fn download(url: &str, path: &Path) -> Result<()> {
         fs::remove_file(&part_path)?;
     }
     received?;
-    // Only lengths have been compared yet, and a part may be of another file. Conversion reads the CRC of every entry.
+    // So far only lengths have been compared, and a part may be of another file. Conversion checks the CRC of every entry.
     if let Err(error) = weights_convert::convert(&part_path, &weights_convert::Options::default()) {
         fs::remove_file(&part_path)?;
-        return Err(anyhow!(error).context("what arrived is broken, and was removed"));
+        return Err(anyhow!(error).context("the download is broken and has been deleted"));
     }
     part.sync_all()?;
     fs::rename(&part_path, path)?;
@@ -102,7 +102,7 @@ fn download(url: &str, path: &Path) -> Result<()> {
 /// Appends to `part` what it lacks.
 fn receive(url: &str, part: &mut File) -> Result<()> {
     let had = part.seek(SeekFrom::End(0))?;
-    // A part that the server will not continue, one that is whole for instance, is begun again.
+    // A part that the server will not continue, for instance because it is complete, is started afresh.
     let web::Answer { start, length, body, .. } = match web::get(url, had) {
         Err(_) if had > 0 => web::get(url, 0)?,
         answer => answer?,
@@ -117,10 +117,10 @@ fn receive(url: &str, part: &mut File) -> Result<()> {
     let limit = LARGEST - start;
     let received = io::copy(&mut bar.wrap_read(body.take(limit + 1)), part);
     bar.finish_and_clear();
-    let received = received.context("the transfer broke off; the next run takes it up")?;
+    let received = received.context("the download was interrupted; the next run resumes it")?;
     ensure!(received <= limit, "expected at most {LARGEST} bytes, found more");
     if let Some(length) = length {
-        ensure!(received == length, "expected {length} bytes, found {received}; the next run takes it up");
+        ensure!(received == length, "expected {length} bytes, found {received}; the next run resumes the download");
     }
     part.flush()?;
     Ok(())

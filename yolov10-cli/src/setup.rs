@@ -11,7 +11,7 @@ use yolov10_model::{Detector, Device, Error, Options, Weights};
 
 use crate::{message, release, weights};
 
-/// What to say of a detector whose [`Detector::graphs_refused`] is true.
+/// What to say if [`Detector::graphs_refused`].
 pub const GRAPHS_REFUSED: &str = "the device refused to hold the network as a graph: it runs kernel by kernel, slower";
 
 /// Which weights, and how they run.
@@ -41,12 +41,12 @@ impl Setup {
         weights::load(self.weights.as_deref(), &options)
     }
 
-    /// A detector of these weights. It has its own copy: who drops the weights gets their memory back.
+    /// A detector with these weights. It has its own copy, so dropping the weights gives their memory back.
     pub fn detector(&self, weights: &Arc<Weights>) -> Result<Detector> {
         let Options { device, input, .. } = self.options;
         if let Some(size) = input.filter(|size| *size != size.to_stride()) {
             let raised = size.to_stride();
-            message::note(format_args!("input size {size}: raised to {raised}, the next multiples of 32"));
+            message::note(format_args!("input size {size}: rounded up to {raised}, multiples of 32"));
         }
         keep_kernels(device, self.cache.clone())?;
         Detector::new(weights, &self.options).map_err(|error| match error {
@@ -66,7 +66,7 @@ pub fn kernel_folder(folder: Option<PathBuf>) -> Option<PathBuf> {
     folder.or_else(|| Some(release::cache_folder()?.join("kernels")))
 }
 
-/// Has a GPU's kernels kept in `folder`, or in the program's cache; says where, and that they take time when there are
+/// Keeps a GPU's kernels in `folder`, or in the program's cache. Says where, and that compiling takes time, when there are
 /// none yet.
 pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
     let file = device.keep_kernels(kernel_folder(folder).as_deref())?;
@@ -74,7 +74,7 @@ pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
         return Ok(());
     };
     let folder = file.parent().expect("a file is in a folder");
-    // The device's own cache does without where it cannot write, and says nothing.
+    // The device's own cache goes without, silently, where it cannot write.
     let kept = match fs::create_dir_all(folder) {
         Ok(()) => format!(", once for this GPU; they are kept in {}", file.display()),
         Err(error) => format!("; they cannot be kept in {}: {error}", folder.display()),

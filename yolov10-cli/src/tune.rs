@@ -16,9 +16,9 @@ use crate::message;
 use crate::outcome::Outcome;
 use crate::setup::{GRAPHS_REFUSED, kernel_folder};
 
-/// Eager, recorded, replayed: all that a run can be.
+/// Eager, recorded, replayed: every way there is to run.
 const RUNS: usize = 3;
-/// Side of the pictures where no size is given, in pixels: with the whole input in use.
+/// Side of the pictures, in pixels, if no size is given: they fill the whole input.
 const SIDE: usize = 640;
 
 /// Find a GPU's fastest kernels, for pictures of given sizes in batches of given sizes, and keep them for later runs.

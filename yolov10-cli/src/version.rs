@@ -2,7 +2,7 @@
 
 use yolov10_model::options::Isa;
 
-/// All of it, over several lines.
+/// Everything, on several lines.
 pub fn long() -> String {
     format!("{}\ninstruction sets here: {}", build().replace("; ", "\n"), instruction_sets())
 }

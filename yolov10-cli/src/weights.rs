@@ -16,8 +16,8 @@ pub fn name_of(path: Option<&Path>) -> String {
     path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| path.display().to_string())
 }
 
-/// Reads weights in any form, converted as `options` say where they are not yet; the built-in ones where there is
-/// no path.
+/// Reads weights in any form, and converts them as `options` say if they are not converted yet; the built-in ones if
+/// there is no path.
 pub fn load(path: Option<&Path>, options: &Options) -> Result<Arc<Weights>> {
     let weights = match path {
         None => Weights::from_static(demo::WEIGHTS)?,

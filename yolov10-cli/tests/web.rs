@@ -144,7 +144,7 @@ fn a_broken_download_is_taken_up_where_it_ended() {
     let words = [&SEARCH[..], &["--weights", "yolov10s"]].concat();
     let said = run(&place, &words, &half.address);
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.contains("the transfer broke off; the next run takes it up"), "{said:?}");
+    assert!(said.stderr.contains("the download was interrupted; the next run resumes it"), "{said:?}");
     assert_eq!(place.files("cache"), ["yolov10s.pt.part"]);
     let whole = Server::start("/yolov10s.pt", WEIGHTS, Sends::Everything);
     assert_eq!(run(&place, &words, &whole.address).code, Some(0));

@@ -24,7 +24,7 @@ pub enum Error {
     TooLarge {
         /// The most that is read.
         limit: u64,
-        /// What was announced; `None` if it only turned out.
+        /// The size that was announced; `None` if it was found out by reading.
         found: Option<u64>,
     },
     /// Not a picture, or a broken one, or one that takes more than the budget.
@@ -63,7 +63,7 @@ pub enum Error {
     #[error("neither a picture, a video nor a list of sources")]
     Unknown,
     /// A list that names nothing.
-    #[error("the list is empty, expected a source a line")]
+    #[error("the list is empty, expected one source per line")]
     EmptyList,
     /// A list, or stdin, named by a list: it could name itself.
     #[error("a list within a list")]
@@ -80,7 +80,7 @@ pub enum Error {
     /// ffmpeg can't decode a video, or not all of it.
     #[error("{what}: {said}")]
     Video {
-        /// What has befallen it.
+        /// What happened to it.
         what: &'static str,
         /// What ffmpeg said.
         said: String,
@@ -123,7 +123,7 @@ pub enum Error {
         status: u16,
     },
     /// A server can't be reached.
-    #[error("not to be reached: {reason}")]
+    #[error("cannot be reached: {reason}")]
     Unreachable {
         /// Why.
         reason: String,

@@ -106,7 +106,7 @@ impl<'a> ErrorRow<'a> {
     }
 }
 
-/// To the microsecond: what is behind is noise.
+/// To the microsecond: anything finer is noise.
 fn milliseconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }

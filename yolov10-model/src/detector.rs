@@ -25,9 +25,10 @@ use crate::weights::Weights;
 /// A YOLOv10 ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped:
 /// weights that detectors [share](Detector::share), when the last of them is.
 ///
-/// It is `Send`: it may be made on one thread, used on a second and dropped on a third. [`Detector::detect`] takes
+/// It is `Send`: make it on one thread, use it on a second and drop it on a third. [`Detector::detect`] takes
 /// `&mut self` because one workspace serves one picture at a time, so that sharing it between threads (`Sync`) would
-/// be of no use; two threads want two detectors, which may share their weights. [`memory`](crate::memory) says what it holds when.
+/// be of no use; two threads want two detectors, which may share their weights. [`memory`](crate::memory) says what it
+/// holds when.
 pub struct Detector {
     engine: Box<dyn Engine>,
     class_names: Vec<String>,
@@ -38,7 +39,7 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Makes a detector; the weights are copied to its device and not kept.
+    /// Makes a detector. The weights are copied to its device and not kept.
     ///
     /// # Errors
     /// The weights are not a YOLOv10's, the device is not to be had, the input size is out of bounds.
@@ -85,8 +86,8 @@ impl Detector {
         self.speed
     }
 
-    /// Whether its GPU refused to hold the network as a graph, which it is asked to when an input size comes a second
-    /// time: then every run launches its kernels one by one, slower but with the same results.
+    /// Whether its GPU refused to hold the network as a graph, as it is asked to when an input size comes a second time.
+    /// Then every run launches its kernels one by one, slower but with the same results.
     pub fn graphs_refused(&self) -> bool {
         self.engine.graphs_refused()
     }
@@ -128,7 +129,7 @@ impl Detector {
     }
 
     /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
-    /// For a geometry other than [`Detector::letterbox`], as validation has it.
+    /// For a geometry other than [`Detector::letterbox`], such as that of validation.
     ///
     /// # Errors
     /// The letterbox is one of another picture's size, its input is none that the network can take or does not hold
@@ -201,7 +202,7 @@ impl Detector {
         self.engine.limit_memory(bytes);
     }
 
-    /// Gives back everything but the weights. The next picture takes it again.
+    /// Gives back everything except the weights. The next picture takes it again.
     ///
     /// # Errors
     /// The device fails, or keeps some of it.

@@ -9,7 +9,7 @@ use crate::size::Size;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system did not let a file be read.
+    /// The operating system did not let us read a file.
     #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
@@ -62,7 +62,7 @@ pub enum Error {
         /// What there is, cut off where it is long.
         found: String,
     },
-    /// A tensor is stored in a type that weights do not come in.
+    /// A tensor is stored in a type that weights never have.
     #[error("tensor {tensor}: expected F32, F16 or BF16, found {found}")]
     UnsupportedDtype {
         /// Its key.
@@ -137,10 +137,10 @@ pub enum Error {
         /// Columns left of the picture.
         left: usize,
     },
-    /// A device's name is not one of those known.
+    /// A device's name is unknown.
     #[error("device {0}: expected cpu, flex, cuda, cuda:N or wgpu")]
     UnknownDevice(String),
-    /// A precision's name is not one of those known.
+    /// A precision's name is unknown.
     #[error("dtype {0}: expected f32, tf32, f16 or bf16")]
     UnknownPrecision(String),
     /// The engine of this device does not compute in this precision.
@@ -161,7 +161,7 @@ pub enum Error {
         /// The feature that brings its engine.
         feature: &'static str,
     },
-    /// The device's hardware, driver or libraries are not there.
+    /// The device's hardware, driver or libraries are missing.
     #[error("device {device}: {reason}")]
     DeviceUnavailable {
         /// The device asked for.
@@ -169,7 +169,7 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
-    /// The device failed at its work.
+    /// The device failed while working.
     #[error("the device failed: {reason}")]
     DeviceFailed {
         /// What it said.
@@ -194,7 +194,7 @@ pub enum Error {
     /// The process of an isolated detector.
     #[error("worker process: {reason}")]
     Worker {
-        /// What became of it, or what it said.
+        /// What happened to it, or what it said.
         reason: String,
     },
     /// A device can't be shut down while detectors hold memory there.
@@ -205,7 +205,7 @@ pub enum Error {
         /// Bytes of live data.
         in_use: u64,
     },
-    /// A limit on memory that this device's engine can't keep.
+    /// This device's engine can't keep a memory limit.
     #[error("device {device}: a memory limit needs the device cpu or cuda")]
     LimitUnsupported {
         /// The device.

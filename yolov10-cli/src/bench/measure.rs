@@ -1,4 +1,4 @@
-//! One choice of weights, size, device and threads, measured.
+//! Measures one combination of weights, size, device and threads.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -18,7 +18,7 @@ use super::sample::{Summary, summarize};
 use crate::milliseconds::milliseconds;
 use crate::setup::Setup;
 
-/// What was measured with one choice of everything.
+/// What was measured for one combination.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub weights: String,
@@ -28,17 +28,17 @@ pub struct Row {
     pub threads: Option<NonZeroUsize>,
     /// What computed.
     pub kernels: Kernels,
-    /// Pictures that the detector got at a time. Times are of one of them.
+    /// Pictures per call; times are per picture.
     pub batch: NonZeroUsize,
     /// The input size that was asked for, in pixels.
     pub imgsz: Size,
     /// What the network saw of it, in pixels.
     pub input: Size,
-    /// From the file to a detector, in milliseconds.
+    /// Milliseconds from the file to a detector.
     pub load_ms: f64,
-    /// The first call, for which plans are made and kernels compiled.
+    /// The first call, which makes plans and compiles kernels.
     pub first_ms: f64,
-    /// Calls that were measured.
+    /// How many calls were measured.
     pub runs: usize,
     pub ms: Stages,
     /// Pictures per second, by the mean of preprocess, inference and postprocess.
@@ -78,7 +78,7 @@ pub struct Stages {
     pub end_to_end: Summary,
 }
 
-/// Resident bytes of the process; `None` where the system does not tell.
+/// Resident bytes of the process; `None` where the system does not say.
 #[derive(Debug, Serialize)]
 pub struct MemoryUse {
     pub before_load: Option<u64>,
@@ -194,7 +194,7 @@ fn repeat<T>(budget: Budget, mut run: impl FnMut() -> Result<T>) -> Result<Vec<T
     Ok(results)
 }
 
-/// With one digit after the point.
+/// With one decimal.
 fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

@@ -20,19 +20,19 @@ use crate::{demo, message};
 use measure::{Budget, Choice, Picture, measure};
 use plot::Plot;
 
-/// Measure speed and memory: stages, percentiles, throughput, GFLOP/s; a row per weights, device, size, threads and batch.
+/// Measure speed and memory: stages, percentiles, throughput, GFLOP/s; one row for each combination of weights, device, size, threads and batch.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Weight files in any form, or n, s, m, b, l, x for the authors' own; the built-in demo if left out.
+    /// Weight files in any form, or n, s, m, b, l, x for the authors' own [default: the built-in demo].
     #[arg(long, short, value_name = "FILE,..", value_delimiter = ',')]
     weights: Vec<PathBuf>,
-    /// The picture to search; the built-in one if left out.
+    /// The picture to search [default: the built-in one].
     #[arg(long, value_name = "FILE")]
     source: Option<PathBuf>,
-    /// Input sizes in pixels; several are separated by spaces, as a comma separates height and width.
+    /// Input sizes in pixels, separated by spaces; a comma separates height and width.
     #[arg(long, value_name = "PIXELS", num_args = 1..)]
     imgsz: Vec<InputSize>,
-    /// Use the whole of the input size instead of the smallest part that the picture fits into.
+    /// Use the whole input size instead of the smallest input the picture fits into.
     #[arg(long)]
     no_rect: bool,
     /// Where to compute: cpu, flex, cuda, cuda:N, wgpu.
@@ -41,24 +41,24 @@ pub struct Args {
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N,..", value_delimiter = ',')]
     threads: Vec<NonZeroUsize>,
-    /// Pictures that the detector gets at a time; on the CPU engine it takes them one by one.
+    /// Pictures per call; the CPU engine takes them one by one.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1")]
     batch: Vec<NonZeroUsize>,
-    /// Where a GPU's compiled and tuned kernels are kept [default: the folder of this program's cache].
+    /// Where to keep a GPU's compiled and tuned kernels [default: this program's cache folder].
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
     #[command(flatten)]
     kernels: KernelArgs,
-    /// Seconds of runs before the clock counts.
+    /// Seconds to run before measuring.
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = parse_seconds)]
     warmup: f64,
     /// Seconds to measure.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
     duration: f64,
-    /// Measure so many runs instead.
+    /// Measure this many runs instead.
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     iterations: Option<NonZeroUsize>,
-    /// One JSON object per row and line.
+    /// Print one JSON object per row, each on its own line.
     #[arg(long)]
     json: bool,
     /// Draw the latencies of all rows.

@@ -19,9 +19,9 @@ use super::measure::Row;
 use super::sample::Summary;
 use super::table::{engine, weights_name};
 
-/// What the font is called among the process's fonts.
+/// The font's name among the process's fonts.
 const FONT_NAME: &str = "bench";
-/// Heights of letters, pixels.
+/// Heights of letters, in pixels.
 const LARGE: i32 = 28;
 const SMALL: i32 = 19;
 const MARGIN: i32 = 24;
@@ -35,7 +35,7 @@ const RATES: i32 = 320;
 const HEAD: i32 = 124;
 const ROW: i32 = 52;
 const FOOT: i32 = 44;
-/// Half the height of the bar up to a percentile, the usual time to the rarest.
+/// Half the height of the bar up to each percentile, from the usual time to the rarest.
 const P50_HALF: i32 = 14;
 const P90_HALF: i32 = 8;
 const P99_HALF: i32 = 3;
@@ -131,7 +131,7 @@ fn draw_row(canvas: &Canvas<'_>, scale: &Scale, row: &Row, (label, middle): (Str
     Ok(())
 }
 
-/// Letters of this height, beside or around the point that they are put at.
+/// Letters of this height, beside or around the point where they are put.
 fn lettering(size: i32, side: HPos) -> TextStyle<'static> {
     let style: TextStyle<'_> = (FONT_NAME, size).into_font().color(&BLACK);
     style.pos(Pos::new(side, VPos::Center))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::milliseconds::milliseconds;
 
-/// What is said of a sample, in milliseconds.
+/// The figures of a sample, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub min: f64,
@@ -20,7 +20,7 @@ pub struct Summary {
 /// Sums up a sample of at least one time.
 pub fn summarize(mut times: Vec<Duration>) -> Summary {
     times.sort_unstable();
-    // The smallest time that so many per cent do not exceed (nearest rank).
+    // The smallest time that at least this share of the sample does not exceed (nearest rank).
     let percentile = |percent: usize| {
         let rank = (times.len() * percent).div_ceil(100).max(1);
         milliseconds(times[rank - 1])

@@ -23,7 +23,7 @@ pub struct CompletionsArgs {
 /// Write manual pages, one per command.
 #[derive(clap::Args, Debug)]
 pub struct ManArgs {
-    /// The folder to write to, /usr/local/share/man/man1 for instance.
+    /// The folder to write to, for instance /usr/local/share/man/man1.
     folder: PathBuf,
 }
 

@@ -21,7 +21,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
                 "yolo10-burn run --weights n --save-txt --classes person,car clip.mp4",
                 "Label files of a video's frames.",
             ),
-            ("yolo10-burn predict model=yolov10n.pt source=street.jpg conf=0.5", "The same as ultralytics has it."),
+            ("yolo10-burn predict model=yolov10n.pt source=street.jpg conf=0.5", "The same as ultralytics prints it."),
         ],
     ),
     ("convert", &[("yolo10-burn convert yolov10n.pt", "To yolov10n.safetensors, which loads faster.")]),

@@ -1,4 +1,4 @@
-//! `memory`: what a detector holds in every state of its life, and whether it keeps the memory contract here.
+//! `memory`: what a detector holds in each state of its life, and whether it keeps the memory contract on this machine.
 //!
 //! The states are those of the contract (docs/memory.md); each promise that one process can check gets a verdict.
 
@@ -22,15 +22,15 @@ use crate::setup::Setup;
 use crate::{demo, message};
 use verdict::{Verdict, flat, gave_back, same, same_use};
 
-/// Check the memory contract: load, run, trim, run, drop, again and again; a table of what is held, and verdicts.
+/// Check the memory contract: load, run, trim, run and drop, again and again; prints what is held, and verdicts.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     engine: EngineArgs,
-    /// Load, run and drop so often.
+    /// How many times to load, run and drop.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..))]
     cycles: u32,
-    /// One JSON object: states and verdicts.
+    /// Print one JSON object: states and verdicts.
     #[arg(long)]
     json: bool,
 }
@@ -41,7 +41,7 @@ struct State {
     after: &'static str,
     #[serde(flatten)]
     memory: MemoryReport,
-    /// Milliseconds that freeing took.
+    /// How long freeing took, in milliseconds.
     freeing_ms: Option<f64>,
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use yolov10_model::memory::{FreeReport, MemoryReport};
 
-/// Growth of the resident set over all cycles that is no leak: thread stacks, the allocator's own pages, and what a
+/// How far the resident set may grow over all cycles without a leak: thread stacks, the allocator's own pages, and what a
 /// device's driver sets up on first use.
 const RESIDENT_NOISE: u64 = 8 << 20;
 
@@ -28,7 +28,7 @@ pub fn same(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> 
     Verdict::new(promise, one == other, format!("{one} bytes reserved, then {other}"))
 }
 
-/// Weights and workspace are filled as much in both states. How many pages a GPU's pools take for that is their choice.
+/// Weights and workspace hold as much in both states. How many pages a GPU's pools take for that is up to them.
 pub fn same_use(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> Verdict {
     let [one, other] = [one, other].map(|report| (report.weights + report.workspace).in_use);
     Verdict::new(promise, one == other, format!("{one} bytes in use, then {other}"))
@@ -40,7 +40,7 @@ pub fn gave_back(promise: &'static str, freed: &FreeReport) -> Verdict {
     Verdict::new(promise, *residue == 0, format!("{released} bytes released, {residue} left"))
 }
 
-/// The first half of the lives sets the level; the last stays there, in what is reserved and in what is resident.
+/// The first half of the lives sets the level; the last one stays at it, in reserved and in resident bytes.
 pub fn flat(promise: &'static str, lives: &[FreeReport]) -> Verdict {
     let (first, last) = lives.split_at(lives.len() / 2);
     let reserved = |lives: &[FreeReport]| most(lives, |life| life.after.total().reserved);

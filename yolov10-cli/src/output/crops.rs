@@ -7,7 +7,7 @@ use yolov10_model::Detection;
 
 use super::{RunFolder, save_picture};
 
-/// A crop is larger than its box by this factor and so many pixels, as in the reference.
+/// A crop is larger than its box by this factor and this many pixels, as in the reference.
 const GAIN: f32 = 1.02;
 const MARGIN: f32 = 10.0;
 

@@ -12,7 +12,7 @@ use super::RunFolder;
 use super::file::OutputFile;
 use super::mp4::Mp4;
 
-/// Of 1 to 30: the fastest at which colours still look right.
+/// From 1 to 30: the fastest at which colours still look right.
 const GIF_SPEED: i32 = 10;
 /// GIF counts time in these.
 const GIF_TICK: Duration = Duration::from_millis(10);
@@ -28,7 +28,7 @@ pub struct Films {
 }
 
 struct Current {
-    /// Of its source.
+    /// Of the film's source.
     index: usize,
     path: PathBuf,
     film: Film,
@@ -40,7 +40,7 @@ enum Film {
 }
 
 impl Films {
-    /// Adds a frame to its source's film, and ends the film before. A film that fails is given up, and said once.
+    /// Adds a frame to its source's film, and ends the previous film. A film that fails is given up, and said once.
     pub fn add(&mut self, folder: &RunFolder, about: &About, picture: &RgbImage) -> Result<()> {
         if self.has_failed(about.index) {
             return Ok(());

@@ -30,7 +30,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes `project/name`, or with a number after it where that is taken. Two runs never get the same one.
+    /// Makes `project/name`, with a number after it if it exists. Two runs never get the same one.
     pub fn create(project: &Path, name: &str) -> Result<Self> {
         let first = project.join(name);
         let parent = first.parent().unwrap_or(project);
@@ -140,11 +140,11 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 impl Drop for RunFolder {
-    /// A folder that was made in vain goes again.
+    /// Removes a new folder in which nothing was written.
     fn drop(&mut self) {
         self.scratch = None;
         if self.is_new {
-            // It is only removed if it is empty, so an error is what success looks like.
+            // It is removed only if it is empty: usually this fails, as it should.
             fs::remove_dir(&self.path).ok();
         }
     }

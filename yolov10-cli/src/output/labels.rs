@@ -1,4 +1,4 @@
-//! YOLO label files: `class x y width height [score]` a line, the box by its centre, relative to the picture.
+//! YOLO label files: one `class x y width height [score]` per line, boxes by their centres, relative to the picture.
 
 use std::fmt::Write;
 

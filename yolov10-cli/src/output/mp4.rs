@@ -39,7 +39,7 @@ impl Mp4 {
             .args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{}x{}", size.0, size.1)])
             .args(["-r", &format!("{:.6}", 1.0 / shown.as_secs_f64()), "-i", "-"])
-            // Players want colours at half the size, which must be whole.
+            // Players want the colours at half the size, which must be a whole number.
             .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-f", "mp4"])
             .arg(file.temporary_path())
             .stdin(Stdio::piped())

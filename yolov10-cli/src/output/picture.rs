@@ -1,4 +1,4 @@
-//! Pictures to files, in the format they came in where that can be written.
+//! Writes pictures, in the format they came in where possible.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use yolov10_media::encode_jpeg;
 
 use super::RunFolder;
 
-/// Written as they came; everything else becomes a PNG. WebP is written without loss.
+/// Formats that are kept; everything else becomes a PNG. WebP is written lossless.
 const WRITABLE: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
 /// The extension of the file for a picture that came with this one.

@@ -15,7 +15,7 @@ use super::RunFolder;
 use super::file::OutputFile;
 use crate::milliseconds::seconds;
 
-/// How COCO's 80 class names begin and end: who has these has them all.
+/// How COCO's 80 class names begin and end: whoever has these has them all.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");
 
 /// `predictions.csv`.
@@ -45,7 +45,7 @@ impl CsvTable {
     pub fn create(folder: &RunFolder) -> Result<Self> {
         let file = folder.file("predictions.csv")?;
         let path = file.path().to_owned();
-        // The head is there even if no row follows.
+        // The header is written even if no row follows.
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(file);
         writer.write_record(Self::HEAD).with_context(|| path.display().to_string())?;
         Ok(Self { writer, path })

@@ -23,7 +23,7 @@ use crate::output::Scores;
 pub struct Args {
     /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture, a video or a list on stdin; the built-in picture if left out.
     ///
-    /// With ffmpeg installed also videos, rtsp:// streams and cameras by number. Words like conf=0.5 are taken as --conf 0.5, and source=, model= as well.
+    /// With ffmpeg installed also videos, rtsp:// streams and cameras by number. conf=0.5 means --conf 0.5; source= and model= work too.
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
     /// The same as SOURCE.
@@ -31,10 +31,10 @@ pub struct Args {
     pub source: Vec<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Pictures that the detector gets at a time: more of them keep a GPU busy, and change no result.
+    /// Pictures per call: more of them keep a GPU busy, and the results stay the same.
     #[arg(long, value_name = "N", default_value = "1")]
     pub batch: NonZeroUsize,
-    /// Search folders within folders.
+    /// Search subfolders too.
     #[arg(long)]
     pub recursive: bool,
     /// Read pictures of up to N million pixels, and what memory that takes [default: 210, and 1 GB].
@@ -46,10 +46,10 @@ pub struct Args {
     /// Connect again to a stream that broke off, up to so many times in a row.
     #[arg(long, value_name = "TIMES", default_value_t = 0)]
     pub reconnect: usize,
-    /// Of videos and animations, every Nth frame.
+    /// Take every Nth frame of videos and animations.
     #[arg(long, value_name = "N", default_value = "1")]
     pub vid_stride: NonZeroUsize,
-    /// One JSON object per picture and line on stdout.
+    /// Print one JSON object per picture on stdout, each on its own line.
     #[arg(long)]
     pub json: bool,
     /// Say nothing but errors.
@@ -58,13 +58,13 @@ pub struct Args {
     /// Say what is loaded and which files are written, on stderr.
     #[arg(long, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Exit code 1 if nothing is found in any picture.
+    /// Exit with 1 if nothing is found in any picture.
     #[arg(long)]
     pub fail_empty: bool,
-    /// Say at the end what memory was held, and what its freeing gave back, on stderr.
+    /// Say at the end, on stderr, how much memory was held and how much was given back.
     #[arg(long)]
     pub memory: bool,
-    /// Run the detector in a worker process: its end gives everything back, and its crash is an error here.
+    /// Run the detector in a worker process: everything is given back when it ends, and a crash is just an error.
     #[arg(long)]
     pub isolate: bool,
     #[command(flatten)]
@@ -81,13 +81,13 @@ pub struct Args {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Detections")]
 pub struct SelectionArgs {
-    /// Scores must be above this, 0 to 1.
+    /// Keep detections with a score above this, 0 to 1.
     #[arg(long, default_value_t = 0.25, value_parser = parse_share)]
     pub conf: f32,
     /// The most detections per picture; the best are kept.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,
-    /// Only these classes, by number or name: 0,2 or person,"traffic light".
+    /// Keep only these classes, by number or name: 0,2 or person,"traffic light".
     #[arg(long, value_name = "CLASS,..", value_delimiter = ',')]
     pub classes: Vec<String>,
     #[command(flatten)]
@@ -104,10 +104,10 @@ pub struct SavingArgs {
     /// Write no annotated pictures and videos.
     #[arg(long)]
     pub no_save: bool,
-    /// Write a YOLO label file per picture, labels/*.txt.
+    /// Write a YOLO label file for each picture, labels/*.txt.
     #[arg(long)]
     pub save_txt: bool,
-    /// With the scores in the label files.
+    /// Add the scores to the label files.
     #[arg(long)]
     pub save_conf: bool,
     /// Write the frames of videos and animations as pictures, NAME_frames/*.jpg.
@@ -119,7 +119,7 @@ pub struct SavingArgs {
     /// Write all detections to predictions.csv.
     #[arg(long)]
     pub save_csv: bool,
-    /// Write all detections to predictions.json, in the form of COCO results.
+    /// Write all detections to predictions.json, in COCO's results format.
     #[arg(long)]
     pub save_json: bool,
     #[command(flatten)]
@@ -130,10 +130,10 @@ pub struct SavingArgs {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Annotated pictures")]
 pub struct DrawingArgs {
-    /// Width of lines in pixels [default: by the picture's size].
+    /// Width of lines in pixels [default: depends on the picture's size].
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub line_width: Option<u32>,
-    /// Draw boxes without names and scores.
+    /// Draw boxes without names or scores.
     #[arg(long)]
     pub hide_labels: bool,
     /// Draw names without scores.

@@ -22,7 +22,7 @@ pub struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// Makes the run's folder, if anything goes into it.
+    /// Makes the run's folder, if there is anything to write.
     pub fn prepare(
         args: &'a Args,
         class_names: &'a [String],
@@ -89,11 +89,11 @@ impl<'a> Files<'a> {
 /// A picture whose own files are written.
 pub struct Written {
     searched: Searched,
-    /// The annotated frame of a film: it waits for those before it.
+    /// The annotated frame of a film, which waits for the frames before it.
     frame: Option<RgbImage>,
 }
 
-/// The files that are made of many pictures: films and tables.
+/// The files that gather many pictures: films and tables.
 pub struct Gathered<'a> {
     files: &'a Files<'a>,
     films: Films,
@@ -135,7 +135,7 @@ impl<'a> Gathered<'a> {
         self.films.has_failed(index)
     }
 
-    /// Gives the files their names: they are complete.
+    /// The files are complete: gives them their names.
     pub fn keep(mut self) -> Result<()> {
         // Each by itself: one that can't be kept is no reason to lose the others.
         let kept =

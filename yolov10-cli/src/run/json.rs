@@ -1,4 +1,4 @@
-//! The lines of `--json`: an object for a picture and what is in it, or for a picture that failed.
+//! The lines of `--json`: one object per picture, with what is in it or why it failed.
 
 use anyhow::Result;
 use yolov10_media::{About, ErrorRow, Row};

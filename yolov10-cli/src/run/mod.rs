@@ -152,7 +152,7 @@ fn search_all(
     reporter.finish(&files.summary())
 }
 
-/// The sources named, or the built-in picture.
+/// The sources that were named, or the built-in picture.
 fn sources(args: &Args) -> Sources {
     let named = args.named_sources();
     if named.is_empty() {
@@ -162,7 +162,7 @@ fn sources(args: &Args) -> Sources {
     Sources::expand(named, depth)
 }
 
-/// What the detector held at the end, and that it gave it back.
+/// What the detector held at the end, and that it gave all of it back.
 fn say_what_is_held(mut detector: RunDetector) -> Result<()> {
     let held = detector.memory()?;
     let freed = detector.close()?;
@@ -192,9 +192,9 @@ fn selection(args: &SelectionArgs, class_names: &[String]) -> Result<Selection> 
     })
 }
 
-/// The class of a number or a name.
+/// The class with this number or name.
 fn find_class(class: &str, class_names: &[String]) -> Result<usize> {
-    // Lists may come as Python prints them.
+    // Lists may be written as Python prints them.
     let class = class.trim().trim_matches(['[', ']', '(', ')', '"', '\'']).trim();
     let by_number = class.parse().ok().filter(|number| *number < class_names.len());
     let by_name = || class_names.iter().position(|name| name.eq_ignore_ascii_case(class));

@@ -17,7 +17,7 @@ use crate::message;
 use crate::milliseconds::{StageMilliseconds, milliseconds};
 use crate::progress::Progress;
 
-/// How results are said.
+/// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// A line per picture and a summary.
@@ -28,7 +28,7 @@ enum Form {
     Quiet,
 }
 
-/// Says what came out, and counts.
+/// Prints results, and counts them.
 pub struct Reporter<'a> {
     form: Form,
     class_names: &'a [String],
@@ -54,14 +54,14 @@ pub struct Tally {
     pub failures: usize,
     /// Objects found.
     pub objects: usize,
-    /// The time of all pictures together.
+    /// The time that all pictures took together.
     speed: Speed,
     /// The input of the last picture.
     input: Option<Size>,
 }
 
 impl<'a> Reporter<'a> {
-    /// A reporter of a run over so many sources.
+    /// For a run over this many sources.
     pub fn new(args: &Args, class_names: &'a [String], sources: usize) -> Self {
         let form = match (args.json, args.quiet || args.shards.list.is_some()) {
             (true, _) => Form::Json,
@@ -82,7 +82,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Says what came of one picture.
+    /// Prints the result of one picture.
     pub fn report(&mut self, item: &Item<Searched>) -> Result<()> {
         let about = &item.about;
         let line = match &item.value {
@@ -180,7 +180,7 @@ impl<'a> Reporter<'a> {
         Ok(self.tally)
     }
 
-    /// `image 1/4 bus.jpg: 640x480 4 persons, 1 bus, 23.4ms`, as ultralytics has it.
+    /// `image 1/4 bus.jpg: 640x480 4 persons, 1 bus, 23.4ms`, as ultralytics prints it.
     fn text_line(&self, about: &About, searched: &Searched) -> String {
         let About { index, name, .. } = about;
         let place = match about.frame {

@@ -13,7 +13,7 @@ use yolov10_model::{Detection, Detector, IsolatedDetector, Size, isolation};
 
 use crate::interrupt::Interrupt;
 
-/// Longest wait for a worker to load or to search one picture: beyond the compilation of all kernels on a slow GPU.
+/// The longest wait for a worker to load or to search one picture: more than compiling all kernels takes on a slow GPU.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A detector, here or elsewhere.
@@ -23,7 +23,7 @@ pub enum RunDetector {
 }
 
 impl RunDetector {
-    /// A detector in a worker: this program again, with the same words.
+    /// A detector in a worker: this program again, with the same arguments.
     pub fn isolated() -> Result<Self> {
         let program = env::current_exe().context("the program's own file")?;
         let mut command = Command::new(program);
@@ -40,7 +40,7 @@ impl RunDetector {
         })
     }
 
-    /// What is in each of the pictures, and how long that took. One that can't be searched does not harm the others.
+    /// What is in each picture, and how long that took. One that can't be searched does not affect the others.
     pub fn detect(&mut self, pictures: &[RgbImage]) -> Vec<Result<(Vec<Detection>, Speed)>> {
         if let Self::Here(detector) = self
             && let Ok(found) = detector.detect_batch(pictures)
@@ -58,7 +58,7 @@ impl RunDetector {
         })
     }
 
-    /// Whether a GPU runs the network kernel by kernel; a worker keeps that to itself.
+    /// Whether a GPU runs the network kernel by kernel; workers do not say.
     pub fn graphs_refused(&self) -> bool {
         match self {
             Self::Here(detector) => detector.graphs_refused(),
@@ -73,7 +73,7 @@ impl RunDetector {
         })
     }
 
-    /// Ends it, and makes sure that nothing is left.
+    /// Ends it and makes sure that nothing is left behind.
     pub fn close(self) -> Result<FreeReport> {
         Ok(match self {
             Self::Here(detector) => detector.close()?,
@@ -84,7 +84,7 @@ impl RunDetector {
 
 /// What this process does as a worker.
 pub fn work(load: impl FnOnce() -> Result<Detector>) -> Result<()> {
-    // Ctrl-C reaches the whole group; the parent still wants the picture in flight.
+    // Ctrl-C reaches the whole process group, but the parent still wants the picture in progress.
     Interrupt::leave_to_parent()?;
     Ok(isolation::work(load)?)
 }

@@ -17,7 +17,7 @@ use super::searched::Searched;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{batches, lanes, spawn, stage, stage_of};
 
-/// What is to be searched, and with what.
+/// What to search, and with what.
 pub struct Search<'a> {
     /// A detector per device; they take turns, so that results keep the order of the sources.
     pub detectors: &'a mut [RunDetector],
@@ -41,7 +41,7 @@ pub enum Next {
 }
 
 impl Search<'_> {
-    /// Searches and writes on threads of their own, and reports here. A report that fails ends it all.
+    /// Searches and writes on threads of their own, and reports on this one. A report that fails ends everything.
     pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<Next>) -> Result<()> {
         let Self { detectors, sources, batch, budget, interrupt } = self;
         let lanes = lanes();
@@ -62,10 +62,10 @@ impl Search<'_> {
             })?;
             let workers = detectors.iter_mut().map(|detector| move |items| search(detector, items));
             let (mut to_detectors, found) = stage_of(scope, workers.collect())?;
-            // Either ends early only where the report failed, which has been told.
+            // Either ends early only if the report failed, and its error is returned below.
             spawn(scope, move || batches(decoded, batch).try_for_each(|items| to_detectors.deal(items)))?;
             spawn(scope, move || found.flatten().try_for_each(|item| to_writers.deal(item)))?;
-            // Dropped when a report fails, which ends the stages before.
+            // Dropping this ends the earlier stages when a report fails.
             let result = written.try_for_each(|item| {
                 let index = item.about.index;
                 match report(item)? {
@@ -85,7 +85,7 @@ fn decode(item: yolov10_media::Item<Content>, budget: &Budget) -> Item<RgbImage>
     item.decode(budget).then(|_, picture| Ok(picture))
 }
 
-/// Searches the pictures of a batch; what has failed before keeps its place.
+/// Searches the pictures of a batch; an earlier failure keeps its place.
 fn search(detector: &mut RunDetector, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage, Searched)>> {
     let mut pictures = Vec::with_capacity(items.len());
     let places: Vec<Item<()>> = items

@@ -66,7 +66,7 @@ fn worker(weights: &Path) -> Command {
 
 /// What a worker does: detect for its parent, until that is gone.
 fn work(setup: &Setup) -> Result<Outcome> {
-    // Ctrl-C reaches the whole group; the parent still wants the picture in flight.
+    // Ctrl-C reaches the whole process group, but the parent still wants the picture in progress.
     Interrupt::leave_to_parent()?;
     let mut setup = setup.clone();
     setup.options.selection.confidence = 0.0;

@@ -15,7 +15,7 @@ const USUAL_CONFIDENCE: f32 = 0.001;
 /// and above this in the confusion matrix.
 const CONFUSION_CONFIDENCE: f32 = 0.25;
 
-/// Measure a detector on a data set: precision, recall, mAP, confusion matrix, as `yolo val` and COCO have them.
+/// Measure a detector on a data set: precision, recall, mAP and confusion matrix, as `yolo val` and COCO compute them.
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("name", |name| name.required(false).default_value("val")))]
 pub struct Args {
@@ -24,16 +24,16 @@ pub struct Args {
     pub data: PathBuf,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Which pictures of a .yaml.
+    /// Which pictures of a .yaml to use.
     #[arg(long, value_enum, default_value_t)]
     pub split: Split,
-    /// Where the pictures of COCO annotations are [default: beside them, or where COCO's own lie].
+    /// Where the pictures of COCO annotations are [default: beside them, or where COCO has its own].
     #[arg(long, value_name = "FOLDER")]
     pub images: Option<PathBuf>,
     /// Read pictures of up to N million pixels, and what memory that takes [default: 210, and 1 GB].
     #[arg(long, value_name = "MILLIONS")]
     pub max_pixels: Option<NonZeroU64>,
-    /// Pictures that share one input size; they are still searched one by one, and the third digit depends on it.
+    /// How many pictures share one input size. The third digit of the figures depends on it.
     #[arg(long, value_name = "N", default_value = "16")]
     pub batch: NonZeroUsize,
     /// Scores must be above this, 0 to 1; the confusion matrix counts what is above 0.25, or above this if it is named.
@@ -41,10 +41,10 @@ pub struct Args {
     pub conf: f32,
     #[command(flatten)]
     pub head: HeadArgs,
-    /// The best so many per picture.
+    /// Keep at most this many detections per picture, the best ones.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,
-    /// Write all detections to predictions.json, in the form of COCO results.
+    /// Write all detections to predictions.json, in COCO's results format.
     #[arg(long)]
     pub save_json: bool,
     /// Draw the curves and the confusion matrix.
@@ -52,10 +52,10 @@ pub struct Args {
     pub plots: bool,
     #[command(flatten)]
     pub folder: FolderArgs,
-    /// One JSON object on stdout in place of the table.
+    /// Print one JSON object on stdout instead of the table.
     #[arg(long)]
     pub json: bool,
-    /// No row per class.
+    /// Print no rows for single classes.
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -78,10 +78,10 @@ impl Args {
 pub enum Split {
     /// What the detector was trained on.
     Train,
-    /// What it was tuned by.
+    /// What it was tuned on.
     #[default]
     Val,
-    /// What nobody looked at before.
+    /// What nobody has looked at before.
     Test,
 }
 

@@ -25,7 +25,7 @@ pub struct Data {
     pub broken: usize,
     /// What decoding a picture may take.
     pub budget: Budget,
-    /// If the data came from these.
+    /// The annotations, if the data came from them.
     pub annotations: Option<Annotations>,
 }
 
@@ -81,7 +81,7 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
         }
     }
     missized.note(path);
-    ensure!(!data.samples.is_empty(), "{}: none of its pictures can be used", path.display());
+    ensure!(!data.samples.is_empty(), "{}: none of the pictures can be used", path.display());
     Ok(data)
 }
 
@@ -110,7 +110,7 @@ impl Missized {
     }
 }
 
-/// The folder given, or of the places where annotations have their pictures the one that has the first of them.
+/// The folder given, or the first usual place that has the first picture of the annotations.
 fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) -> Result<PathBuf> {
     let Some(first) = annotations.images.first() else {
         bail!("{}: no pictures found in it", path.display());
@@ -131,7 +131,7 @@ fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) 
     })
 }
 
-/// The size of a picture as it is decoded, from its head alone.
+/// The size that a picture has once decoded, from its header alone.
 fn upright_size(path: &Path, budget: &Budget) -> Result<Size> {
     let bytes = picture::read(path, budget).map_err(|error| match error {
         // Its place in the list names the file.

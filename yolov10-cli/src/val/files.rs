@@ -20,7 +20,7 @@ pub struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// Makes the run's folder, if anything goes into it.
+    /// Makes the run's folder, if there is anything to write.
     pub fn prepare(args: &'a Args, data: &Data, interrupt: &Interrupt) -> Result<Self> {
         let mut folder = (args.save_json || args.plots).then(|| args.folder.open()).transpose()?;
         if let Some(folder) = &mut folder {

@@ -51,7 +51,7 @@ pub fn val(args: &Args) -> Result<Outcome> {
     let detector = setup.detector(&weights)?;
     // The detector has its own copy.
     drop(weights);
-    // Not before: while weights are loaded, Ctrl-C simply ends the program.
+    // Only now: while weights are loading, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
     let files = Files::prepare(args, &data, &interrupt)?;
     let layout = match setup.options.fit {
@@ -101,7 +101,7 @@ struct Measurement<'a> {
     /// Only where somebody wants them: a data set has a hundred thousand.
     predictions: Option<Vec<Prediction>>,
     pictures: u32,
-    /// Pictures whose head was sound, but not the rest.
+    /// Pictures whose header was sound, but not the rest.
     broken: usize,
     speed: Speed,
 }
@@ -207,16 +207,16 @@ impl<'a> Measurement<'a> {
     }
 }
 
-/// The picture to put there; its size must be what its head said.
+/// The picture to put there; its size must be what the header said.
 fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     let path = &data.samples[place.index].image;
     let picture = picture::open(path, &data.budget).with_context(|| path.display().to_string())?.pixels;
     let [found, expected] = [Size::of(&picture), place.letterbox.image];
-    ensure!(found == expected, "{}: expected {expected} as its head says, found {found}", path.display());
+    ensure!(found == expected, "{}: expected {expected} as the header says, found {found}", path.display());
     Ok(picture)
 }
 
-/// The input's longer side in pixels, about.
+/// Roughly the input's longer side, in pixels.
 fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
     if let Some(Size { height, width }) = setup.options.input {
         ensure!(height == width, "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own");

@@ -47,7 +47,7 @@ impl Placement {
 /// How the input of a picture is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Just large enough for the pictures of a batch, which are alike.
+    /// Just large enough for the pictures of a batch, which have similar shapes.
     Rect {
         /// Pictures in a batch.
         batch: usize,

@@ -12,7 +12,7 @@ use crate::milliseconds::StageMilliseconds;
 /// Significant digits of a figure.
 const DIGITS: usize = 3;
 
-/// Results and how classes are called.
+/// Results, and the names of the classes.
 pub struct Report<'a> {
     pub results: &'a Results,
     pub class_names: &'a [String],
@@ -43,7 +43,7 @@ struct NamedClass<'a> {
 pub enum Rows {
     /// All classes together.
     Mean,
-    /// And each by itself.
+    /// And each on its own.
     Classes,
 }
 

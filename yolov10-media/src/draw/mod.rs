@@ -1,4 +1,4 @@
-//! Detections as a person sees them: a box, a name and a score each, in the colour of the class.
+//! Detections for people to see: each has a box, a name and a score, in the colour of its class.
 //!
 //! Boxes come first and labels on top of them all, each where it covers no other one, if there is such a place.
 

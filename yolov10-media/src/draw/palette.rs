@@ -1,6 +1,6 @@
 //! A colour for every class, and a colour to write on it.
 //!
-//! Hues go round by the golden angle, so that any few classes are far apart; lightness goes with them.
+//! Hues advance by the golden angle, so that neighbouring classes are far apart; lightness changes with them.
 //! Colours are mixed in OKLab (Björn Ottosson, 2020), where equal steps look equal.
 
 use std::f32::consts::TAU;
@@ -19,7 +19,7 @@ const LUMINANCE: [f32; 3] = [0.2126, 0.7152, 0.0722];
 const MIDDLE_LUMINANCE: f32 = 0.179;
 
 pub fn class_color(class: usize) -> Rgb<u8> {
-    // Reduced first: a large class number times the angle would lose its fraction.
+    // Reduced first, because a large class number times the angle would lose its fraction.
     let turn = (class % 1000) as f32 * GOLDEN_ANGLE + FIRST_HUE;
     let (sine, cosine) = (turn * TAU).sin_cos();
     let lightness = LIGHTNESS[class % LIGHTNESS.len()];

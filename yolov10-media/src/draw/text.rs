@@ -28,7 +28,7 @@ impl Lettering {
         text.chars().find(|character| self.0.glyph_id(*character) == GlyphId(0))
     }
 
-    /// How wide a line of text is, in pixels, in letters of this height.
+    /// The width of a line of text, in pixels, with letters of this height.
     pub fn width(&self, text: &str, height: f32) -> f32 {
         let font = self.0.as_scaled(PxScale::from(height));
         self.glyphs(text, height).last().map_or(0.0, |(glyph, x)| x + font.h_advance(glyph))

@@ -16,22 +16,22 @@ use super::{Depth, list, read_all};
 use crate::address::without_credentials;
 use crate::error::Error;
 
-/// Stands for stdin.
+/// Means stdin.
 const STDIN: &str = "-";
-/// File names that end so are pictures.
+/// Extensions of pictures.
 const PICTURE_EXTENSIONS: [&str; 12] =
     ["avif", "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"];
-/// File names that end so are lists of sources.
+/// Extensions of lists of sources.
 const LIST_EXTENSIONS: [&str; 2] = [TABLE_EXTENSION, "txt"];
-/// The list that is a table.
+/// The extension of a list that is a table.
 const TABLE_EXTENSION: &str = "csv";
-/// Pictures that may have several frames.
+/// Extensions of pictures that may have several frames.
 const ANIMATION_EXTENSIONS: [&str; 2] = ["gif", "webp"];
 /// Pictures that are left to ffmpeg. The Rust decoder of AV1 whose licence fits ends the process where it panics.
 const FFMPEG_EXTENSIONS: [&str; 1] = ["avif"];
 /// Addresses that start so are asked for over the web.
 const WEB_SCHEMES: [&str; 2] = ["http://", "https://"];
-/// What ends so names the pieces of a video.
+/// The extension of a list of a video's pieces.
 const PLAYLIST_EXTENSIONS: [&str; 2] = ["m3u8", "mpd"];
 /// The characters that make a word a pattern.
 const PATTERN: [char; 3] = ['*', '?', '['];
@@ -48,7 +48,7 @@ pub struct Expansion {
     pub passed_over: BTreeMap<String, usize>,
 }
 
-/// The sources that `words` name, in their order; a folder's and a pattern's in the order of their names.
+/// The sources that `words` name, in the given order; within a folder or a pattern, in order of names.
 pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Expansion {
     let mut expansion = Expansion::default();
     for word in words {
@@ -79,7 +79,7 @@ enum ListsAre {
 }
 
 impl Expansion {
-    /// Adds what `word` names; what can't be had is added as such.
+    /// Adds what `word` names, or that it is not available.
     fn add(&mut self, word: &Path, depth: Depth, lists: ListsAre) {
         if let Err(error) = self.try_add(word, depth, lists) {
             self.add_broken(word, error);
@@ -114,7 +114,7 @@ impl Expansion {
         self.add_other(text)
     }
 
-    /// What is no file: an address, a camera's number, a pattern.
+    /// What is not a file: an address, a camera's number, a pattern.
     fn add_other(&mut self, word: &str) -> Result<(), Error> {
         if starts_with(word, &WEB_SCHEMES) {
             self.sources.push(Source::Url(word.to_owned()));
@@ -282,14 +282,14 @@ fn names_hidden(pattern: &str) -> bool {
     pattern.rsplit('/').next().is_some_and(|last| last.starts_with('.'))
 }
 
-/// A line of a list names something in the working directory, or else beside the list.
+/// What a line of a list names: something in the working directory, or else beside the list.
 pub fn beside(folder: &Path, line: &str) -> PathBuf {
     let path = Path::new(line);
     let there = folder.join(path);
     if !path.exists() && there.exists() { there } else { path.to_owned() }
 }
 
-/// Whether a folder's file is meant, when the folder is named.
+/// Whether a file counts when its folder is named.
 fn is_searched(path: &Path) -> bool {
     has_extension(path, &PICTURE_EXTENSIONS) || has_extension(path, &VIDEO_EXTENSIONS)
 }

@@ -1,8 +1,8 @@
-//! Lists of sources: a line each, or a column of a table.
+//! Lists of sources: one per line, or a column of a table.
 
 use crate::error::Error;
 
-/// A column with one of these heads names the sources of a table.
+/// A column with one of these headings has the sources of a table.
 const HEADS: [&str; 4] = ["image", "path", "file", "source"];
 /// What some editors write before the first letter of UTF-8,
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -20,14 +20,14 @@ pub fn text(bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| Error::not_a_list(error.utf8_error()))
 }
 
-/// One source a line; empty lines and those that start with # are passed over.
+/// One source per line; empty lines and those that start with # are skipped.
 pub fn lines(text: &str) -> Result<Vec<String>, Error> {
     let is_source = |(_, line): &(usize, &str)| !line.is_empty() && !line.starts_with('#');
     let lines = text.lines().map(str::trim).zip(1..).map(|(line, number)| (number, line));
     lines.filter(is_source).map(|(number, line)| named(line, number)).collect()
 }
 
-/// The column of a CSV table that has a source's head; the first one of a table without such a head.
+/// The column of a CSV table with such a heading, or the first one if none has it.
 pub fn column(text: &str) -> Result<Vec<String>, Error> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(Error::not_a_list)?;

@@ -51,21 +51,21 @@ pub struct Sources {
     patience: Patience,
 }
 
-/// How deep folders are searched.
+/// How deep to search folders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// The folder alone.
     Folder,
-    /// Its folders, too.
+    /// Its subfolders too.
     Everything,
 }
 
-/// A picture on its way, or whatever becomes of it; or why it is not to be had.
+/// A picture on its way, or whatever it becomes, or why it is not available.
 #[derive(Debug)]
 pub struct Item<T, E = Error> {
     /// What it is known by.
     pub about: About,
-    /// It.
+    /// The picture, or whatever it became.
     pub value: Result<T, E>,
 }
 
@@ -76,9 +76,9 @@ pub struct About {
     pub index: usize,
     /// What results call it: the path as it was given, or as it was found.
     pub name: String,
-    /// The name of what is written for its source, without folder and extension; no other source has it.
+    /// The name for files about its source, without folder and extension; no other source has it.
     pub stem: String,
-    /// The extension of its name, in small letters; empty where it has none.
+    /// The extension of its name, in lower case; empty if it has none.
     pub extension: String,
     /// Where it stands in its source, if that has many.
     pub frame: Option<Frame>,
@@ -117,7 +117,7 @@ pub enum Content {
 }
 
 impl Sources {
-    /// What `words` name, in their order; a folder's and a pattern's in the order of their names.
+    /// What `words` name, in the given order; within a folder or a pattern, in order of names.
     ///
     /// A word is a file, a folder, a pattern with `*`, `?` or `[`, a `.txt` or `.csv` list of any of these, `-` for a
     /// picture, a video or a list on stdin, an http(s) address, or for an installed ffmpeg a video, a stream's
@@ -144,7 +144,7 @@ impl Sources {
         }
     }
 
-    /// Of videos and animations every `stride`th frame, the first one included.
+    /// Takes every `stride`th frame of videos and animations, including the first.
     pub fn every(self, stride: NonZeroUsize) -> Self {
         Self { stride, ..self }
     }
@@ -215,7 +215,7 @@ impl<T, E> Item<T, E> {
 }
 
 impl About {
-    /// The name of what is written for this picture alone, without folder and extension.
+    /// The name for files about this picture alone, without folder and extension.
     pub fn file_stem(&self) -> String {
         match self.frame {
             Some(frame) => format!("{}_{}", self.stem, frame.number),
@@ -241,7 +241,7 @@ impl Content {
     }
 }
 
-/// Reads to the end, which must come before a limit that no picture file reaches.
+/// Reads to the end, up to a limit that no picture file reaches.
 fn read_all(reader: impl Read) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! Names of results: made of names that come from outside, harmless, and each used once.
+//! Names of results: made harmless from names that come from outside, and each used only once.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ pub fn file_name(name: &str) -> String {
     }
 }
 
-/// With `_` for what some system takes for a separator or does not take at all.
+/// With `_` for whatever some system treats as a separator or refuses.
 fn without_harm(name: &str) -> String {
     name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_")
 }
@@ -26,14 +26,14 @@ fn shortened(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST)]
 }
 
-/// Stem and extension of what is written for a source of this name: addresses and `-` are names, too.
+/// Stem and extension for files about a source with this name; addresses and `-` are names too.
 pub fn stem_and_extension(name: &str) -> (String, String) {
     let path = match name.split_once("://") {
         Some((_, address)) => {
             let address = address.split(['?', '#']).next().unwrap_or(address);
             match address.trim_end_matches('/').split_once('/') {
                 Some((_, path)) => path,
-                // The dots of a host's name begin no extension.
+                // The dots in a host's name do not begin an extension.
                 None => return (without_harm(address.trim_end_matches('/')), String::new()),
             }
         }

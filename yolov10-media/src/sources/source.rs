@@ -25,7 +25,7 @@ pub enum Source {
     Url(String),
     /// A picture file in memory.
     Bytes { name: String, bytes: Cow<'static, [u8]> },
-    /// Something that was named and is not to be had.
+    /// Something that was named but is not available.
     Broken { name: String, error: Error },
 }
 

@@ -14,10 +14,10 @@ pub(crate) use multipart::Parts;
 use crate::address::without_query;
 use crate::error::Error;
 
-/// How long a server may take to answer at all, and between two pieces of what it sends.
+/// How long a server may take to answer, and between two pieces of what it sends.
 const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_REDIRECTS: u32 = 5;
-/// What a server answers that sends the rest of a file.
+/// The status of an answer that is the rest of a file.
 const PARTIAL_CONTENT: u16 = 206;
 
 /// What a server sends.
@@ -28,7 +28,7 @@ pub struct Answer {
     pub length: Option<u64>,
     /// What it says that it is, in small letters.
     pub content_type: Option<String>,
-    /// They.
+    /// The bytes themselves.
     pub body: Box<dyn Read + Send>,
 }
 

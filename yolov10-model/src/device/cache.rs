@@ -52,7 +52,7 @@ pub fn file() -> PathBuf {
     environment::path()
 }
 
-/// What of a name may be in a file's.
+/// The part of a name that may be in a file's.
 fn file_name(name: &str) -> String {
     let plain = |letter: char| match letter {
         letter if letter.is_ascii_alphanumeric() || letter == '.' => letter,

@@ -30,7 +30,7 @@ pub enum Device {
     /// The native engine on the processor: the default, and the fastest without a GPU.
     #[default]
     Cpu,
-    /// burn-flex on the processor: slow, kept as the reference that the other engines are held against.
+    /// burn-flex on the processor: slow, kept as the reference for the other engines.
     Flex,
     /// An NVIDIA GPU by its number, in a build with the feature `cuda`.
     Cuda(usize),
@@ -39,8 +39,8 @@ pub enum Device {
 }
 
 impl Device {
-    /// The first CUDA GPU where this build and this machine have one, else the processor, with what is missing in a
-    /// build that has CUDA.
+    /// The first CUDA GPU if this build and this machine have one, otherwise the processor; in a build with CUDA, also says
+    /// what is missing.
     pub fn auto() -> (Self, Option<Error>) {
         #[cfg(feature = "cuda")]
         return match Self::Cuda(0).check_cuda(0) {
@@ -68,7 +68,7 @@ impl Device {
         }
     }
 
-    /// What all detectors on it hold together, where it counts: a GPU does.
+    /// What all detectors on it hold together. Only GPUs count.
     ///
     /// # Errors
     /// This build or this machine does not have it.
@@ -76,8 +76,8 @@ impl Device {
         Ok(MemoryReport { resident: resident(), ..self.counted()? })
     }
 
-    /// Gives back what dropped detectors leave for the next one: compiled kernels, streams, on CUDA the context.
-    /// The next detector opens the device anew. The processor keeps nothing, so there this does nothing.
+    /// Gives back what dropped detectors leave for the next one: compiled kernels, streams and, on CUDA, the context.
+    /// The next detector opens the device anew. On the processor there is nothing to give back.
     ///
     /// No detector may be made on the device meanwhile. The first time in a process that has run tuned kernels it takes 30
     /// seconds: burn's tuner never lets go of a client that cubecl waits for, and whose thread is left behind.
@@ -160,7 +160,7 @@ impl Device {
         // Before anything asks for devices: that reads the choice.
         cache::keep_in(folder, tune, || self.to_string());
         if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
-            let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) is one without a GPU";
+            let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) needs no GPU";
             return Err(Error::DeviceUnavailable { device: self.to_string(), reason: reason.into() });
         }
         Ok(burn::tensor::Device::wgpu(DeviceKind::DefaultDevice))
@@ -186,7 +186,7 @@ impl fmt::Display for Device {
 impl FromStr for Device {
     type Err = Error;
 
-    /// `cpu`, `flex`, `cuda`, `cuda:1`, `wgpu`; a bare number is a CUDA device, as ultralytics has it.
+    /// `cpu`, `flex`, `cuda`, `cuda:1`, `wgpu`; a bare number is a CUDA device, as ultralytics prints it.
     fn from_str(name: &str) -> Result<Self, Error> {
         let unknown = || Error::UnknownDevice(name.to_owned());
         match name {

@@ -75,7 +75,7 @@ pub fn activate(map: Tensor<4>, activation: Activation) -> Tensor<4> {
     }
 }
 
-/// [`FeatureMap::attention`] with the matrix product of one's choice, `[B, heads, M, K]` by `[B, heads, K, N]`.
+/// [`FeatureMap::attention`] with a matrix product of your choice, `[B, heads, M, K]` by `[B, heads, K, N]`.
 pub fn attend(
     query: Tensor<4>,
     key: Tensor<4>,
@@ -228,7 +228,7 @@ impl TensorEngine {
 impl Drop for TensorEngine {
     fn drop(&mut self) {
         // What is queued may still read the weights, and their frees are queued themselves: once before, once after.
-        // Nobody can be told of a failure here; `Detector::close` is the drop that checks.
+        // A failure can't be reported from here; `Detector::close` is the drop that checks.
         self.home.give_back().ok();
         let network = self.network.take();
         self.home.alone(|| drop(network));
@@ -239,7 +239,7 @@ impl Drop for TensorEngine {
     }
 }
 
-/// One picture's raw map, in memory of the host's own.
+/// One picture's raw map, in the host's own memory.
 struct HostMap {
     values: Vec<f32>,
     channels: usize,

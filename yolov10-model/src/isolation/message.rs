@@ -1,4 +1,4 @@
-//! What a detector's process and its worker tell each other.
+//! What a detector's process and its worker say to each other.
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory, channel};
@@ -11,7 +11,7 @@ use crate::memory::{FreeReport, MemoryReport};
 use crate::size::Size;
 use crate::speed::Speed;
 
-/// The worker's first word: where to send requests, and where its replies come.
+/// The worker's first message: where to send requests, and where its replies come from.
 #[derive(Serialize, Deserialize)]
 pub struct Greeting {
     pub requests: IpcSender<Request>,
@@ -54,7 +54,7 @@ impl Greeting {
         Ok((inbox, outbox))
     }
 
-    /// Greets for a worker that did not, to end a wait; nobody is behind it.
+    /// Greets in place of a worker that did not, to end a wait.
     pub fn nobodys(name: String) -> Result<(), Error> {
         Self::send(name).map(drop)
     }

@@ -26,15 +26,15 @@ use message::{Greeting, Reply, Request, is_end};
 
 pub use worker::{is_worker, work};
 
-/// Where a worker finds the channel to greet on: the environment, so that its words may be its parent's own.
+/// The environment variable with the channel for the worker's greeting; so its arguments can be its parent's.
 const CHANNEL: &str = "YOLO10_BURN_WORKER";
-/// How often a worker that has not greeted yet is looked at.
+/// How often to check on a worker that has not greeted yet.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// The same as a [`Detector`](crate::Detector), in a worker process.
 ///
-/// A worker that is killed, hangs or talks nonsense is an [`Error::Worker`] within the time it is given; the next
-/// call starts a fresh one. Dropping this ends the worker.
+/// A worker that is killed, hangs or talks nonsense is an [`Error::Worker`] within the patience given; the next call starts
+/// a fresh one. Dropping this ends the worker.
 #[derive(Debug)]
 pub struct IsolatedDetector {
     command: Command,
@@ -108,7 +108,7 @@ impl IsolatedDetector {
         }
     }
 
-    /// Ends the worker. When this returns the process is gone, and all that it held.
+    /// Ends the worker. When this returns, the process is gone, with all that it held.
     ///
     /// # Errors
     /// [`Error::Worker`]: it could not say what it held.
@@ -128,7 +128,7 @@ impl IsolatedDetector {
         let patience = self.patience;
         let reply = self.worker()?.ask(request, patience);
         if reply.is_err() {
-            // Whatever state it is in: the next call wants a fresh one.
+            // Whatever state it is in, the next call wants a fresh one.
             self.worker = None;
         }
         match reply? {
@@ -150,7 +150,7 @@ impl IsolatedDetector {
         Ok(self.worker.insert(worker))
     }
 
-    /// An answer to another question: its thread of talk is lost.
+    /// An answer to another question: the conversation is out of step.
     fn give_up(&mut self, reply: Reply) -> Error {
         self.worker = None;
         Error::worker(format!("it gave an answer to another question: {reply:?}"))
@@ -195,8 +195,8 @@ impl Worker {
     }
 }
 
-/// Waits for the worker's first word. Accepting can't be bounded, so a thread does it, and is let go by a greeting
-/// of our own where the worker fails to.
+/// Waits for the worker's first message. Accepting can't be bounded, so a thread does it, which our own greeting releases if
+/// the worker's does not come.
 fn greeting(
     server: IpcOneShotServer<Greeting>,
     name: String,
@@ -221,7 +221,7 @@ fn greeting(
         }
     };
     if Greeting::nobodys(name).is_ok() {
-        // It sent to a channel that is still here, or finds that it is not; neither is news.
+        // Whether the thread's channel is still open makes no difference now.
         drop(waiting.join());
     }
     Err(Error::worker(failure))
@@ -239,7 +239,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Killed, not asked: the end must not depend on what state it is in. Both fail only where it is gone.
+        // Killed rather than asked, so that its state does not matter. Both calls fail only if it is gone already.
         self.0.kill().ok();
         self.0.wait().ok();
     }

@@ -1,4 +1,4 @@
-//! The worker's side: a detector that does as its parent asks until the parent is gone.
+//! The worker's side: a detector that does what its parent asks until the parent is gone.
 
 use std::error::Error as Cause;
 use std::{env, iter};
@@ -20,7 +20,7 @@ pub fn is_worker() -> bool {
 /// Does as the parent asks with the detector that `load` makes, until the parent ends or wants no more.
 ///
 /// # Errors
-/// This process is no worker, or talk with the parent fails. That `load` fails is told to the parent.
+/// This process is not a worker, or talking to the parent fails. If `load` fails, the parent is told.
 pub fn work<E>(load: impl FnOnce() -> Result<Detector, E>) -> Result<(), Error>
 where
     E: Into<Box<dyn Cause + Send + Sync>>,

@@ -1,4 +1,4 @@
-//! A pass over one input shape, kept ready: its input's memory, and the graph of its kernels once it was captured.
+//! A pass over one input shape, kept ready: the memory of its input, and the graph of its kernels once captured.
 #![allow(
     unsafe_code,
     reason = "burn leaves it to the caller that what a graph touches still lives when it is replayed"
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::size::Size;
 
-/// Runs of a shape before its graph pays: pictures of many sizes may each be the only one.
+/// Runs of a shape before its graph pays off: with pictures of many sizes, each may be the only one.
 const RUNS_BEFORE_CAPTURE: usize = 1;
 
 /// What a graph holds on to: everything it reads.
@@ -24,7 +24,7 @@ pub struct Program {
     pub shape: (Size, usize),
     /// `[B, H, W, 3]`; the graph reads this very memory.
     image: Tensor<4>,
-    /// What pictures go up through; none yet of the size it takes.
+    /// What pictures are uploaded through; none until its size is known.
     buffer: Option<Tensor<1, Int>>,
     graph: Option<Graph<Tensor<3>, Closure>>,
     runs: usize,
@@ -46,12 +46,12 @@ impl Program {
         self.image.inplace(|input| operations::letterbox(input, buffer, packed, sample));
     }
 
-    /// Whether the shape came often enough for a graph.
+    /// Whether the shape has come often enough for a graph.
     pub fn worth_capturing(&self) -> bool {
         self.graph.is_none() && self.runs >= RUNS_BEFORE_CAPTURE
     }
 
-    /// Records the pass; `false` where the device can't. Nobody else may use the device meanwhile.
+    /// Records the pass; `false` if the device can't. Nobody else may use the device meanwhile.
     pub fn capture(&mut self, device: &Device, pass: impl Fn(Tensor<4>) -> Tensor<3> + Send + 'static) -> bool {
         let image = self.image.clone();
         let closure: Closure = Box::new(move || pass(image.clone()));

@@ -1,4 +1,4 @@
-//! The device code of our own: what burn has no operation for.
+//! Our own device code: what burn has no operation for.
 //!
 //! Both kernels are written for shapes that never change from picture to picture, so that a graph can hold the second.
 //! They find elements by a tensor's strides: where one row ends and the next begins is the device's choice, and CUDA
@@ -80,10 +80,10 @@ fn level(packed: &[u32], pixels: usize, index: usize) -> u32 {
     (packed[pixels + index / 4] >> u32::cast_from(index % 4 * 8)) & 0xff
 }
 
-/// For each sample the numbers of its `count` best anchors, best first, the lower number first among equals.
+/// For each sample, the numbers of its `count` best anchors, best first, the lower number first among equals.
 ///
-/// `best` is `[B, anchors]`, `ranked` `[B, count]`. An anchor's rank is how many are better: every anchor counts by
-/// itself, so there is nothing to synchronise, to allocate or to sort.
+/// `best` is `[B, anchors]`, `ranked` `[B, count]`. An anchor's rank is how many are better. Each anchor counts for itself,
+/// so there is nothing to synchronise, allocate or sort.
 #[cube(launch)]
 pub fn rank<F: Float>(best: &Tensor<F>, ranked: &mut Tensor<i32>, #[define(F)] _dtype: ElemType) {
     let anchors = best.shape(1);

@@ -1,6 +1,7 @@
-//! The network's operations as a GPU likes them: channels last, and each layer in as few kernels as burn can make it.
+//! The network's operations as GPUs like them: channels last, and each layer in as few kernels as burn allows.
 //!
-//! Weights lie `[O, kh, kw, I]` in memory ([`ParameterForm`](crate::weights::ParameterForm) has them read so), or every call would lay them
+//! Weights lie `[O, kh, kw, I]` in memory ([`ParameterForm`](crate::weights::ParameterForm) has
+//! them read so), or every call would lay them
 //! out anew. Where kernels are chosen by trial, a 1x1 convolution is a matrix product, which burn joins with what
 //! follows. Bias and activation follow every convolution in f32, and are stored in the network's precision: burn has fast
 //! depthwise kernels only without a bias, and 16 bits are too few for SiLU.
