@@ -4,11 +4,21 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 16;
+
 /// The digest of all that is read, in hexadecimal.
 pub fn sha256(reader: &mut impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
-    io::copy(reader, &mut hash)?;
-    Ok(hexadecimal(&hash.finalize()))
+    let mut bytes = vec![0; PIECE];
+    loop {
+        match reader.read(&mut bytes) {
+            Ok(0) => return Ok(hexadecimal(&hash.finalize())),
+            Ok(length) => hash.update(&bytes[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Two digits a byte.

@@ -63,10 +63,6 @@ impl ShardFolder {
         }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
