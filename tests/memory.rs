@@ -293,10 +293,13 @@ fn burn_flex_shares_every_parameter() {
         // A copy of a tensor's handle, its name, its shape: nothing that grows with it.
         assert!(live_bytes() < before + parameters / 10, "{before} bytes before, {} after", live_bytes());
     };
-    cycle();
-    let before = live_bytes();
-    cycle();
-    assert_eq!(live_bytes(), before);
+    // A thread of burn-flex's pool that takes part for the first time keeps its buffers; what a cycle left would be left
+    // by each.
+    assert!((0..8).any(|_| {
+        let before = live_bytes();
+        cycle();
+        live_bytes() == before
+    }));
 }
 
 #[test]

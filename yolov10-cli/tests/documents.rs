@@ -96,6 +96,7 @@ fn workplace() -> Workplace {
         place.street(name);
     }
     place.file("folder/b.jpg", b"no picture");
+    place.file("list.txt", b"bus.jpg\npicture.jpg\n");
     for set in ["scenes/scenes.yaml", "scenes.yaml", "coco.yaml"] {
         place.file(set, b"val: images\nnc: 80\n");
     }

@@ -175,7 +175,7 @@ fn a_download_that_is_no_whole_checkpoint_is_removed_and_said() {
         let server = Server::start("/yolov10n.pt", content, Sends::Everything);
         let said = run(&place, &[&SEARCH[..], &["--weights", "n"]].concat(), &server.address);
         assert_eq!(said.code, Some(2), "{said:?}");
-        let removed = format!("what arrived is broken, and was removed: {error}");
+        let removed = format!("the download is broken and has been deleted: {error}");
         assert!(said.stderr.contains(&removed), "{said:?}");
         assert!(place.files("cache").is_empty());
     }
@@ -191,7 +191,7 @@ fn without_a_network_one_line_says_where_to_put_the_file() {
     assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{said:?}");
     let cache = place.path("cache");
     let advice = format!(
-        "error: {release}/yolov10x.pt: not to be had; put yolov10x.pt into this folder or into {}: ",
+        "error: {release}/yolov10x.pt: cannot be downloaded; put yolov10x.pt into this folder or into {}: ",
         cache.display()
     );
     assert!(said.stderr.lines().any(|line| line.starts_with(&advice)), "{said:?}");
