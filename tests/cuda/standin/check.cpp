@@ -145,6 +145,15 @@ static const std::vector<Check> checks = {
        CUdeviceptr values = allocate(100);
        EXPECT(launch(increment(), 1, values) == 0 && cuMemFree(values) == 0);
      }},
+    {"what_a_kernel_touches_counts_once_in_whole_sectors", "STANDIN_TRAFFIC=1",
+     "traffic: 256 read, 256 written, 1 blocks of 64 threads, twice",
+     [] {
+       CUfunction twice = compile("extern \"C\" __global__ void __launch_bounds__(64) twice(float *values) {"
+                                  " float sum = values[threadIdx.x]; if (threadIdx.x) sum += values[threadIdx.x - 1];"
+                                  " values[threadIdx.x] = sum; }",
+                                  "twice");
+       EXPECT(launch(twice, 1, allocate(1000)) == 0 && cuStreamSynchronize(stream) == 0);
+     }},
     {"freeing_twice_is_a_misuse", "", "MISUSE free of no allocation: cuMemFree of byte 0 of allocation 1, which was freed",
      [] {
        CUdeviceptr values = allocate(256);

@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "traffic.h"
+
 #define API extern "C" __attribute__((visibility("default")))
 
 namespace standin {
@@ -221,6 +223,12 @@ Stream *stream_of(CUstream handle);
 /// What is gone when a context is reset.
 void release_context(Context &context);
 void release_memory(const Context &context);
+
+/// Where kernels mark what they touch; null unless STANDIN_TRAFFIC has them do so.
+Traffic *traffic();
+/// Where the next allocation is to be, if that has to be among the addresses that are watched.
+void *next_address(size_t bytes);
+void say_traffic(const char *kernel, const unsigned *grid, const unsigned *block);
 
 /// What lives, and who made it.
 void report(const char *when);

@@ -66,7 +66,9 @@ static Address reserve(size_t bytes, Allocation &allocation) {
   size_t inner = rounded(rounded(bytes, ALIGNMENT), PAGE);
   allocation.bytes = bytes;
   allocation.mapped = inner + 2 * PAGE;
-  void *map = mmap(nullptr, allocation.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *place = next_address(allocation.mapped);
+  int fixed = place ? MAP_FIXED : 0;
+  void *map = mmap(place, allocation.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
   if (map == MAP_FAILED) return 0;
   allocation.map = (char *)map;
   mprotect(allocation.map + PAGE, inner, PROT_READ | PROT_WRITE);

@@ -134,7 +134,7 @@ struct Launch {
     int signal = sigsetjmp(here, 1);
     if (!signal) function->launch(addresses.data(), grid, block, shared);
     escape = nullptr;
-    if (!signal) return CUDA_SUCCESS;
+    if (!signal) return say_traffic(function->name.c_str(), grid, block), CUDA_SUCCESS;
     misuse("fault in a kernel", "%s: %s at %s", function->name.c_str(), strsignal(signal), describe(fault_at).c_str());
     return signal == SIGABRT ? CUDA_ERROR_LAUNCH_FAILED : CUDA_ERROR_ILLEGAL_ADDRESS;
   }
@@ -160,6 +160,7 @@ static bool load(Function &function) {
     say("%s: %s", function.name.c_str(), dlerror());
     return false;
   }
+  if (auto place = (Traffic **)dlsym(object, "standin_traffic")) *place = traffic();
   unsigned sizes[64], count = ((unsigned (*)(unsigned *))dlsym(object, "standin_sizes"))(sizes);
   function.parameters.resize(count);
   for (unsigned index = 0; index < count; index++) function.parameters[index].bytes = sizes[index];

@@ -56,14 +56,18 @@ struct Program {
 const std::string &headers() {
   static const std::string text = [] {
     std::string all, folder = setting("STANDIN_HOST", ".");
-    for (const char *name : {"kernel.h", "threads.h", "numbers.h", "matrix.h"}) all += read(folder + "/" + name);
+    for (const char *name : {"kernel.h", "threads.h", "numbers.h", "matrix.h", "traffic.h"}) all += read(folder + "/" + name);
     return all;
   }();
   return text;
 }
 
-const char *FLAGS = " -std=c++20 -w -O2 -march=native -ffp-contract=fast -fno-math-errno -fno-exceptions -shared -fPIC"
-                    " -fvisibility=hidden ";
+std::string flags() {
+  bool traffic = setting("STANDIN_TRAFFIC", "0") != "0";
+  return std::string(" -std=c++20 -w -O2 -march=native -ffp-contract=fast -fno-math-errno -fno-exceptions -fPIC "
+                     "-fvisibility=hidden ") +
+         (traffic ? "-DSTANDIN_TRAFFIC -fsanitize=thread " : "");
+}
 
 /// The kernel's name, its launch bounds and its parameters.
 struct Entry {
@@ -121,7 +125,7 @@ std::string for_host(std::string source, const Entry &entry) {
 std::string object_of(const std::string &source, const Entry &entry, std::string &log) {
   std::string folder = setting("STANDIN_CACHE", "/tmp/standin-cache");
   mkdir(folder.c_str(), 0777);
-  std::string base = folder + "/" + hash(source + headers() + FLAGS), object = base + ".so";
+  std::string base = folder + "/" + hash(source + headers() + flags()), object = base + ".so";
   if (access(object.c_str(), R_OK) == 0) return object;
   if (access((base + ".failed").c_str(), R_OK) == 0) {
     log = read(base + ".failed");
@@ -131,9 +135,13 @@ std::string object_of(const std::string &source, const Entry &entry, std::string
   std::string own = base + "." + std::to_string(getpid());
   write(own + ".cpp", for_host(source, entry));
   write(base + ".cu", source);
-  std::string command = setting("CXX", "g++") + FLAGS + "-I" + setting("STANDIN_HOST", ".") + " " + own + ".cpp -o " + own +
-                        ".so 2> " + own + ".log";
-  if (system(command.c_str()) == 0 && rename((own + ".so").c_str(), object.c_str()) == 0) {
+  // Linked by itself, so that what some flags would have linked stays out.
+  std::string compiler = setting("CXX", "g++");
+  std::string command = "(" + compiler + flags() + "-c -I" + setting("STANDIN_HOST", ".") + " " + own + ".cpp -o " + own +
+                        ".o && " + compiler + " -shared " + own + ".o -o " + own + ".so) 2> " + own + ".log";
+  bool compiled = system(command.c_str()) == 0 && rename((own + ".so").c_str(), object.c_str()) == 0;
+  unlink((own + ".o").c_str());
+  if (compiled) {
     unlink((own + ".log").c_str());
     unlink((own + ".cpp").c_str());
     return object;

@@ -25,6 +25,10 @@ typedef unsigned char uchar;
 typedef unsigned short ushort;
 typedef unsigned long ulong;
 
+#ifdef STANDIN_TRAFFIC
+#include "traffic.h"
+#endif
+
 #include "threads.h"
 
 #include "numbers.h"
