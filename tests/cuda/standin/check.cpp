@@ -61,9 +61,9 @@ static CUfunction increment() {
                  "increment");
 }
 
-static CUresult launch(CUfunction function, unsigned blocks, CUdeviceptr values) {
+static CUresult launch(CUfunction function, unsigned blocks, CUdeviceptr values, unsigned threads = 64) {
   void *arguments[] = {&values};
-  return cuLaunchKernel(function, blocks, 1, 1, 64, 1, 1, 0, stream, arguments, nullptr);
+  return cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, 0, stream, arguments, nullptr);
 }
 
 struct Check {
@@ -112,6 +112,27 @@ static const std::vector<Check> checks = {
        EXPECT(cuMemcpyHtoDAsync(values, here, 1024, stream) == 0 && launch(product, 1, values) == 0);
        EXPECT(cuMemcpyDtoHAsync(here, values, 2048, stream) == 0);
        EXPECT(here[256] == 8 && here[256 + 16] == 8 * (1 + 0x1p-10f) && here[511] == 8);
+     }},
+    {"a_product_in_ptx_finds_its_factors_where_the_isa_says", "", "misuses: 0",
+     [] {
+       // a is rows by k, b is columns by k: each lane loads what the ISA says is its own; a(m, k) = m + k, b(k, n) = k == n.
+       CUfunction product = compile(
+           "struct four { float i_0, i_1, i_2, i_3; };"
+           "extern \"C\" __global__ void __launch_bounds__(32) product(float *values) {"
+           " float row = threadIdx.x / 4, along = threadIdx.x % 4; four a = {row + along, row + 8 + along, row + along + 4, row + 8 + along + 4};"
+           " struct { float i_0, i_1; } b = {along == row ? 1.0f : 0.0f, along + 4 == row ? 1.0f : 0.0f}; four c = {1, 1, 1, 1};"
+           " four d = [&]{\nfour result;\n"
+           "asm volatile(\"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};\""
+           " : \"=f\"(result.i_0), \"=f\"(result.i_1), \"=f\"(result.i_2), \"=f\"(result.i_3)"
+           " : \"f\"(a.i_0), \"f\"(a.i_1), \"f\"(a.i_2), \"f\"(a.i_3), \"f\"(b.i_0), \"f\"(b.i_1),"
+           " \"f\"(c.i_0), \"f\"(c.i_1), \"f\"(c.i_2), \"f\"(c.i_3) );\nreturn result;\n}();"
+           " float *out = values + (threadIdx.x / 4) * 8 + threadIdx.x % 4 * 2; out[0] = d.i_0; out[1] = d.i_1; out[64] = d.i_2; out[65] = d.i_3; }",
+           "product");
+       CUdeviceptr values = allocate(512);
+       float here[128];
+       EXPECT(launch(product, 1, values, 32) == 0 && cuMemcpyDtoHAsync(here, values, 512, stream) == 0);
+       for (int row = 0; row < 16; row++)
+         for (int column = 0; column < 8; column++) EXPECT(here[row * 8 + column] == row + column + 1);
      }},
     {"a_read_before_the_copy_is_waited_for_finds_no_number", "STANDIN_SEED=1", "misuses: 0",
      [] {

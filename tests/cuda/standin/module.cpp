@@ -253,7 +253,9 @@ API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned grid_y,
   BEGIN("cuLaunchKernel", Call::CURRENT_CONTEXT);
   Function *function = find_function(handle, "cuLaunchKernel");
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
+  bool first = !function->launch;
   if (!load(*function)) return CUDA_ERROR_INVALID_VALUE;
+  if (first && function->launch) say("runs %u %s", shared, function->object.c_str());
   auto launch = std::make_shared<Launch>(
       Launch{function, function->module, call.context, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, {}});
   if (refuses(*launch)) return CUDA_ERROR_INVALID_VALUE;

@@ -56,7 +56,7 @@ struct Program {
 const std::string &headers() {
   static const std::string text = [] {
     std::string all, folder = setting("STANDIN_HOST", ".");
-    for (const char *name : {"kernel.h", "threads.h", "numbers.h", "matrix.h", "traffic.h"}) all += read(folder + "/" + name);
+    for (const char *name : {"kernel.h", "threads.h", "numbers.h", "matrix.h", "instructions.h", "traffic.h"}) all += read(folder + "/" + name);
     return all;
   }();
   return text;
@@ -100,12 +100,57 @@ bool compiles_for(const char *option) {
   return false;
 }
 
+/// The operands of an `asm` statement, without their constraints.
+std::string operands(const std::string &text) {
+  static const std::regex one(R"re("[^"]*"\(([^()]*)\))re");
+  std::string all;
+  for (std::sregex_iterator next(text.begin(), text.end(), one), end; next != end; ++next)
+    all += (all.empty() ? "" : ", ") + (*next)[1].str();
+  return all;
+}
+
+/// A call of `host/instructions.h` for an instruction that is there; others stay, and the processor's compiler refuses them.
+std::string call_of(const std::string &instruction, const std::string &results, const std::string &inputs,
+                    const std::string &otherwise) {
+  static const std::regex product(R"(mma\.sync\.aligned\.m16n8k(\d+)\.row\.col\.f32\.(tf32|f16|bf16)\.\2\.f32 .*)");
+  static const std::regex rows(R"(ldmatrix\.sync\.aligned\.m8n8\.x(\d)(\.trans)?\.shared::cta\.b16 .*)");
+  static const std::regex copy(R"(cp\.async\.c[ag]\.shared::cta\.global \[%0\], \[%1\], (\d+), (%2|\d+);)");
+  std::smatch found;
+  if (std::regex_match(instruction, found, product)) {
+    std::string type = found[2] == "tf32" ? "Tf32" : found[2] == "f16" ? "F16" : "Bf16";
+    return "standin::mma<" + found[1].str() + ", standin::" + type + ">(" + results + ", " + inputs + ");";
+  }
+  if (std::regex_match(instruction, found, rows))
+    return "standin::ldmatrix<" + found[1].str() + ", " + (found[2].matched ? "true" : "false") + ">(" + inputs + ", " +
+           results + ");";
+  if (std::regex_match(instruction, found, copy))
+    return "standin::copy_async(" + std::regex_replace(inputs, std::regex("^([^,]*), ([^,]*)"), "$1, (const void *)($2), " + found[1].str()) +
+           (found[2] == "%2" ? "" : ", " + found[2].str()) + ");";
+  if (instruction.rfind("cp.async.mbarrier.arrive.shared::cta.b64 ", 0) == 0)
+    return "standin::arrive_when_copied(" + inputs + ");";
+  return otherwise;
+}
+
+/// The source with calls where it has PTX.
+std::string without_ptx(const std::string &source) {
+  static const std::regex statement(R"re(asm (?:volatile)?\("((?:[^"\\]|\\.)*)" :([^:;]*):([^:;]*)(?::[^;]*)?\);)re");
+  std::string all;
+  size_t end = 0;
+  for (std::sregex_iterator next(source.begin(), source.end(), statement), last; next != last; ++next) {
+    const std::smatch &found = *next;
+    all += source.substr(end, found.position() - end) +
+           call_of(found[1], operands(found[2]), operands(found[3]), found[0]);
+    end = found.position() + found.length();
+  }
+  return all + source.substr(end);
+}
+
 /// The source as the processor's compiler takes it.
 std::string for_host(std::string source, const Entry &entry) {
   // Threads that wait for each other need stacks of their own; others are a loop.
   static const std::regex waits("__sync|_sync\\(|barrier|asm|wmma|mma");
   bool together = std::regex_search(source, waits);
-  source = std::regex_replace(source, std::regex("#include <[^>]*>"), "");
+  source = without_ptx(std::regex_replace(source, std::regex("#include <[^>]*>"), ""));
   // The processor's headers have these already.
   source = std::regex_replace(source, std::regex("typedef [\\w ]+ u?int\\d+_t;"), "");
   source = std::regex_replace(source, std::regex("extern __shared__ __align__\\(\\d+\\) char (\\w+)\\[\\];"),

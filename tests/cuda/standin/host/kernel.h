@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utility>
+
 #define __global__
 #define __device__
 #define __host__
@@ -34,3 +36,5 @@ typedef unsigned long ulong;
 #include "numbers.h"
 
 #include "matrix.h"
+
+#include "instructions.h"

@@ -119,6 +119,8 @@ inline __half::__half(__nv_bfloat16 from) : value((_Float16)(float)from) {}
   STANDIN_BINARY(T, __hdiv, a / b)                                                                                     \
   STANDIN_BINARY(T, __hmax, fmaxf(a, b))                                                                               \
   STANDIN_BINARY(T, __hmin, fminf(a, b))                                                                               \
+  STANDIN_BINARY(T, __hmax_nan, a != a ? a : b != b ? b : fmaxf(a, b))                                                 \
+  STANDIN_BINARY(T, __hmin_nan, a != a ? a : b != b ? b : fminf(a, b))                                                 \
   static inline T __hfma(T a, T b, T c) { return T((double)(float)a * (float)b + (float)c); }                          \
   static inline bool __hisnan(T a) { return (float)a != (float)a; }                                                    \
   static inline bool __hisinf(T a) { return isinf((float)a); }
@@ -146,6 +148,8 @@ STANDIN_NUMBER(__nv_bfloat16)
   STANDIN_EACH_OF_TWO(P, __hmul2, operator*)                                                                           \
   STANDIN_EACH_OF_TWO(P, __hmax2, __hmax)                                                                              \
   STANDIN_EACH_OF_TWO(P, __hmin2, __hmin)                                                                              \
+  STANDIN_EACH_OF_TWO(P, __hmax2_nan, __hmax_nan)                                                                      \
+  STANDIN_EACH_OF_TWO(P, __hmin2_nan, __hmin_nan)                                                                      \
   STANDIN_EACH(P, operator-, __hneg)                                                                                   \
   STANDIN_EACH(P, h2exp, hexp)                                                                                         \
   STANDIN_EACH(P, h2log, hlog)                                                                                         \
