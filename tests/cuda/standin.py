@@ -29,6 +29,11 @@ class Ran:
         found = [match for line in self.log if (match := re.search(pattern, line))]
         return int(found[-1].group(1)) if found else 0
 
+    def kernels(self):
+        """The kernels that were launched, a line for each: dynamic shared bytes and source."""
+        found = [match for line in self.log if (match := re.match(r"runs (\d+) (.*)\.so$", line))]
+        return [f"{match.group(1)} {match.group(2)}.cu" for match in found]
+
     def misuses(self):
         """What the driver saw that no correct program does."""
         return [line for line in self.log if line.startswith("MISUSE")]
@@ -55,7 +60,7 @@ class StandIn:
 
     def environment(self, log, **settings):
         """STANDIN_* by their names without it; others as they are."""
-        known = {"gpus", "fail", "seed", "kernels", "driver", "nvml", "archs", "others_mib", "makers", "calls"}
+        known = {"gpus", "fail", "seed", "kernels", "driver", "nvml", "archs", "others_mib", "makers", "calls", "traffic"}
         of_driver = {f"STANDIN_{name.upper()}": str(value) for name, value in settings.items() if name in known}
         others = {name: str(value) for name, value in settings.items() if name not in known}
         return {
