@@ -9,7 +9,7 @@ use crate::{bench, convert, doctor, info, manual, memory, run, shards, tune, val
 
 /// YOLOv10 object detection in one native program: the original .pt and a picture in, boxes out.
 #[derive(Parser)]
-// The last one wins where an option is repeated; those that take several add up.
+// If an option is repeated, the last one wins; options that take several values add up.
 #[command(name = "yolo10-burn", version, long_version = version::long(), after_help = EXIT_CODES)]
 #[command(args_override_self = true)]
 pub struct Cli {

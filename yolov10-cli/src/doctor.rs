@@ -1,4 +1,4 @@
-//! `doctor`: what this machine offers to the program, and what to do about what is missing.
+//! `doctor`: what this machine offers the program, and what to do about anything that is missing.
 
 use std::fs;
 use std::thread;
@@ -12,7 +12,7 @@ use yolov10_model::{Detector, Device, Options, Weights};
 use crate::outcome::Outcome;
 use crate::{demo, message, release, setup, version};
 
-/// Check this machine: instruction sets, devices, ffmpeg, caches, and what to do about anything that is missing.
+/// Check this machine: instruction sets, devices, ffmpeg, cache; and say what to do about anything that is missing.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 

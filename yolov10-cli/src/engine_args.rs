@@ -1,4 +1,4 @@
-//! The options that choose weights and engine, as several commands have them.
+//! The options that choose weights and engine, which several commands share.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::known_values::Known;
 use crate::message;
 use crate::setup::Setup;
 
-/// What completion offers, and no more: devices have numbers and commas, too.
+/// Only what completion offers: devices may also have numbers and commas.
 const DEVICES: [&str; 5] = ["auto", "cpu", "flex", "cuda", "wgpu"];
 const ISAS: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
 const DTYPES: [&str; 4] = ["f32", "tf32", "f16", "bf16"];
@@ -24,25 +24,25 @@ const DTYPES: [&str; 4] = ["f32", "tf32", "f16", "bf16"];
 /// Which weights, and how they run.
 #[derive(Args, Debug)]
 pub struct EngineArgs {
-    /// Weights: a .pt of either lineage, safetensors, a converted file, or one of n, s, m, b, l, x for the authors' own [default: the built-in demo].
+    /// Weights: a .pt from the authors' code or ultralytics, safetensors, a converted file, or n, s, m, b, l, x for the authors' own [default: the built-in demo].
     #[arg(long, short, visible_alias = "model", value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Input size in pixels: a side, or height,width; rounded up to multiples of 32 [default: what the weights were trained at, otherwise 640].
+    /// Input size in pixels: one side, or height,width; rounded up to multiples of 32 [default: the size the weights were trained at, otherwise 640].
     #[arg(long, value_name = "PIXELS")]
     imgsz: Option<InputSize>,
-    /// Give each picture the smallest input it fits into (the default).
+    /// Give each picture the smallest input that it fits into (the default).
     #[arg(long, overrides_with = "no_rect")]
     rect: bool,
     /// Give each picture the whole input size.
     #[arg(long)]
     no_rect: bool,
-    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto for the first CUDA GPU, or the CPU where there is none; run takes several, as in cuda:0,1.
+    /// Where to compute: cpu, flex, cuda, cuda:N, wgpu, or auto, which is the first CUDA GPU or else the CPU; run takes several, as in cuda:0,1.
     #[arg(long, default_value = "auto", value_parser = Known::<Choice>::new(&DEVICES), hide_possible_values = true)]
     device: Choice,
     /// Threads of the CPU engine [default: the physical cores this process may use].
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// The most that weights and workspace may take together, on the CPU engine and on CUDA: 60MB, 64MiB, or bytes.
+    /// Limit for weights and workspace together, on the CPU engine and on CUDA: 60MB, 64MiB, or a number of bytes.
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<usize>,
     /// Where to keep a GPU's compiled and tuned kernels [default: this program's cache folder].
@@ -52,7 +52,7 @@ pub struct EngineArgs {
     kernels: KernelArgs,
 }
 
-/// Devices, or the best there is.
+/// The devices named, or the best one there is.
 #[derive(Clone, Debug)]
 enum Choice {
     Auto,
@@ -62,7 +62,7 @@ enum Choice {
 impl FromStr for Choice {
     type Err = Error;
 
-    /// `auto`, or names with commas between them; a number alone is a CUDA device, so that `cuda:0,1` is two.
+    /// `auto`, or names separated by commas; a number alone is a CUDA device, so `cuda:0,1` is two.
     fn from_str(names: &str) -> Result<Self, Error> {
         if names == "auto" {
             return Ok(Self::Auto);
@@ -75,7 +75,7 @@ impl FromStr for Choice {
 }
 
 impl Choice {
-    /// The devices; says on stderr if it is not the one that was hoped for.
+    /// The devices; says on stderr if `auto` had to do without a GPU.
     fn devices(&self) -> Vec<Device> {
         match self {
             Self::Named(devices) => devices.clone(),
@@ -96,10 +96,10 @@ pub struct KernelArgs {
     /// Instruction set of the CPU engine: avx512, avx2, neon or portable [default: the best this machine has].
     #[arg(long, value_parser = Known::<Isa>::new(&ISAS), hide_possible_values = true)]
     isa: Option<Isa>,
-    /// Precision of multiplications: f32, or bf16, faster and less exact, on a CPU with AVX-512 BF16; f32, tf32, f16 or bf16 on a GPU [default: f32 on the CPU, tf32 on a GPU].
+    /// Precision of multiplications: on the CPU f32, or with AVX-512 BF16 the faster and less exact bf16; on a GPU f32, tf32, f16 or bf16 [default: f32 on the CPU, tf32 on a GPU].
     #[arg(long, value_parser = Known::<Precision>::new(&DTYPES), hide_possible_values = true)]
     dtype: Option<Precision>,
-    /// Half precision where it is to be had: --dtype f16 on a GPU, bf16 on a CPU with AVX-512 BF16, else f32.
+    /// Use half precision where there is any: f16 on a GPU, bf16 on a CPU with AVX-512 BF16, otherwise f32.
     #[arg(long, conflicts_with = "dtype")]
     half: bool,
     /// Compute every convolution directly, without Winograd's transforms: slower, with smaller rounding errors.
@@ -115,7 +115,7 @@ impl EngineArgs {
         Ok(setups.into_iter().next().expect("there is one"))
     }
 
-    /// What was chosen, once for each device, with the head that finds the objects.
+    /// The choice for each device, with the head that finds the objects.
     pub fn setups(&self, assignment: Assignment) -> Vec<Setup> {
         let on = |device| {
             let mut options = Options {
@@ -142,7 +142,7 @@ impl EngineArgs {
         ];
         if !devices.contains(&Device::Cpu) {
             for (option, _) in of_cpu.into_iter().filter(|(_, given)| *given) {
-                message::note(format_args!("{option} has no effect on {}: the CPU engine alone has it", devices[0]));
+                message::note(format_args!("{option} has no effect on {}: only the CPU engine has it", devices[0]));
             }
         }
         let has_gpu = devices.iter().any(|device| !matches!(device, Device::Cpu | Device::Flex));
@@ -153,7 +153,7 @@ impl EngineArgs {
 }
 
 impl KernelArgs {
-    /// How a detector computes on `device`, the rest as usual.
+    /// How a detector computes on `device`; everything else is the default.
     pub fn options(self, device: Device) -> Options {
         let precision = if self.half { half_precision_on(device) } else { self.dtype };
         let mut options = Options { device, precision, ..Options::default() };
@@ -163,7 +163,7 @@ impl KernelArgs {
     }
 }
 
-/// The half precision that a device has; none, and a word about it, where it has none.
+/// The half precision that a device has; if it has none, none and a note.
 fn half_precision_on(device: Device) -> Option<Precision> {
     #[cfg(target_arch = "x86_64")]
     let has_bf16 = std::arch::is_x86_feature_detected!("avx512bf16");
@@ -183,7 +183,7 @@ fn half_precision_on(device: Device) -> Option<Precision> {
 pub fn parse_bytes(text: &str) -> Result<usize, String> {
     let size: Option<ByteSize> = text.parse().ok();
     let bytes = size.and_then(|size| usize::try_from(size.as_u64()).ok());
-    bytes.ok_or_else(|| "expected a size, as 60MB, 64MiB or 60000000".to_owned())
+    bytes.ok_or_else(|| "expected a size such as 60MB, 64MiB or 60000000".to_owned())
 }
 
 /// `640`, or `480,640` for height and width; brackets, as Python prints them, are accepted.

@@ -10,11 +10,11 @@ use crate::message;
 pub enum Head {
     /// One box per object, without NMS.
     One2one,
-    /// Several boxes per object, thinned out by NMS.
+    /// Several boxes per object, filtered by NMS.
     One2many,
 }
 
-/// Which head, and how its boxes are thinned out.
+/// Which head, and how its boxes are filtered.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct HeadArgs {
     /// The head that finds the objects; one2many needs a .pt, or weights converted without --one2one-only.

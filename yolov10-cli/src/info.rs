@@ -13,7 +13,7 @@ use crate::message;
 use crate::outcome::Outcome;
 use crate::weights;
 
-/// The reference counts these fixed weights of the box distribution, which are no tensor here.
+/// The reference counts these fixed weights of the box distribution, which are not a tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
 
 /// Show what weights hold: variant, classes, parameters, FLOPs, layers, origin.
@@ -24,7 +24,7 @@ pub struct Args {
     /// The same as WEIGHTS.
     #[arg(long = "weights", short = 'w', visible_alias = "model", value_name = "FILE", conflicts_with = "weights")]
     named_weights: Option<PathBuf>,
-    /// Input size in pixels to count FLOPs for [default: what the weights were trained at, otherwise 640].
+    /// Input size in pixels for the count of FLOPs [default: the size the weights were trained at, otherwise 640].
     #[arg(long, value_name = "PIXELS")]
     imgsz: Option<InputSize>,
     /// Print one row per layer.
@@ -46,7 +46,7 @@ struct Info<'a> {
     input: Size,
     dtype: String,
     heads: &'static str,
-    /// Of the file as it is; none of the built-in weights.
+    /// Of the file itself; the built-in weights have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
     /// What the checkpoint said about itself.

@@ -1,5 +1,5 @@
-//! `tune`: tries every kernel that a GPU could use, and keeps the fastest for all runs to come. Without it kernels are
-//! chosen by a rule, which takes less time and no memory to try them in.
+//! `tune`: tries every kernel that a GPU could use, and keeps the fastest for later runs. Without it a rule chooses the
+//! kernels, which takes less time, and no memory for trying them.
 
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
@@ -18,18 +18,18 @@ use crate::setup::{GRAPHS_REFUSED, kernel_folder};
 
 /// Eager, recorded, replayed: every way there is to run.
 const RUNS: usize = 3;
-/// Side of the pictures, in pixels, if no size is given: they fill the whole input.
+/// Side of the pictures in pixels if no size is given, so that they fill the whole input.
 const SIDE: usize = 640;
 
-/// Find a GPU's fastest kernels, for pictures of given sizes in batches of given sizes, and keep them for later runs.
+/// Find a GPU's fastest kernels for given picture and batch sizes, and keep them for later runs.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
     engine: EngineArgs,
-    /// Sizes of the pictures to come, in pixels: a side, or height,width [default: square].
+    /// Sizes of the pictures to be searched, in pixels: one side, or height,width [default: 640].
     #[arg(long, value_name = "PIXELS", num_args = 1..)]
     picture: Vec<InputSize>,
-    /// Batches to come.
+    /// Sizes of the batches to be searched.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
     batch: Vec<NonZeroU32>,
 }
@@ -38,7 +38,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
     let setup = args.engine.setup(Assignment::OneToOne)?;
     let device = setup.options.device;
     if matches!(device, Device::Cpu | Device::Flex) {
-        message::note(format_args!("{device}: nothing to tune, its kernels are in this program"));
+        message::note(format_args!("{device}: nothing to tune, its kernels are part of this program"));
         return Ok(Outcome::Done);
     }
     let sizes: Vec<Size> = match args.picture.as_slice() {

@@ -73,7 +73,7 @@ fn what_there_is_not_is_told_in_a_line_that_helps() {
         ("run confi=0.5", "; did you mean conf=0.5?"),
         ("run --cnof 0.5", "; did you mean --conf?"),
         ("rum", "; did you mean run?"),
-        ("run --memory-limit 30parsec", "expected a size, as 60MB, 64MiB or 60000000"),
+        ("run --memory-limit 30parsec", "expected a size such as 60MB, 64MiB or 60000000"),
         ("run --font street.jpg --no-save", "error: street.jpg: not a font: expected a TrueType or OpenType file"),
     ] {
         let said = run(&place, line);
@@ -87,7 +87,7 @@ fn what_there_is_not_is_told_in_a_line_that_helps() {
 fn options_that_have_no_effect_are_told() {
     let place = workplace();
     for (options, note) in [
-        ("--isa portable --device flex", "--isa has no effect on flex: the CPU engine alone has it"),
+        ("--isa portable --device flex", "--isa has no effect on flex: only the CPU engine has it"),
         ("--save-conf", "--save-conf has no effect without --save-txt"),
         ("--isolate --batch 2", "--batch has no effect with --isolate: a worker gets one at a time"),
         ("--line-width 3", "--line-width, --hide-labels, --hide-conf and --font have no effect with --no-save"),

@@ -32,7 +32,7 @@ pub struct Args {
     /// Input sizes in pixels, separated by spaces; a comma separates height and width.
     #[arg(long, value_name = "PIXELS", num_args = 1..)]
     imgsz: Vec<InputSize>,
-    /// Use the whole input size instead of the smallest input the picture fits into.
+    /// Use the whole input size instead of the smallest input that the picture fits into.
     #[arg(long)]
     no_rect: bool,
     /// Where to compute: cpu, flex, cuda, cuda:N, wgpu.
@@ -55,13 +55,13 @@ pub struct Args {
     /// Seconds to measure.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
     duration: f64,
-    /// Measure this many runs instead.
+    /// Measure this many runs, instead of --duration.
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     iterations: Option<NonZeroUsize>,
     /// Print one JSON object per row, each on its own line.
     #[arg(long)]
     json: bool,
-    /// Draw the latencies of all rows.
+    /// Draw a chart of the latencies of all rows.
     #[arg(long, value_name = "FILE.png", value_parser = parse_plot)]
     plot: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ pub fn bench(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Every combination of what was asked for.
+/// Every combination that was asked for.
 fn choices(args: &Args) -> Vec<Choice> {
     let fit = if args.no_rect { Fit::Full } else { Fit::Minimal };
     let mut choices = Vec::new();
@@ -112,7 +112,7 @@ fn choices(args: &Args) -> Vec<Choice> {
     choices
 }
 
-/// The values, or the one choice to leave it to the setup.
+/// The values, or none, which leaves the choice to the setup.
 fn each<T: Clone>(values: &[T]) -> Vec<Option<T>> {
     if values.is_empty() { vec![None] } else { values.iter().cloned().map(Some).collect() }
 }
@@ -125,5 +125,5 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 fn parse_plot(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_png = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
-    is_png.then_some(path).ok_or_else(|| "expected a name that ends in .png".to_owned())
+    is_png.then_some(path).ok_or_else(|| "expected a file name that ends in .png".to_owned())
 }

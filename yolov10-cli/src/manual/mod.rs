@@ -1,4 +1,4 @@
-//! Shell completions and manual pages, made from the same description as the options.
+//! Shell completions and manual pages, generated from the description of the options.
 
 mod pages;
 

@@ -1,4 +1,4 @@
-//! Manual pages: what the options say of themselves, and the sections that people look for.
+//! Manual pages: the help of the options, and the sections that people look for.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use clap_mangen::Man;
 
 use crate::outcome::EXIT_CODES;
 
-/// Of each command, what it is used for most and the line that does it.
+/// For each command its most common uses, and the lines that do them.
 const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
     ("yolo10-burn", &[("yolo10-burn run", "Search the built-in picture."), ("yolo10-burn help run", "All options.")]),
     (
@@ -21,7 +21,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
                 "yolo10-burn run --weights n --save-txt --classes person,car clip.mp4",
                 "Label files of a video's frames.",
             ),
-            ("yolo10-burn predict model=yolov10n.pt source=street.jpg conf=0.5", "The same as ultralytics prints it."),
+            ("yolo10-burn predict model=yolov10n.pt source=street.jpg conf=0.5", "The same in ultralytics' syntax."),
         ],
     ),
     ("convert", &[("yolo10-burn convert yolov10n.pt", "To yolov10n.safetensors, which loads faster.")]),
@@ -35,7 +35,7 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
     ),
     ("bench", &[("yolo10-burn bench --weights n,s --threads 1,2", "A row per combination.")]),
     ("memory", &[("yolo10-burn memory --weights n --cycles 100", "What is held when, and whether it comes back.")]),
-    ("tune", &[("yolo10-burn tune --device cuda --picture 1080,1920 --batch 1,8", "Before the first real picture.")]),
+    ("tune", &[("yolo10-burn tune --device cuda --picture 1080,1920 --batch 1,8", "Once, before the real pictures.")]),
     ("doctor", &[("yolo10-burn doctor", "What this machine offers.")]),
     ("completions", &[("yolo10-burn completions bash > /etc/bash_completion.d/yolo10-burn", "For all users.")]),
     ("man", &[("yolo10-burn man /usr/local/share/man/man1", "For all users.")]),
@@ -43,15 +43,15 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
 
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("YOLO10_BURN_CACHE", "The folder for downloaded weights and a GPU's compiled kernels."),
-    ("YOLO10_BURN_RELEASE", "Another address that the authors' weights are downloaded from."),
-    ("XDG_CACHE_HOME", "Where the cache folder is made if the first is not set; else ~/.cache."),
+    ("YOLO10_BURN_RELEASE", "Another address to download the authors' weights from."),
+    ("XDG_CACHE_HOME", "Where the cache folder is created if YOLO10_BURN_CACHE is not set; otherwise in ~/.cache."),
     ("CUBECL_AUTOTUNE_LEVEL", "How many kernels are tried on a GPU: minimal, balanced, extensive or full."),
 ];
 
 const FILES: [(&str, &str); 3] = [
     ("~/.cache/yolo10-burn", "Downloaded weights, and in kernels/ a GPU's compiled kernels."),
-    ("runs/detect/predict, predict2, ..", "Where run writes if nothing else is said."),
-    (".yolo10-burn", "In each of these folders: which files this program wrote there, and may replace."),
+    ("runs/detect/predict, predict2, ..", "Where run writes by default."),
+    (".yolo10-burn", "In each of these folders: the files that this program wrote there, and may replace."),
 ];
 
 /// Writes a page for the program and for each of its commands.

@@ -22,7 +22,7 @@ use crate::setup::Setup;
 use crate::{demo, message};
 use verdict::{Verdict, flat, gave_back, same, same_use};
 
-/// Check the memory contract: load, run, trim, run and drop, again and again; prints what is held, and verdicts.
+/// Check the memory contract: load, run, trim, run and drop, again and again; print what is held, and a verdict per promise.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub fn memory(args: &Args) -> Result<Outcome> {
     Ok(if is_kept { Outcome::Done } else { Outcome::NotKept })
 }
 
-/// What it takes to live a detector's life.
+/// What a detector's life needs.
 struct Life {
     setup: Setup,
     weights: Arc<Weights>,

@@ -21,7 +21,7 @@ use crate::output::Scores;
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("name", |name| name.required(false).default_value("predict")))]
 pub struct Args {
-    /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, - for a picture, a video or a list on stdin; the built-in picture if left out.
+    /// Files, folders, "patterns*", .txt or .csv lists, http(s) addresses, or - for a picture, video or list on stdin [default: the built-in picture].
     ///
     /// With ffmpeg installed also videos, rtsp:// streams and cameras by number. conf=0.5 means --conf 0.5; source= and model= work too.
     #[arg(value_name = "SOURCE")]
@@ -31,19 +31,19 @@ pub struct Args {
     pub source: Vec<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Pictures per call: more of them keep a GPU busy, and the results stay the same.
+    /// Pictures per call: more keep a GPU busy; the results are the same.
     #[arg(long, value_name = "N", default_value = "1")]
     pub batch: NonZeroUsize,
     /// Search subfolders too.
     #[arg(long)]
     pub recursive: bool,
-    /// Read pictures of up to N million pixels, and what memory that takes [default: 210, and 1 GB].
+    /// Read pictures of up to this many million pixels, with the memory that takes [default: 210, with 1 GB].
     #[arg(long, value_name = "MILLIONS")]
     pub max_pixels: Option<NonZeroU64>,
-    /// Give up a camera, a stream or a server that says nothing for so long.
+    /// Give up a camera, stream or server that sends nothing for this long.
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub stream_timeout: NonZeroU64,
-    /// Connect again to a stream that broke off, up to so many times in a row.
+    /// Reconnect to a stream that broke off, up to this many times in a row.
     #[arg(long, value_name = "TIMES", default_value_t = 0)]
     pub reconnect: usize,
     /// Take every Nth frame of videos and animations.
@@ -52,19 +52,19 @@ pub struct Args {
     /// Print one JSON object per picture on stdout, each on its own line.
     #[arg(long)]
     pub json: bool,
-    /// Say nothing but errors.
+    /// Print nothing but errors.
     #[arg(long, short)]
     pub quiet: bool,
-    /// Say what is loaded and which files are written, on stderr.
+    /// Print what is loaded and which files are written, on stderr.
     #[arg(long, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Exit with 1 if nothing is found in any picture.
     #[arg(long)]
     pub fail_empty: bool,
-    /// Say at the end, on stderr, how much memory was held and how much was given back.
+    /// Print at the end, on stderr, how much memory was held and how much was given back.
     #[arg(long)]
     pub memory: bool,
-    /// Run the detector in a worker process: everything is given back when it ends, and a crash is just an error.
+    /// Run the detector in a worker process: all of its memory is given back when it ends, and a crash is just an error.
     #[arg(long)]
     pub isolate: bool,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub struct SelectionArgs {
     /// Keep detections with a score above this, 0 to 1.
     #[arg(long, default_value_t = 0.25, value_parser = parse_share)]
     pub conf: f32,
-    /// The most detections per picture; the best are kept.
+    /// Keep at most this many detections per picture, the best ones.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_det: u32,
     /// Keep only these classes, by number or name: 0,2 or person,"traffic light".

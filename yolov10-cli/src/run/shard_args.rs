@@ -8,7 +8,7 @@ use crate::shards::Shard;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Shards")]
 pub struct ShardArgs {
-    /// Search this list in parts: one file or http(s) address on each line, as .txt or .csv.
+    /// A list to search in parts: .txt or .csv, with one file or http(s) address on each line.
     #[arg(
         long,
         value_name = "FILE",
@@ -16,10 +16,10 @@ pub struct ShardArgs {
         conflicts_with_all = ["sources", "recursive", "json", "save", "save_crop", "save_csv", "save_json", "project", "name", "exist_ok", "save_frames", "source", "fail_empty"]
     )]
     pub list: Option<PathBuf>,
-    /// Which part of the list, I from 0 to N - 1; every run has the same N [default: 0/1, all of it].
+    /// Which part of the list to search, I from 0 to N - 1; N is the same in every run [default: 0/1, all of it].
     #[arg(long, value_name = "I/N", requires = "list")]
     pub shard: Option<Shard>,
-    /// The folder that the parts of the list share: rows as JSON, a manifest, with --save-txt labels.
+    /// The folder that all parts write to: rows as JSON, a manifest, and labels with --save-txt.
     #[arg(long, value_name = "FOLDER", requires = "list")]
     pub out: Option<PathBuf>,
 }

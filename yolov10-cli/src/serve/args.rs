@@ -14,15 +14,15 @@ use crate::engine_args::{EngineArgs, parse_bytes};
 use crate::head_args::{HeadArgs, parse_share};
 
 /// What `--weights` means here.
-const WEIGHTS: &str = "Weights to serve under their file's name; with neither this nor a model or a repository, the built-in demo is served";
+const WEIGHTS: &str = "Weights to serve under the name of their file; without this, --model and --model-repository, the built-in demo is served";
 
-/// Serve models over HTTP and gRPC, and give their memory back when told to.
+/// Serve models over HTTP and gRPC, and give their memory back on request.
 #[derive(clap::Args, Debug)]
 #[command(mut_arg("memory_limit", |limit| limit.hide(true)))]
 // Here --model is an option of its own.
 #[command(mut_arg("weights", |weights| weights.visible_alias(None).help(WEIGHTS)))]
 pub struct Args {
-    /// A model to serve, loaded at the start: its name and its weights in any form; may be given several times.
+    /// A model to load and serve: its name, and its weights in any form; may be repeated.
     #[arg(long, value_name = "NAME=FILE")]
     pub model: Vec<Pair>,
     /// A folder of models: weight files, or folders as Triton has them (NAME/1/FILE).
@@ -34,41 +34,41 @@ pub struct Args {
     /// Where to serve gRPC; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8001", value_parser = parse_address)]
     pub grpc: SocketAddr,
-    /// No gRPC.
+    /// Serve no gRPC.
     #[arg(long)]
     pub no_grpc: bool,
-    /// Detectors of each model, which work at the same time.
+    /// Detectors per model, which work at the same time.
     #[arg(long, value_name = "N", default_value = "1")]
     pub instances: NonZeroUsize,
-    /// Each detector in a worker process: its end gives everything back, and its crash costs one request.
+    /// Run each detector in a worker process: all of its memory is given back when it ends, and a crash costs one request.
     #[arg(long)]
     pub isolate: bool,
-    /// Load models of the repository, and those that were evicted or idle, when a request asks for them.
+    /// Load models of the repository, and those that were evicted or idle, when a request needs them.
     #[arg(long)]
     pub on_demand: bool,
-    /// Most bytes of all models, requests and decoded pictures together, like 2GB; the model without work for longest makes way.
+    /// Limit for all models, requests and decoded pictures together, such as 2GB; the model that was idle longest is evicted first.
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub memory_budget: Option<usize>,
-    /// Unload a model after so long without work, like 5m.
+    /// Unload a model after this long without work, such as 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub idle_unload: Option<Duration>,
-    /// Give a model's workspace back after so long without work, like 60s.
+    /// Give a model's workspace back after this long without work, such as 60s.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub trim_after: Option<Duration>,
-    /// A video that /v1/models/N/view may show: its name, and a file, a stream's address or a camera's number.
+    /// A video that /v1/models/N/view may show: its name, and a file, the address of a stream or the number of a camera.
     #[arg(long, value_name = "NAME=URL")]
     pub source: Vec<Pair>,
-    /// Confidence that a detection of /v1 answers is above, unless a request says otherwise, 0 to 1.
+    /// Answer /v1 requests with scores above this, 0 to 1, unless the request says otherwise.
     #[arg(long, value_name = "SHARE", default_value = "0.25", value_parser = parse_share)]
     pub conf: f32,
     #[command(flatten)]
     pub access: AccessArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// The form of the lines on stderr.
+    /// The format of the log on stderr.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub log_format: Format,
-    /// How long to serve on after SIGTERM, not ready any more [default: 5s; 0 where stderr is a terminal].
+    /// How long to keep serving after SIGTERM, while no longer ready [default: 5s; 0 if stderr is a terminal].
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub shutdown_delay: Option<Duration>,
     /// The weights of a worker process.
@@ -83,22 +83,22 @@ pub struct Args {
 /// Who may do what.
 #[derive(clap::Args, Debug)]
 pub struct AccessArgs {
-    /// A file with the token that requests have to show as "authorization: Bearer TOKEN".
+    /// A file with the token that requests must send, as "authorization: Bearer TOKEN".
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Serve beyond this machine without a token.
+    /// Serve other machines without a token.
     #[arg(long, conflicts_with = "token_file")]
     pub no_auth: bool,
-    /// Certificate chain for TLS, as PEM.
+    /// Certificate chain for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
-    /// Private key for TLS, as PEM.
+    /// Private key for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// An origin whose pages may use the server from a browser, like https://example.org; may be given several times.
+    /// An origin whose pages may use the server from a browser, such as https://example.org; may be repeated.
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Vec<String>,
-    /// Hosts that pictures may be fetched from; one within your own network only if its address is named, too.
+    /// Hosts that pictures may be fetched from; for one in your own network, name its address too.
     #[arg(long, value_name = "HOST,..", value_delimiter = ',')]
     pub allow_url: Vec<String>,
 }
@@ -106,22 +106,22 @@ pub struct AccessArgs {
 /// What requests may take.
 #[derive(clap::Args, Debug)]
 pub struct LimitArgs {
-    /// Most bytes of a request.
+    /// Largest request.
     #[arg(long, value_name = "BYTES", default_value = "20MB", value_parser = parse_bytes)]
     pub max_body: usize,
-    /// Most bytes of a video.
+    /// Largest video.
     #[arg(long, value_name = "BYTES", default_value = "1GB", value_parser = parse_bytes)]
     pub max_video: usize,
-    /// Most pixels of a picture.
+    /// Largest picture, in pixels.
     #[arg(long, value_name = "N", default_value = "50000000")]
     pub max_pixels: u64,
-    /// Most pictures of a model that wait.
+    /// Most pictures waiting for a model.
     #[arg(long, value_name = "N", default_value = "32")]
     pub queue: NonZeroUsize,
-    /// How long a request may wait until its search begins.
+    /// How long a request may wait for its search to start.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     pub deadline: Duration,
-    /// How long a client may take for a request's head, or for a further piece of its body.
+    /// How long a client may take to send a request's headers, or the next piece of its body.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub patience: Duration,
     /// Most connections at a time.
@@ -130,7 +130,7 @@ pub struct LimitArgs {
     /// Pictures decoded at a time [default: the cores this process may use].
     #[arg(long, value_name = "N")]
     pub decoders: Option<NonZeroUsize>,
-    /// Most views at a time.
+    /// Most views (/v1/models/N/view) at a time.
     #[arg(long, value_name = "N", default_value = "8")]
     pub max_views: NonZeroUsize,
 }
@@ -150,17 +150,17 @@ impl FromStr for Pair {
             Some((name, value)) if !name.is_empty() && !value.is_empty() => {
                 Ok(Self { name: name.to_owned(), value: value.to_owned() })
             }
-            _ => Err(format!("expected a name, = and what it stands for, found {text:?}")),
+            _ => Err(format!("expected NAME=VALUE, found {text:?}")),
         }
     }
 }
 
-/// The form of the lines on stderr.
+/// The format of the log on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
     Text,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
 }
 

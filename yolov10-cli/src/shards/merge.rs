@@ -16,10 +16,10 @@ use crate::outcome::Outcome;
 /// Shards that an error lists before it counts the rest.
 const LISTED: usize = 10;
 
-/// Check the shards that `run --shard` has left in a folder, and join their rows in the order of the list.
+/// Check the parts that `run --shard` has left in a folder, and join their rows in the order of the list.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The folder that was given to run --out.
+    /// The folder that was given as run --out.
     folder: PathBuf,
     /// The file to write [default: merged.jsonl in the folder].
     #[arg(long, short, value_name = "FILE")]

@@ -10,9 +10,9 @@ use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
 
-/// Scores of detections that are measured are above this,
+/// Detections with scores above this are measured.
 const USUAL_CONFIDENCE: f32 = 0.001;
-/// and above this in the confusion matrix.
+/// Those above this go into the confusion matrix.
 const CONFUSION_CONFIDENCE: f32 = 0.25;
 
 /// Measure a detector on a data set: precision, recall, mAP and confusion matrix, as `yolo val` and COCO compute them.
@@ -24,19 +24,19 @@ pub struct Args {
     pub data: PathBuf,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Which pictures of a .yaml to use.
+    /// Which part of a .yaml data set to use.
     #[arg(long, value_enum, default_value_t)]
     pub split: Split,
-    /// Where the pictures of COCO annotations are [default: beside them, or where COCO has its own].
+    /// The folder with the pictures of COCO annotations [default: beside them, or where COCO puts its own].
     #[arg(long, value_name = "FOLDER")]
     pub images: Option<PathBuf>,
-    /// Read pictures of up to N million pixels, and what memory that takes [default: 210, and 1 GB].
+    /// Read pictures of up to this many million pixels, with the memory that takes [default: 210, with 1 GB].
     #[arg(long, value_name = "MILLIONS")]
     pub max_pixels: Option<NonZeroU64>,
-    /// How many pictures share one input size. The third digit of the figures depends on it.
+    /// How many pictures share one input size; the third digit of the figures depends on it.
     #[arg(long, value_name = "N", default_value = "16")]
     pub batch: NonZeroUsize,
-    /// Scores must be above this, 0 to 1; the confusion matrix counts what is above 0.25, or above this if it is named.
+    /// Measure detections with a score above this, 0 to 1; the confusion matrix counts those above 0.25, or above this if it is set.
     #[arg(long, default_value_t = USUAL_CONFIDENCE, value_parser = parse_share)]
     pub conf: f32,
     #[command(flatten)]
@@ -55,13 +55,13 @@ pub struct Args {
     /// Print one JSON object on stdout instead of the table.
     #[arg(long)]
     pub json: bool,
-    /// Print no rows for single classes.
+    /// Print no rows for individual classes.
     #[arg(long, short)]
     pub quiet: bool,
 }
 
 impl Args {
-    /// What the confusion matrix counts: as in the reference, detections that `run` would show, unless a score is named.
+    /// The confusion matrix counts scores above this: as in the reference, what `run` would show, unless a score is set.
     pub fn confusion_above(&self) -> f32 {
         if self.conf == USUAL_CONFIDENCE { CONFUSION_CONFIDENCE } else { self.conf }
     }
@@ -81,7 +81,7 @@ pub enum Split {
     /// What it was tuned on.
     #[default]
     Val,
-    /// What nobody has looked at before.
+    /// What it has never seen.
     Test,
 }
 
