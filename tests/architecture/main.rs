@@ -1,4 +1,5 @@
-//! The layout of the crates: no rings, and nothing below that imports what is above it in `docs/architecture.md`.
+//! The layout of the crates: no rings, nothing that imports what is above it in `docs/architecture.md`, and `unsafe` only
+//! where that page says.
 
 mod imports;
 mod map;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use map::Map;
 
-/// The rings that are there for a reason: crate, folder, who imports, from whom, why.
+/// The rings that have a reason: crate, folder, who imports, from whom, why.
 const KEPT: &[(&str, &str, &str, &str, &str)] = &[
     ("yolov10-model", "", "error", "picture", "the error of a picture that is too large names the budget"),
     ("yolov10-media", "sources", "decoder", imports::OWN, ITEMS),
@@ -23,7 +24,7 @@ const KEPT: &[(&str, &str, &str, &str, &str)] = &[
     ("yolov10-media", "sources", "source", "expand", "a list that a server sends is expanded when its turn comes"),
     ("yolov10-media", "sources", "source", "frames", "what opens a source says whether it has frames"),
 ];
-const ITEMS: &str = "what an item is stands beside `Sources`, which gives items out";
+const ITEMS: &str = "an item is defined beside `Sources`, which yields items";
 
 /// A file of the repository, in whose root cargo runs this.
 fn read(file: impl AsRef<Path>) -> String {
@@ -37,6 +38,14 @@ fn crates() -> Vec<String> {
     let (_, members) = manifest.split_once("\nmembers = [").expect("a workspace has members");
     let (members, _) = members.split_once(']').expect("the list of members ends");
     members.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The source files in a folder and below it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let found = paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    found.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// The root files of a crate.
@@ -67,7 +76,7 @@ fn no_two_files_or_folders_of_a_crate_import_each_other_in_a_ring() {
         }
     }
     assert!(found.is_empty(), "files that import each other in a ring:\n{found}");
-    assert!(kept.is_empty(), "listed as kept, but there no more: {kept:?}");
+    assert!(kept.is_empty(), "listed as kept, but gone: {kept:?}");
 }
 
 #[test]
@@ -92,7 +101,7 @@ fn what_sits_below_never_imports_what_sits_above_it_in_the_map() {
 }
 
 #[test]
-fn a_crate_depends_on_those_below_it_alone() {
+fn a_crate_depends_only_on_those_below_it() {
     let crates = crates();
     let map = Map::read(&read("docs/architecture.md"), "Crates");
     let mut found = map.differences(&crates.iter().map(String::as_str).collect::<Vec<_>>());
@@ -106,7 +115,21 @@ fn a_crate_depends_on_those_below_it_alone() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// The rings of the crate that these files make, described.
+#[test]
+fn unsafe_code_is_allowed_only_where_the_page_says() {
+    let page = read("docs/architecture.md");
+    let map = Map::read(&page, "unsafe");
+    let allowing: Vec<String> = crates()
+        .iter()
+        .flat_map(|name| sources(&Path::new(name).join("src")))
+        .filter(|file| read(file).contains("unsafe_code"))
+        .map(|file| file.display().to_string())
+        .collect();
+    let found = map.differences_of_files(&allowing);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The rings of a crate that consists of these files, described.
 fn rings_of(files: &[(&str, &str)]) -> String {
     let files: BTreeMap<&Path, &str> = files.iter().map(|&(name, text)| (Path::new(name), text)).collect();
     let modules = modules::read(Path::new("lib.rs"), &|file| files.get(file).map(|&text| text.to_owned()));

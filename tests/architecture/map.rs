@@ -1,10 +1,12 @@
-//! The map in `docs/architecture.md`: what lies above what.
+//! The maps in `docs/architecture.md`.
 
-/// The names in a block of the map, from top to bottom; those of one line lie beside each other.
+use std::path::Path;
+
+/// The names in a block of the page, from top to bottom; those on one line are side by side.
 pub struct Map(Vec<Vec<String>>);
 
 impl Map {
-    /// The block below the heading `title`: names, two spaces, and what they are.
+    /// The block below the heading `title`, in which each line has names, two spaces or more, and a description.
     pub fn read(page: &str, title: &str) -> Self {
         let is_heading = |line: &&str| line.starts_with('#') && line.trim_matches(['#', ' ', '`']) == title;
         let mut lines = page.lines().skip_while(|line| !is_heading(line)).skip(1);
@@ -15,7 +17,7 @@ impl Map {
         Self(map)
     }
 
-    /// What the map leaves out of `names`, and what it has beyond them.
+    /// Which of `names` the map lacks, and what it has beyond them.
     pub fn differences(&self, names: &[&str]) -> Vec<String> {
         let mapped: Vec<&String> = self.0.iter().flatten().collect();
         let missing = names.iter().filter(|name| !mapped.iter().any(|mapped| mapped == *name));
@@ -24,7 +26,14 @@ impl Map {
         missing.chain(surplus.map(|name| format!("{name} is only in the map"))).collect()
     }
 
-    /// Whether `from` lies below `to`.
+    /// The same for files, each of which is in the map under its own name or that of a folder.
+    pub fn differences_of_files(&self, files: &[String]) -> Vec<String> {
+        let entry = |file: &String| self.0.iter().flatten().find(|name| Path::new(file).starts_with(name));
+        let entries: Vec<&str> = files.iter().map(|file| entry(file).unwrap_or(file).as_str()).collect();
+        self.differences(&entries)
+    }
+
+    /// Whether `from` is below `to`.
     pub fn is_below(&self, from: &str, to: &str) -> bool {
         let line = |name| self.0.iter().position(|names| names.iter().any(|mapped| mapped == name));
         line(from) > line(to)
