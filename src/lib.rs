@@ -1,4 +1,4 @@
-//! YOLOv10 object detection as one native library: weights and pictures in, boxes out, and every byte back on drop.
+//! YOLOv10 object detection as one native library: weights and pictures in, boxes out, and every byte given back on drop.
 //!
 //! ```no_run
 //! use std::{path::Path, sync::Arc};
@@ -14,12 +14,12 @@
 //! }
 //! ```
 //!
-//! This crate is a name for several: everything here is `yolov10-model`'s, and features add the other pieces.
+//! This crate is one name for several: what is listed here belongs to `yolov10-model`, and features add the other pieces.
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `convert` | `convert`: PyTorch's checkpoints to weight files, `weights-convert` |
-//! | `media` | `media`: pictures from folders, patterns, lists and videos, `yolov10-media` |
+//! | `convert` | `convert`: PyTorch checkpoints to weight files, the crate `weights-convert` |
+//! | `media` | `media`: pictures from folders, patterns, lists and videos, the crate `yolov10-media` |
 //! | `draw` | boxes and labels in pictures, in `media` |
 //! | `web` | pictures at http and https addresses, in `media` |
 //! | `cuda`, `wgpu` | engines for GPUs |

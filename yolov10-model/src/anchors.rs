@@ -1,4 +1,4 @@
-//! The anchors that may hold an object, and what the head says about each: the first half of decoding.
+//! The anchors that may hold an object, and the head's output for each: the first half of decoding.
 //!
 //! Anchors are the cells of P3, P4, P5. They are ranked by their best class, here or on the device that ran the
 //! network; either way the result is the same short table.
@@ -12,7 +12,7 @@ use crate::selection::Selection;
 #[cfg(any(feature = "gpu", test))]
 use crate::size::Size;
 
-/// Logits of an anchor before those of its classes: the distributions over its four distances.
+/// Logits of an anchor that come before those of its classes: the distributions over its four distances.
 pub const BOX_LOGITS: usize = SIDES * REG_MAX;
 
 /// One cell of one scale.
@@ -25,7 +25,7 @@ pub struct Anchor {
 
 #[cfg(any(feature = "gpu", test))]
 impl Anchor {
-    /// The anchor with this number when the cells of an input's P3, P4 and P5 are counted row by row.
+    /// The anchor with this number, counting the cells of an input's P3, P4 and P5 row by row.
     pub fn new(mut number: usize, input: Size) -> Self {
         for (scale, stride) in STRIDES.into_iter().enumerate() {
             let (height, width) = (input.height / stride, input.width / stride);
@@ -34,7 +34,7 @@ impl Anchor {
             }
             number -= height * width;
         }
-        unreachable!("an input of {input} has {number} anchors less than that")
+        unreachable!("an input of {input} has {number} fewer anchors than that")
     }
 
     /// How many anchors an input has.
@@ -54,7 +54,7 @@ pub struct Anchors {
 }
 
 impl Anchors {
-    /// The best anchors of one picture's raw maps, as many as `selection` has a look at.
+    /// Finds the best anchors in one picture's raw maps, as many as `selection` looks at.
     pub fn rank(&mut self, maps: &RawMaps<MapView<'_>>, selection: &Selection) {
         let threshold = selection.threshold();
         self.clear();
@@ -81,7 +81,7 @@ impl Anchors {
         }
     }
 
-    /// The same from anchors that the device ranked: rows of an anchor's number and its logits, best first.
+    /// Takes over anchors that the device has ranked: rows of an anchor's number and its logits, best first.
     #[cfg(feature = "gpu")]
     pub fn take(&mut self, rows: &[f32], classes: usize, input: Size, selection: &Selection) {
         let threshold = selection.threshold();
@@ -124,7 +124,7 @@ impl Anchors {
     }
 }
 
-/// Keeps the `count` largest, largest first; ties go by what comes with them, so that results do not depend on the
+/// Keeps the `count` largest, largest first; the second member decides ties, so that results do not depend on the
 /// sort.
 pub fn keep_best<T: Ord>(ranking: &mut Vec<(f32, T)>, count: usize) {
     let order = |a: &(f32, T), b: &(f32, T)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));

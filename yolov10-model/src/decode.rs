@@ -1,9 +1,9 @@
 //! From raw maps to detections: the one-to-one head like the reference's `v10postprocess` (arXiv:2405.14458 §3.2),
 //! without NMS, and the one-to-many head with it.
 //!
-//! Anchors are ranked by their best class, the kept anchors' classes are ranked once more, and only the boxes that
-//! are left are decoded. Scores below the threshold can't push others out, so they are dropped before the ranking.
-//! Weights are finite, but their products may overflow: a score or a box that is not a number is none.
+//! Anchors are ranked by their best class, then the classes of the kept anchors are ranked, and only the boxes that
+//! remain are decoded. Scores below the threshold can't push others out, so they are dropped before the ranking.
+//! Weights are finite, but their products may overflow: a score or box that is not a number is not a detection.
 
 use crate::anchors::{Anchor, Anchors, BOX_LOGITS, keep_best};
 use crate::detection::{Detection, Rect};
@@ -12,7 +12,7 @@ use crate::score::sigmoid;
 use crate::selection::Selection;
 use crate::suppression::{Assignment, Suppression};
 
-/// Turns anchors into detections, and keeps its scratch between pictures.
+/// Turns anchors into detections; keeps its scratch memory between pictures.
 #[derive(Debug, Default)]
 pub struct Decoder {
     candidates: Vec<(f32, Candidate)>,
@@ -57,22 +57,22 @@ impl Decoder {
                 Some(Detection { class: candidate.class, score, rect })
             })
             .take(selection.max_detections);
-        // One allocation, whatever passes.
+        // One allocation, however many pass.
         let mut detections = Vec::with_capacity(self.candidates.len().min(selection.max_detections));
         detections.extend(found);
         detections
     }
 
-    /// Bytes of its scratch.
+    /// Bytes of its scratch memory.
     pub(crate) fn bytes(&self) -> usize {
         self.candidates.capacity() * size_of::<(f32, Candidate)>()
     }
 }
 
-/// The one-to-many head's detections: of each anchor the best class, the first among equals, or every class that scores
-/// enough; thinned out by NMS.
+/// The one-to-many head's detections, filtered by NMS: the best class of each anchor (the first among equals), or every
+/// class that scores enough.
 fn decode_many(anchors: &Anchors, selection: &Selection, suppression: Suppression) -> Vec<Detection> {
-    // The reference goes through the anchors in their order, which decides among equal scores.
+    // The reference visits the anchors in this order, which decides between equal scores.
     let mut rows: Vec<usize> = (0..anchors.count()).collect();
     rows.sort_unstable_by_key(|row| anchors.get(*row).0);
     let mut found = Vec::new();
@@ -92,7 +92,7 @@ fn decode_many(anchors: &Anchors, selection: &Selection, suppression: Suppressio
 }
 
 /// The expected distance of each side from the anchor's centre (DFL, arXiv:2006.04388), as a rectangle of the input;
-/// `None` where they are not numbers.
+/// `None` if they are not finite.
 fn decode_box(anchor: Anchor, sides: &[f32; BOX_LOGITS]) -> Option<Rect> {
     let stride = STRIDES[usize::from(anchor.scale)] as f32;
     let (sides, _) = sides.as_chunks::<REG_MAX>();
@@ -168,8 +168,8 @@ mod tests {
         Decoder::default().decode(&anchors, selection)
     }
 
-    /// Scores in order, and the classes of all but the lowest: where scores are equal the reference's order, and
-    /// which of them still makes it, is nobody's promise.
+    /// Scores in order, and the classes of all but the lowest: among equal scores the reference promises neither an order
+    /// nor which of them still makes it.
     #[derive(Debug, PartialEq)]
     struct Ranking {
         scores: Vec<f32>,
@@ -263,7 +263,7 @@ mod tests {
             maps.classes[scale].fill(-9.0);
             maps.boxes[scale] = vec![0.0; SIDES * REG_MAX * height * width];
         }
-        // P4, row 1, column 2: left 1, top 3, right 5, bottom the middle of nothing known.
+        // P4, row 1, column 2: left 1, top 3, right 5; bottom is the mean of a uniform distribution.
         let (height, width) = GRIDS[1];
         let cell = width + 2;
         maps.classes[1][cell] = 3.0;
@@ -292,8 +292,8 @@ mod tests {
         {
             let mut maps = Maps::new(3, 2);
             let sound = decode(&maps, &everything(assignment)).len();
-            // Of P3, one anchor's box, one's first class and both of another's; infinity is a sure score, but no
-            // distance.
+            // In P3: one anchor's box, the first class of a second and both of a third; infinity is a valid score, but
+            // not a distance.
             let (height, width) = GRIDS[0];
             let cells = height * width;
             maps.boxes[0][0] = f32::NAN;
@@ -305,7 +305,7 @@ mod tests {
             assert!(found.iter().all(|found| found.score.is_finite() && found.rect.is_finite()));
             let lost = match assignment {
                 Assignment::OneToOne => 2 + 2 + 1 + 2,
-                // Of the anchor with one class left, that one is the best.
+                // An anchor with one class left is found by that class.
                 Assignment::OneToMany(_) => 1 + 1 + 1 + 1,
             };
             assert_eq!(found.len(), sound - lost, "{assignment:?}");

@@ -24,17 +24,17 @@ impl Rect {
         self.y2 - self.y1
     }
 
-    /// Square pixels, 0 for a rectangle turned inside out.
+    /// In square pixels; 0 for a rectangle that is turned inside out.
     pub fn area(&self) -> f32 {
         self.width().max(0.0) * self.height().max(0.0)
     }
 
-    /// All edges are numbers.
+    /// Whether all edges are finite.
     pub(crate) fn is_finite(&self) -> bool {
         [self.x1, self.y1, self.x2, self.y2].into_iter().all(f32::is_finite)
     }
 
-    /// Area of the intersection divided by area of the union, 0..1.
+    /// The area of the intersection divided by that of the union, 0..1.
     pub fn iou(&self, other: &Self) -> f32 {
         let shared = Self {
             x1: self.x1.max(other.x1),
@@ -47,7 +47,7 @@ impl Rect {
     }
 }
 
-/// One object found in a picture. Plain host data: it keeps nothing of the detector alive.
+/// One object found in a picture. Plain data: it keeps nothing of the detector alive.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Detection {
     /// Index into the detector's class names.

@@ -22,13 +22,12 @@ use crate::size::Size;
 use crate::speed::{Speed, Stopwatch};
 use crate::weights::Weights;
 
-/// A YOLOv10 ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped:
-/// weights that detectors [share](Detector::share), when the last of them is.
+/// A YOLOv10 that is ready to run. It owns weights, workspace and threads, and gives all of them back when it is dropped;
+/// weights that detectors [share](Detector::share) go back with the last of them.
 ///
-/// It is `Send`: make it on one thread, use it on a second and drop it on a third. [`Detector::detect`] takes
-/// `&mut self` because one workspace serves one picture at a time, so that sharing it between threads (`Sync`) would
-/// be of no use; two threads want two detectors, which may share their weights. [`memory`](crate::memory) says what it
-/// holds when.
+/// It is `Send`: make it on one thread, use it on a second and drop it on a third. [`Detector::detect`] takes `&mut self`
+/// because one workspace serves one picture at a time, so sharing a detector between threads (`Sync`) would not help; two
+/// threads need two detectors, which may share their weights. [`memory`](crate::memory) says what it holds, and when.
 pub struct Detector {
     engine: Box<dyn Engine>,
     class_names: Vec<String>,
@@ -39,10 +38,10 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Makes a detector. The weights are copied to its device and not kept.
+    /// Makes a detector. The weights are copied to its device; `weights` is not kept.
     ///
     /// # Errors
-    /// The weights are not a YOLOv10's, the device is not to be had, the input size is out of bounds.
+    /// The weights are not those of a YOLOv10, the device is unavailable, or the input size is out of bounds.
     pub fn new(weights: &Arc<Weights>, options: &Options) -> Result<Self, Error> {
         Ok(Self {
             geometry: Geometry::new(options.input.unwrap_or(weights.input_size()), options.fit)?,
@@ -54,11 +53,12 @@ impl Detector {
         })
     }
 
-    /// Another detector with the same options, which uses the weights of this one. On a processor it has workspace and
-    /// threads, as many, of its own; on a GPU both have one stream and its workspace. Either may be dropped first.
+    /// Makes another detector with the same options, which uses the weights of this one. On a processor it has its own
+    /// workspace and as many threads of its own; on a GPU the two have one stream and one workspace. Either may be dropped
+    /// first.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system can't start a thread.
     pub fn share(&self) -> Result<Self, Error> {
         Ok(Self {
             engine: self.engine.share()?,
@@ -70,8 +70,8 @@ impl Detector {
         })
     }
 
-    /// How many detectors use its weights, itself included. Each reports them in full, and they are there once; so it is
-    /// with the workspace of those on a GPU.
+    /// How many detectors use its weights, itself included. Each reports them in full, though they exist once; the same
+    /// goes for the workspace of detectors on a GPU.
     pub fn sharers(&self) -> usize {
         self.engine.sharers()
     }
@@ -86,13 +86,13 @@ impl Detector {
         self.speed
     }
 
-    /// Whether its GPU refused to hold the network as a graph, as it is asked to when an input size comes a second time.
-    /// Then every run launches its kernels one by one, slower but with the same results.
+    /// Whether its GPU refused to hold the network as a graph, which it is asked to do when an input size comes a second
+    /// time. If so, every run launches its kernels one by one: slower, with the same results.
     pub fn graphs_refused(&self) -> bool {
         self.engine.graphs_refused()
     }
 
-    /// How it lays pictures into its input.
+    /// How it places pictures in its input.
     pub(crate) fn geometry(&self) -> Geometry {
         self.geometry
     }
@@ -115,7 +115,7 @@ impl Detector {
         Ok(in_image(found, &letterbox))
     }
 
-    /// The objects in each of several pictures, as [`Detector::detect`] finds them one by one. A GPU takes those that
+    /// The objects in each of several pictures, the same as [`Detector::detect`] finds one by one. A GPU takes pictures that
     /// share an input size in one go.
     ///
     /// # Errors
@@ -128,19 +128,19 @@ impl Detector {
         Ok(pairs.map(|(found, letterbox)| in_image(found, letterbox)).collect())
     }
 
-    /// The objects in a picture that lies in the input as `letterbox` says, best first, in pixels of the input.
-    /// For a geometry other than [`Detector::letterbox`], such as that of validation.
+    /// The objects in a picture that is placed in the input by `letterbox`, best first, in pixels of the input. For a
+    /// geometry other than [`Detector::letterbox`]'s, such as that of validation.
     ///
     /// # Errors
-    /// The letterbox is one of another picture's size, its input is none that the network can take or does not hold
-    /// its picture, or the device fails.
+    /// The letterbox is for a picture of another size, the network can't take its input, its picture reaches beyond its
+    /// input, or the device fails.
     pub fn detect_in_input(&mut self, image: &RgbImage, letterbox: &Letterbox) -> Result<Vec<Detection>, Error> {
         let mut found = Vec::new();
         self.speed = self.run(&[(image, letterbox)], slice::from_mut(&mut found))?;
         Ok(found)
     }
 
-    /// The same for several pictures, as [`Detector::detect_batch`] takes them.
+    /// The same for several pictures, as for [`Detector::detect_batch`].
     ///
     /// # Errors
     /// As [`Detector::detect_in_input`].
@@ -162,7 +162,7 @@ impl Detector {
         Ok(found)
     }
 
-    /// Which pictures go together: those of one input size where the engine takes several, else each goes alone.
+    /// Which pictures go together: those with the same input size if the engine takes several, otherwise each alone.
     fn batches(&self, pictures: &[(&RgbImage, &Letterbox)]) -> Vec<Vec<usize>> {
         if !self.engine.takes_batches() {
             return (0..pictures.len()).map(|index| vec![index]).collect();
@@ -177,7 +177,7 @@ impl Detector {
         batches.into_iter().map(|(_, batch)| batch).collect()
     }
 
-    /// Puts the objects in pictures that go together into `found`, and says how long that took in all.
+    /// Finds the objects in pictures that go together, into `found`; returns how long that took in all.
     fn run(&mut self, pictures: &[(&RgbImage, &Letterbox)], found: &mut [Vec<Detection>]) -> Result<Speed, Error> {
         for (image, letterbox) in pictures {
             letterbox.check(Size::of(image))?;
@@ -196,8 +196,8 @@ impl Detector {
         MemoryReport { staging: engine.staging + Bytes::used(self.decoder.bytes()), resident: resident(), ..engine }
     }
 
-    /// Sets the bytes that weights and workspace may take together from now on, where the engine can keep a limit: the
-    /// native CPU engine. What is held already stays; a picture that needs more is an error that says how much.
+    /// Sets how many bytes weights and workspace may take together from now on, if the engine can enforce a limit: the
+    /// native CPU engine can. What is already held stays; a picture that needs more is an error that says how much.
     pub fn limit_memory(&mut self, bytes: usize) {
         self.engine.limit_memory(bytes);
     }
@@ -205,7 +205,7 @@ impl Detector {
     /// Gives back everything except the weights. The next picture takes it again.
     ///
     /// # Errors
-    /// The device fails, or keeps some of it.
+    /// The device fails, or some of it was not given back.
     pub fn trim(&mut self) -> Result<FreeReport, Error> {
         let (started, before) = (Instant::now(), self.memory());
         let residue = self.engine.trim()?;
@@ -213,11 +213,11 @@ impl Detector {
         FreeReport::new(before, self.memory(), residue, started.elapsed()).checked()
     }
 
-    /// Drops it and makes sure: every byte that it had reserved has gone back. Weights that another detector uses have not:
-    /// they are in the report's `after`, and no residue.
+    /// Drops it, and checks that every byte that it had reserved was given back. Weights that another detector still uses
+    /// were not: they are in the report's `after`, and do not count as residue.
     ///
     /// # Errors
-    /// Some have not.
+    /// Some bytes were not given back.
     pub fn close(self) -> Result<FreeReport, Error> {
         let (started, before) = (Instant::now(), self.memory());
         let Self { engine, decoder, .. } = self;
@@ -228,7 +228,7 @@ impl Detector {
     }
 }
 
-/// Detections of an input, in pixels of the picture.
+/// Detections in pixels of the input, converted to pixels of the picture.
 fn in_image(found: Vec<Detection>, letterbox: &Letterbox) -> Vec<Detection> {
     found.into_iter().map(|found| Detection { rect: letterbox.to_image(found.rect), ..found }).collect()
 }

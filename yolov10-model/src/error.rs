@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use crate::picture::Budget;
 use crate::size::Size;
 
-/// Why a detector could not be made or a picture not be searched.
+/// Why a detector could not be made or a picture could not be searched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system did not let us read a file.
+    /// A file could not be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
@@ -29,15 +29,15 @@ pub enum Error {
         /// Its key.
         tensor: String,
     },
-    /// The one-to-many head was asked for, and the weight file has none.
+    /// The one-to-many head was asked for, but the weight file has none.
     #[error("the weights have no one-to-many head: convert the checkpoint without --one2one-only")]
     NoOneToMany,
-    /// A tensor of the weight file has another shape than the network needs.
+    /// A tensor of the weight file does not have the shape that the network needs.
     #[error("tensor {tensor}: expected {expected}, found {found:?}")]
     MisshapedTensor {
         /// Its key.
         tensor: String,
-        /// The shape needed; `_` where any size will do.
+        /// The shape that is needed; `_` where any size will do.
         expected: String,
         /// The shape in the file.
         found: Vec<usize>,
@@ -52,14 +52,14 @@ pub enum Error {
         /// Where it is, counted from 0.
         element: usize,
     },
-    /// A value in the weight file's metadata is not one that there can be.
+    /// A value in the weight file's metadata is not allowed.
     #[error("metadata {key}: expected {expected}, found {found}")]
     Metadata {
         /// Its key.
         key: &'static str,
-        /// What there can be.
+        /// What is allowed.
         expected: String,
-        /// What there is, cut off where it is long.
+        /// The value, cut off if it is long.
         found: String,
     },
     /// A tensor is stored in a type that weights never have.
@@ -73,26 +73,26 @@ pub enum Error {
     /// The weight file has tensors that the network does not need.
     #[error("tensors that the network has no use for: {names}")]
     UnusedTensors {
-        /// At most ten keys and how many more there are.
+        /// At most ten keys, and how many more there are.
         names: String,
     },
-    /// A picture could not be decoded: what its decoder said is the source.
+    /// A picture could not be decoded; the source is the decoder's error.
     #[error("not a picture that can be read")]
     NotAPicture(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Decoding a picture would take more than it may.
+    /// Decoding a picture would exceed the budget.
     #[error(
         "a picture of {size}: decoding it takes {} MB, expected at most {} million pixels and {} MB (--max-pixels)",
         needed.div_ceil(1_000_000), budget.pixels / 1_000_000, budget.bytes / 1_000_000
     )]
     PictureTooLarge {
-        /// What its head promises.
+        /// The size in its header.
         size: Size,
-        /// Bytes.
+        /// Bytes that decoding needs.
         needed: u64,
-        /// What it may take.
+        /// What decoding may take.
         budget: Budget,
     },
-    /// A picture's file is larger than all that its decoding may take.
+    /// A picture's file alone is larger than the budget for decoding it.
     #[error("a file of {found} bytes, expected at most {expected} (--max-pixels)")]
     FileTooLarge {
         /// Its length.
@@ -111,13 +111,13 @@ pub enum Error {
         /// The largest stride.
         stride: usize,
     },
-    /// A network input whose sides are out of bounds.
+    /// A network input size that is out of bounds.
     #[error("input size {found}: expected sides of {} to {} pixels", Size::SIDES.start(), Size::SIDES.end())]
     InputSides {
         /// The size asked for.
         found: Size,
     },
-    /// A letterbox and a picture that it is not for.
+    /// A letterbox that is for a picture of another size.
     #[error("a letterbox for a picture of {expected}, found one of {found}")]
     OtherPicture {
         /// The size that the letterbox is for.
@@ -137,13 +137,13 @@ pub enum Error {
         /// Columns left of the picture.
         left: usize,
     },
-    /// A device's name is unknown.
+    /// An unknown device name.
     #[error("device {0}: expected cpu, flex, cuda, cuda:N or wgpu")]
     UnknownDevice(String),
-    /// A precision's name is unknown.
+    /// An unknown precision.
     #[error("dtype {0}: expected f32, tf32, f16 or bf16")]
     UnknownPrecision(String),
-    /// The engine of this device does not compute in this precision.
+    /// The device's engine does not compute in this precision.
     #[error("device {device}: no {found} here, expected {expected}")]
     PrecisionUnsupported {
         /// The device.
@@ -158,7 +158,7 @@ pub enum Error {
     NotBuiltIn {
         /// The device asked for.
         device: String,
-        /// The feature that brings its engine.
+        /// The feature that adds its engine.
         feature: &'static str,
     },
     /// The device's hardware, driver or libraries are missing.
@@ -180,18 +180,18 @@ pub enum Error {
     DeviceOutOfMemory {
         /// The device.
         device: String,
-        /// Bytes that were asked for at once.
+        /// Bytes of the allocation that failed.
         requested: u64,
         /// Bytes that are free, where the driver can tell.
         available: Option<u64>,
     },
-    /// Memory that should have gone back did not.
+    /// Memory that should have been given back was not.
     #[error("memory: {residue} bytes were not given back")]
     Residue {
         /// How many bytes.
         residue: u64,
     },
-    /// The process of an isolated detector.
+    /// The process of an isolated detector failed.
     #[error("worker process: {reason}")]
     Worker {
         /// What happened to it, or what it said.
@@ -205,13 +205,13 @@ pub enum Error {
         /// Bytes of live data.
         in_use: u64,
     },
-    /// This device's engine can't keep a memory limit.
+    /// The device's engine can't enforce a memory limit.
     #[error("device {device}: a memory limit needs the device cpu or cuda")]
     LimitUnsupported {
         /// The device.
         device: String,
     },
-    /// The CPU engine.
+    /// The CPU engine failed.
     #[error(transparent)]
     Engine(#[from] yolov10_cpu::Error),
 }
@@ -220,10 +220,10 @@ fn free(bytes: Option<u64>) -> String {
     bytes.map_or_else(String::new, |bytes| format!(", {bytes} are free"))
 }
 
-/// What follows is the source of a kernel.
+/// After this, cubecl prints the source of a kernel.
 const SOURCE: &str = "[Source]";
-/// How cubecl's lines begin that say in what a failure happened, and what came of it, but not what it was. Where there is
-/// more than one failure, the later ones come of the first.
+/// Starts of cubecl's lines that say where a failure happened and what it led to, but not what it was. If there are several
+/// failures, the later ones follow from the first.
 const FRAMES: [&str; 20] = [
     "Several failures at once",
     "The bytes were never written",
@@ -252,7 +252,7 @@ impl Error {
         Self::NotWeights { reason: reason.into() }
     }
 
-    /// Decoders' errors repeat their causes in their own text: it is kept, they are not.
+    /// Decoders' errors repeat their causes in their own text, so only the text is kept.
     pub(crate) fn not_a_picture(cause: impl std::fmt::Display) -> Self {
         Self::NotAPicture(cause.to_string().into())
     }
@@ -261,7 +261,7 @@ impl Error {
         Self::Worker { reason: reason.to_string() }
     }
 
-    /// What the device says went wrong, in one line.
+    /// What went wrong according to the device, in one line.
     pub(crate) fn device(error: impl std::fmt::Display) -> Self {
         let text = error.to_string();
         let mut lines = text.lines().map(str::trim).take_while(|line| !line.starts_with(SOURCE));
@@ -280,7 +280,7 @@ impl Error {
         Self::MisshapedTensor { tensor, expected, found: found.to_vec() }
     }
 
-    /// Where a tensor does not fit another one, which of the two is at fault can't be told: both are named.
+    /// If two tensors do not fit each other, there is no telling which of them is wrong: both are named.
     pub(crate) fn beside(self, other: &str, shape: &[usize]) -> Self {
         match self {
             Self::MisshapedTensor { tensor, expected, found } => {
@@ -291,7 +291,7 @@ impl Error {
     }
 }
 
-/// What a file says as part of one line: control characters by their codes, and no more than a line's worth.
+/// Text from a file as part of one line: control characters are escaped, and the length is bounded.
 pub(crate) fn printable(text: &str) -> String {
     const LETTERS: usize = 120;
     let mut letters = text.chars();

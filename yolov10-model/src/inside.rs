@@ -1,5 +1,5 @@
-//! The network, its engines and the halves of decoding, for this project's own tests and benchmarks: no promise is made
-//! of what is here.
+//! The network, its engines and both halves of decoding, for this project's own tests and benchmarks. Nothing here is
+//! stable.
 
 pub use crate::anchors::Anchors;
 pub use crate::decode::Decoder;

@@ -25,8 +25,8 @@ pub struct Step {
     pub output: [usize; 3],
 }
 
-/// What the one-to-one network of a weight file consists of and costs, layer by layer in running order, as it is written:
-/// an engine that rewrites it may compute less.
+/// What the one-to-one network of a weight file consists of and what it costs, layer by layer in running order. It is the
+/// network as written: an engine that rewrites it may compute less.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Inventory {
     /// Height and width of the input that the costs are for, in pixels.
@@ -36,13 +36,13 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes stock of the network in `weights` for one input size; sides are multiples of 32.
+    /// Takes stock of the network in `weights` for one input size, whose sides are multiples of 32.
     ///
     /// # Errors
-    /// The weights are not those of a YOLOv10; the sides are no multiples of 32 or not within [`Size::SIDES`].
+    /// The weights are not those of a YOLOv10; the sides are not multiples of 32, or not within [`Size::SIDES`].
     pub fn new(weights: &Arc<Weights>, input: Size) -> Result<Self, Error> {
         check_input(input, *Size::SIDES.end())?;
-        // The device is a formality: no parameter is ever made on it.
+        // The device is a formality: no parameter is ever created on it.
         let network = Network::new(weights, &Device::flex())?;
         let steps = Rc::new(RefCell::new(Vec::new()));
         let shape = [RGB, input.height, input.width];

@@ -1,6 +1,6 @@
-//! Letterbox: how a picture is fitted into the network's input, and how boxes find their way back.
+//! Letterbox: how a picture is fitted into the network's input, and how boxes are mapped back.
 //!
-//! The resize equals OpenCV's 8-bit bilinear to the last bit, the geometry equals the reference's.
+//! The geometry is the reference's, and the resize matches OpenCV's 8-bit bilinear one to the last bit.
 
 use crate::detection::Rect;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use crate::size::{STRIDE, Size};
 
 /// Grey level of the border around the picture, 0..255.
 pub(crate) const PAD: u8 = 114;
-/// What validation adds at most to the side that was asked for: the reference has its batches keep half a stride.
+/// What validation adds to a side at most: the reference keeps half a stride around its batches.
 const BATCH_BORDER: usize = STRIDE;
 
 /// How much of the largest input a picture gets.
@@ -21,7 +21,7 @@ pub enum Fit {
     Full,
 }
 
-/// How a detector lays pictures into its input.
+/// How a detector places pictures in its input.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Geometry {
     largest: Size,
@@ -29,10 +29,10 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The largest input's sides are raised to multiples of the stride.
+    /// Raises the sides of the largest input to multiples of the stride.
     ///
     /// # Errors
-    /// One is not within [`Size::SIDES`].
+    /// A side is not within [`Size::SIDES`].
     pub(crate) fn new(largest: Size, fit: Fit) -> Result<Self, Error> {
         match largest.is_within_bounds() {
             true => Ok(Self { largest: largest.to_stride(), fit }),
@@ -46,7 +46,7 @@ impl Geometry {
     }
 }
 
-/// Where a picture lies in the network's input: the one place that knows both coordinate systems.
+/// Where a picture lies in the network's input: the only place that knows both coordinate systems.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Letterbox {
     /// The original picture.
@@ -65,7 +65,7 @@ impl Letterbox {
     /// Fits a picture of size `image` into `largest`, scaling it up or down.
     ///
     /// # Errors
-    /// The picture has no pixels; the sides of `largest` are no multiples of 32 or not within [`Size::SIDES`].
+    /// The picture has no pixels; the sides of `largest` are not multiples of 32, or not within [`Size::SIDES`].
     pub fn new(image: Size, largest: Size, fit: Fit) -> Result<Self, Error> {
         if image.height == 0 || image.width == 0 {
             return Err(Error::EmptyPicture(image));
@@ -90,7 +90,7 @@ impl Letterbox {
         })
     }
 
-    /// It is one for a picture of size `image`, whoever made it.
+    /// Checks that it suits a picture of size `image`: its fields are public, so anybody may have made it.
     pub(crate) fn check(&self, image: Size) -> Result<(), Error> {
         if self.image != image {
             return Err(Error::OtherPicture { expected: self.image, found: image });
@@ -115,7 +115,7 @@ impl Letterbox {
         (self.scaled.height as f32 / self.image.height as f32, self.scaled.width as f32 / self.image.width as f32)
     }
 
-    /// A rectangle of the input in the picture's coordinates, clipped at its edges.
+    /// Converts a rectangle of the input to the picture's coordinates, clipped at its edges.
     pub fn to_image(&self, rect: Rect) -> Rect {
         let (gain_y, gain_x) = self.gains();
         let x = |x: f32| ((x - self.left as f32) / gain_x).clamp(0.0, self.image.width as f32);
@@ -123,7 +123,7 @@ impl Letterbox {
         Rect { x1: x(rect.x1), y1: y(rect.y1), x2: x(rect.x2), y2: y(rect.y2) }
     }
 
-    /// A rectangle of the picture in the input's coordinates.
+    /// Converts a rectangle of the picture to the input's coordinates.
     pub fn to_input(&self, rect: Rect) -> Rect {
         let (gain_y, gain_x) = self.gains();
         let x = |x: f32| x * gain_x + self.left as f32;
@@ -132,7 +132,7 @@ impl Letterbox {
     }
 }
 
-/// The network can take an input of this size, whose sides are `longest` pixels at most.
+/// Checks that the network can take an input of this size, whose sides may have `longest` pixels at most.
 pub(crate) fn check_input(input: Size, longest: usize) -> Result<(), Error> {
     let Size { height, width } = input;
     if height == 0 || width == 0 || input != input.to_stride() {
@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// Coordinates pass two multiplications in f32: a few units in the last place of some thousand pixels.
+    /// Two multiplications in f32: a few units in the last place of several thousand pixels.
     const TOLERANCE: f32 = 2e-2;
 
     proptest! {

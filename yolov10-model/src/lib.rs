@@ -1,4 +1,4 @@
-//! YOLOv10 object detection: weights and pictures in, boxes out, and every byte back on drop.
+//! YOLOv10 object detection: weights and pictures in, boxes out, and every byte given back on drop.
 //!
 //! ```no_run
 //! use std::{path::Path, sync::Arc};
@@ -14,15 +14,15 @@
 //! }
 //! ```
 //!
-//! What happens in between:
+//! In between:
 //!
 //! ```text
 //! picture -> letterbox -> backbone -> neck -> head -> decode -> detections
 //! ```
 //!
-//! The network is written once, as burn modules whose `forward` is generic over what a feature map is. It runs on the
-//! native CPU engine of `yolov10-cpu`, or as burn tensors on burn-flex and, with the features `cuda` and `wgpu`, on
-//! GPUs. Weights are converted from PyTorch's by `weights-convert`.
+//! The network is written once, as burn modules whose `forward` is generic over the type of a feature map. It runs on the
+//! native CPU engine, `yolov10-cpu`, or as burn tensors: on burn-flex and, with the features `cuda` and `wgpu`, on GPUs.
+//! `weights-convert` makes the weight files from PyTorch checkpoints.
 
 mod anchors;
 mod decode;

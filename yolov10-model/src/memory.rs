@@ -1,7 +1,7 @@
-//! What a detector holds in each state, and the proof that it gave it back.
+//! What a detector holds in each state, and proof that it gave it back.
 //!
-//! *In use* is what live data occupies, *reserved* what was taken from the system or the driver for it. The numbers
-//! are the engines' own counts; the resident set and the driver's figure stand beside them as evidence.
+//! *In use* is what live data occupies, *reserved* what was taken from the system or the driver for it. The numbers are
+//! the engines' own counts; the resident set and the driver's figure are there as evidence.
 #![doc = include_str!("memory.md")]
 
 use std::fmt;
@@ -23,7 +23,7 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// All of it in use.
+    /// All of them in use.
     pub(crate) fn used(bytes: usize) -> Self {
         let bytes = bytes as u64;
         Self { in_use: bytes, reserved: bytes }
@@ -53,10 +53,10 @@ pub struct MemoryReport {
     pub workspace: Bytes,
     /// Buffers between host and device, and the host's tables and scratch around the network.
     pub staging: Bytes,
-    /// Bytes of this process that are resident in main memory, by the operating system's count; `None` where it does
-    /// not say. With software Vulkan this includes the device's memory.
+    /// Bytes of this process that are resident in main memory, as the operating system counts; `None` if it does not say.
+    /// With software Vulkan this includes the device's memory.
     pub resident: Option<u64>,
-    /// Bytes of the device that all processes use, by its driver's count; `None` where there is no driver to ask. What
+    /// Bytes of the device that all processes use, as its driver counts; `None` if there is no driver to ask. Whatever
     /// exceeds [`MemoryReport::total`] is kernels, context and other processes.
     pub driver: Option<u64>,
 }
@@ -95,9 +95,9 @@ pub struct FreeReport {
     pub before: MemoryReport,
     /// What is held now.
     pub after: MemoryReport,
-    /// Reserved bytes that went back.
+    /// Reserved bytes that were given back.
     pub released: u64,
-    /// Reserved bytes that should have gone back and did not.
+    /// Reserved bytes that should have been given back but were not.
     pub residue: u64,
     /// How long it took.
     pub took: Duration,
@@ -125,12 +125,12 @@ impl FreeReport {
     }
 }
 
-/// Bytes of this process that are resident in main memory now; `None` where the system does not say.
+/// Bytes of this process that are resident in main memory now; `None` if the system does not say.
 pub fn resident() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// The most that ever were resident, in bytes; `None` where the system does not tell.
+/// The most bytes of this process that were ever resident; `None` if the system does not say.
 pub fn peak_resident() -> Option<u64> {
     status("VmHWM:")
 }

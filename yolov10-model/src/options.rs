@@ -1,4 +1,4 @@
-//! How a detector is made and what it keeps of what it finds.
+//! How a detector is made, and which detections it keeps.
 
 use std::num::NonZeroUsize;
 
@@ -10,15 +10,15 @@ use crate::precision::Precision;
 use crate::selection::Selection;
 use crate::size::Size;
 
-/// How a detector is made and what it keeps of what it finds.
+/// How a detector is made, and which detections it keeps.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where to compute.
     pub device: Device,
-    /// The largest input, in pixels, its sides within [`Size::SIDES`] and raised to multiples of 32;
+    /// The largest input in pixels; its sides are within [`Size::SIDES`], and are raised to multiples of 32.
     /// [`Weights::input_size`](crate::Weights::input_size) if `None`.
     pub input: Option<Size>,
-    /// Whether a picture gets all of it or the smallest input it fits into.
+    /// Whether a picture gets all of it, or the smallest input that it fits into.
     pub fit: Fit,
     /// Which detections to keep.
     pub selection: Selection,
@@ -31,7 +31,7 @@ pub struct Options {
 /// How the native CPU engine computes; the default is the fastest way on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct CpuOptions {
-    /// Threads that work, including the calling one; by default one for each physical core that the process may use.
+    /// Threads, including the calling one; by default one for each physical core that the process may use.
     pub threads: Option<NonZeroUsize>,
     /// Kernels to use; by default the best that the machine has.
     pub isa: Option<Isa>,

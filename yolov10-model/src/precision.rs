@@ -1,4 +1,4 @@
-//! The numbers that a network multiplies.
+//! The type of the numbers that a network multiplies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,16 +8,16 @@ use burn::tensor::{DType, Device};
 
 use crate::error::Error;
 
-/// The numbers that a network multiplies; sums are of f32 in all of them.
+/// The type of the numbers that a network multiplies; sums are always in f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// 24 bits of mantissa: every engine; on a GPU without its tensor cores.
+    /// 24 bits of mantissa. Every engine has it; a GPU does without its tensor cores.
     F32,
-    /// f32 rounded to 11 bits before it is multiplied: what a GPU's tensor cores make of f32.
+    /// f32, rounded to 11 bits before multiplication: what a GPU's tensor cores make of f32.
     Tf32,
-    /// 11 bits, and half the memory: a GPU.
+    /// 11 bits, and half the memory. For GPUs.
     F16,
-    /// 8 bits and the range of f32: a GPU, or a processor with AVX-512 BF16.
+    /// 8 bits, with the range of f32. For GPUs, and processors with AVX-512 BF16.
     Bf16,
 }
 

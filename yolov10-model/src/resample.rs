@@ -1,7 +1,7 @@
 //! A picture as the network's input: letterboxed planes of red, green and blue in 0..1, bilinearly resized.
 //!
-//! Equal to OpenCV's `resize(INTER_LINEAR)` on 8-bit pictures to the last bit. Anything simpler is off by one level in
-//! every eighth pixel. `yolov10_cpu::resize` has the arithmetic.
+//! Matches OpenCV's `resize(INTER_LINEAR)` on 8-bit pictures to the last bit. Anything simpler is off by one level in every
+//! eighth pixel. `yolov10_cpu::resize` has the arithmetic.
 
 use image::RgbImage;
 use yolov10_cpu::Isa;
@@ -14,7 +14,7 @@ use crate::size::{RGB, Size};
 #[cfg(test)]
 pub(crate) mod scalar;
 
-/// Fractional bits of a weight.
+/// A weight of 1, in fixed point.
 const WEIGHT_ONE: f32 = 2048.0;
 /// White, in the pictures' levels.
 const WHITE: f32 = 255.0;
@@ -22,14 +22,14 @@ const WHITE: f32 = 255.0;
 /// One output position between two input positions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tap {
-    /// The nearer-to-zero input position; can be -1 or the last one for rows.
+    /// The lower input position; for rows it may be -1 or the last one.
     pub start: i64,
     /// Weights of `start` and `start + 1`, in 1/2048.
     pub weights: [i32; 2],
 }
 
 impl Tap {
-    /// The tap of position `index` of `scaled` over `source` positions.
+    /// The tap of position `index` of `scaled`, between two of `source` positions.
     pub fn new(index: usize, scaled: usize, source: usize) -> Self {
         let position = ((index as f64 + 0.5) * (source as f64 / scaled as f64) - 0.5) as f32;
         Self::at(position.floor() as i64, position - position.floor())
@@ -48,7 +48,7 @@ impl Tap {
     }
 }
 
-/// The columns of the letterbox used last, kept between pictures so that a steady stream allocates nothing.
+/// Resizes pictures. Keeps the columns of the last letterbox, so that a steady stream allocates nothing.
 pub struct Resampler {
     resizer: Resizer,
     columns: Vec<Column>,
@@ -57,10 +57,10 @@ pub struct Resampler {
 }
 
 impl Resampler {
-    /// One that uses the instructions of `isa`; the results are the same for all.
+    /// Uses the instructions of `isa`; the results are the same with all.
     ///
     /// # Errors
-    /// The machine lacks them.
+    /// The machine lacks these instructions.
     pub fn new(isa: Isa) -> Result<Self, Error> {
         Ok(Self { resizer: Resizer::new(isa)?, columns: Vec::new(), widths: [0; 2] })
     }
@@ -75,7 +75,7 @@ impl Resampler {
         (self.columns, self.widths) = (Vec::new(), [0; 2]);
     }
 
-    /// The picture as `letterbox` lays it into the input.
+    /// The picture, placed in the input by `letterbox`.
     pub fn letterboxed<'a>(&'a mut self, image: &'a RgbImage, letterbox: &'a Letterbox) -> Letterboxed<'a> {
         let widths = [letterbox.scaled.width, letterbox.image.width];
         if self.widths != widths {
@@ -91,7 +91,7 @@ impl Resampler {
     }
 }
 
-/// A picture in the network's input, to be written row by row, by several threads if need be.
+/// A picture in the network's input, to be written row by row, possibly by several threads.
 pub struct Letterboxed<'a> {
     image: &'a RgbImage,
     letterbox: &'a Letterbox,

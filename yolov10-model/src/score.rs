@@ -1,12 +1,13 @@
 //! Scores are sigmoids of logits, 0..1.
 
+/// The score of a logit.
 pub fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// A bound below the inverse of [`sigmoid`]: what is under it can't have a score above `score`.
+/// A lower bound of the inverse of [`sigmoid`]: no logit below it has a score above `score`.
 pub fn logit(score: f32) -> f32 {
-    // Near 1, neighbouring logits round to one score, so the bound must keep its distance there.
+    // Near 1, neighbouring logits round to the same score, so the bound must keep its distance there.
     const STEEPEST: f32 = 0.999;
     const MARGIN: f32 = 1e-3;
     if score <= 0.0 {

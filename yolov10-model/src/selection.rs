@@ -3,7 +3,7 @@
 use crate::score::logit;
 pub use crate::suppression::{Assignment, Suppression};
 
-/// The most detections of one picture, unless asked otherwise.
+/// The most detections per picture by default.
 pub const MAX_DETECTIONS: usize = 300;
 
 /// Which detections to keep.
@@ -15,7 +15,7 @@ pub struct Selection {
     pub max_detections: usize,
     /// Only these classes; all if `None`.
     pub classes: Option<Vec<usize>>,
-    /// The head that finds them.
+    /// Which head finds them.
     pub assignment: Assignment,
 }
 
@@ -36,12 +36,12 @@ impl Selection {
         }
     }
 
-    /// What an anchor's best logit has to reach.
+    /// What an anchor's best logit must reach.
     pub(crate) fn threshold(&self) -> f32 {
         logit(self.confidence)
     }
 
-    /// Whether detections of this class are to be kept.
+    /// Whether detections of this class are kept.
     pub(crate) fn wants(&self, class: usize) -> bool {
         let wanted = |classes: &Vec<usize>| classes.contains(&class);
         self.classes.as_ref().is_none_or(wanted)

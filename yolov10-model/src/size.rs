@@ -21,8 +21,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// The sides that an input may be asked to have, in pixels: from one cell of the coarsest scale to what memory
-    /// can hold.
+    /// The sides that an input may have, in pixels: from one cell of the coarsest scale to what memory can hold.
     pub const SIDES: RangeInclusive<usize> = STRIDE..=8192;
 
     /// A square with this side.
@@ -30,13 +29,13 @@ impl Size {
         Self { height: side, width: side }
     }
 
-    /// That of a picture.
+    /// The size of a picture.
     pub fn of(image: &RgbImage) -> Self {
         Self { height: image.height() as usize, width: image.width() as usize }
     }
 
-    /// Each side raised to the next multiple of the largest stride; where a `usize` holds none, the largest that it
-    /// does hold.
+    /// Each side, raised to the next multiple of the largest stride; if that does not fit a `usize`, the largest multiple
+    /// that does.
     pub const fn to_stride(self) -> Self {
         const fn raised(side: usize) -> usize {
             match side.checked_next_multiple_of(STRIDE) {
@@ -47,7 +46,7 @@ impl Size {
         Self { height: raised(self.height), width: raised(self.width) }
     }
 
-    /// Both sides are among those that an input may be asked to have.
+    /// Whether both sides are within [`Self::SIDES`].
     pub(crate) fn is_within_bounds(self) -> bool {
         Self::SIDES.contains(&self.height) && Self::SIDES.contains(&self.width)
     }

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long the stages of one call took, per picture; sums and means of several are taken stage by stage.
+/// How long the stages of one call took, per picture. Sums and means are taken stage by stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Speed {
     /// Letterbox and normalisation.
@@ -22,7 +22,7 @@ impl Speed {
         self.preprocess + self.inference + self.postprocess
     }
 
-    /// The share of each of `pictures` that took this long together; all of it where there is none.
+    /// The mean per picture, if `pictures` took this long together; all of it if there are none.
     pub fn per(self, pictures: usize) -> Self {
         self / u32::try_from(pictures.max(1)).unwrap_or(u32::MAX)
     }
@@ -70,7 +70,7 @@ impl Sum for Speed {
     }
 }
 
-/// A clock that is told when a stage is over, by the last of its threads.
+/// A clock that is told when a stage is over; the last of several threads counts.
 pub(crate) struct Stopwatch {
     started: Instant,
     /// Nanoseconds from the start to the end of a stage.
@@ -83,7 +83,7 @@ impl Stopwatch {
         Self { started: Instant::now(), preprocessed: AtomicU64::new(0), inferred: AtomicU64::new(0) }
     }
 
-    /// The input is letterboxed, or a part of it: what is said last holds.
+    /// The input, or a part of it, is letterboxed; the last call counts.
     pub(crate) fn preprocessed(&self) {
         self.preprocessed.fetch_max(self.elapsed(), Ordering::Relaxed);
     }
@@ -93,7 +93,7 @@ impl Stopwatch {
         self.inferred.fetch_max(self.elapsed(), Ordering::Relaxed);
     }
 
-    /// The detections are there.
+    /// The detections are ready.
     pub(crate) fn stop(self) -> Speed {
         let [preprocess, inferred] =
             [self.preprocessed, self.inferred].map(|stage| Duration::from_nanos(stage.into_inner()));

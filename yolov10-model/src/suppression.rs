@@ -1,24 +1,24 @@
-//! The one-to-many head's way to detections: the classes of each anchor, then greedy non-maximum suppression.
+//! Greedy non-maximum suppression, for the one-to-many head.
 //!
-//! YOLOv10 does without (arXiv:2405.14458 §3.2); this is for comparing with detectors that don't.
+//! YOLOv10 does not need it (arXiv:2405.14458 §3.2); it is here for comparison with detectors that do.
 
 use crate::detection::{Detection, Rect};
 
-/// Boxes considered at most, as in the reference: the best by score.
+/// The most boxes that are considered, as in the reference: those with the best scores.
 const CONSIDERED: usize = 30_000;
 
-/// Pixels from the boxes of one class to those of the next where classes are kept apart, as in the reference.
+/// By how many pixels the boxes of one class are moved away from those of the class before, as in the reference.
 const CLASS_DISTANCE: f32 = 7680.0;
 
-/// How boxes that overlap are thinned out.
+/// How boxes that overlap are dropped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Suppression {
-    /// A box goes where one with a higher score overlaps it by more than this IoU, 0..1.
+    /// A box is dropped if one with a higher score overlaps it by more than this IoU, 0..1.
     pub iou: f32,
-    /// Boxes of different classes suppress each other, too.
+    /// Whether boxes of different classes suppress each other, too.
     pub class_agnostic: bool,
-    /// Each class of an anchor that scores enough is a detection of its own, as in `yolo val`; the best one alone, as in
-    /// `yolo predict`, if not.
+    /// Whether each class of an anchor that scores enough is a detection of its own, as in `yolo val`; otherwise only the
+    /// best one is, as in `yolo predict`.
     pub multi_label: bool,
 }
 
@@ -29,7 +29,7 @@ impl Default for Suppression {
 }
 
 impl Suppression {
-    /// The detections that stay, best first, `most` of them at most.
+    /// The detections that remain, best first, at most `most` of them.
     pub(crate) fn apply(self, mut found: Vec<Detection>, most: usize) -> Vec<Detection> {
         // A stable sort: among equal scores the order of the anchors decides.
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -49,8 +49,8 @@ impl Suppression {
         kept.into_iter().map(|(found, _)| found).collect()
     }
 
-    /// The box that is compared with others: the reference keeps classes apart by moving their boxes away from each
-    /// other, and f32 rounds what has moved, by a sixteenth of a pixel for the last of 80 classes.
+    /// The box that is compared with others: the reference keeps classes apart by moving their boxes away from each other,
+    /// and f32 rounds the moved boxes, by a sixteenth of a pixel for the last of 80 classes.
     fn compared(self, Detection { class, rect, .. }: &Detection) -> Rect {
         if self.class_agnostic {
             return *rect;
@@ -66,7 +66,7 @@ pub enum Assignment {
     /// One box per object: nothing to suppress.
     #[default]
     OneToOne,
-    /// Several boxes per object, thinned out; the weight file must have kept this head.
+    /// Several boxes per object, which are then suppressed; the weight file must have kept this head.
     OneToMany(Suppression),
 }
 

@@ -1,5 +1,5 @@
-//! Where compiled kernels and the results of tuning outlive a process: one file per version of this crate, GPU and
-//! driver, so that none is ever used for another, and one more once they were tuned.
+//! The file in which compiled kernels and tuning results outlive a process: one per version of this crate, GPU and
+//! driver, so that none is ever used for another, and a second one for tuned kernels.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,20 +8,20 @@ use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use cubecl::environment;
 
-/// Who chooses among kernels that do the same.
+/// Who chooses between kernels that do the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// A rule: few to compile, no memory to try them in, and the same ones again tomorrow.
+    /// A rule: few to compile, no memory needed to try them, and the same ones tomorrow.
     Rule,
-    /// A trial of all there are, whose results are kept: what `tune` is for.
+    /// A trial of all that there are, whose results are kept: what `tune` does.
     Trial,
 }
 
 static CHOICE: OnceLock<Choice> = OnceLock::new();
 
-/// Keeps them in `folder`, or in the user's cache folder; `tune` has kernels chosen by trial, and so has a trial that
-/// was kept. It holds for the process and for the first who says it, with that one's `gpu`, and has to be said before the
-/// first use of a GPU.
+/// Keeps them in `folder`, or in the user's cache folder. Kernels are chosen by trial if `tune` is set, or if the results
+/// of a trial are there. The first call decides for the whole process, with its `gpu`, and must come before the first use
+/// of a GPU.
 pub fn keep_in(folder: Option<&Path>, tune: bool, gpu: impl FnOnce() -> String) {
     CHOICE.get_or_init(|| {
         let by_rule = format!("{}-{}", env!("CARGO_PKG_VERSION"), file_name(&gpu()));
@@ -47,12 +47,12 @@ pub fn choice() -> Choice {
     CHOICE.get().copied().unwrap_or(Choice::Rule)
 }
 
-/// The file they are kept in.
+/// The file that they are kept in.
 pub fn file() -> PathBuf {
     environment::path()
 }
 
-/// The part of a name that may be in a file's.
+/// The name, with what a file name may not have replaced.
 fn file_name(name: &str) -> String {
     let plain = |letter: char| match letter {
         letter if letter.is_ascii_alphanumeric() || letter == '.' => letter,

@@ -1,4 +1,4 @@
-//! CUDA devices beside what cubecl does with them: whether they can be used, what they are, what they hold.
+//! What cubecl does not do with CUDA devices: find out whether they can be used, what they are, and what they hold.
 #![allow(unsafe_code, reason = "cudarc marks its probing of shared libraries, and contexts, unsafe")]
 
 mod trial;

@@ -39,7 +39,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// The first CUDA GPU if this build and this machine have one, otherwise the processor; in a build with CUDA, also says
+    /// The first CUDA GPU if this build and this machine have one, otherwise the processor; in a build with CUDA, then also
     /// what is missing.
     pub fn auto() -> (Self, Option<Error>) {
         #[cfg(feature = "cuda")]
@@ -59,7 +59,7 @@ impl Device {
         self.open_keeping(None, false)
     }
 
-    /// The same, with its kernels kept in `folder`, and tuned, if nobody in this process has decided otherwise.
+    /// The same, with its kernels kept in `folder`, and tuned on request, unless this process has already decided otherwise.
     fn open_keeping(self, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
         match self {
             Self::Cpu | Self::Flex => Ok(burn::tensor::Device::flex()),
@@ -76,11 +76,11 @@ impl Device {
         Ok(MemoryReport { resident: resident(), ..self.counted()? })
     }
 
-    /// Gives back what dropped detectors leave for the next one: compiled kernels, streams and, on CUDA, the context.
-    /// The next detector opens the device anew. On the processor there is nothing to give back.
+    /// Gives back what dropped detectors leave for the next one: compiled kernels, streams and, on CUDA, the context. The
+    /// next detector opens the device again. On the processor there is nothing to give back.
     ///
-    /// No detector may be made on the device meanwhile. The first time in a process that has run tuned kernels it takes 30
-    /// seconds: burn's tuner never lets go of a client that cubecl waits for, and whose thread is left behind.
+    /// No detector may be created on the device meanwhile. In a process that has run tuned kernels, the first call takes 30
+    /// seconds: burn's tuner never drops a client that cubecl waits for, and whose thread is left behind.
     ///
     /// # Errors
     /// Detectors still live there, or this build or this machine does not have the device.
@@ -105,12 +105,12 @@ impl Device {
         Ok(MemoryReport::default())
     }
 
-    /// Keeps what a GPU compiles in `folder` from now on, or where the user's caches are; returns the file, which is
-    /// there once something was kept. `None` for a processor, which has nothing to keep.
+    /// From now on keeps the kernels that are compiled for a GPU in `folder`, or in the user's cache folder. Returns the
+    /// file, which exists once something was kept; `None` for a processor, which has nothing to keep.
     ///
-    /// Which of several kernels for the same is a rule's choice, or that of a trial which
-    /// [`tune_kernels`](Device::tune_kernels) has kept there. The first call of either in a process decides, and so does a
-    /// detector that is made before it.
+    /// If several kernels do the same, a rule chooses, or the results of a trial that
+    /// [`tune_kernels`](Device::tune_kernels) has left there. The first call of either in a process decides; so does a
+    /// detector that was created before it.
     ///
     /// # Errors
     /// This build or this machine does not have the device.
@@ -118,8 +118,8 @@ impl Device {
         self.keep(folder, false)
     }
 
-    /// The same, with every kernel tried that there is, for each input size and batch as it comes for the first time.
-    /// The results are kept, and used from then on by processes that keep their kernels in the same folder.
+    /// The same, but tries every kernel that there is, when an input size and batch comes for the first time. The results
+    /// are kept, and used by all later processes that keep their kernels in the same folder.
     ///
     /// # Errors
     /// As [`keep_kernels`](Device::keep_kernels).
@@ -157,7 +157,7 @@ impl Device {
     #[cfg(feature = "wgpu")]
     fn open_wgpu(self, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
         use burn::tensor::{DeviceKind, DeviceType};
-        // Before anything asks for devices: that reads the choice.
+        // Before devices are enumerated, which reads the choice.
         cache::keep_in(folder, tune, || self.to_string());
         if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
             let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) needs no GPU";
@@ -186,7 +186,7 @@ impl fmt::Display for Device {
 impl FromStr for Device {
     type Err = Error;
 
-    /// `cpu`, `flex`, `cuda`, `cuda:1`, `wgpu`; a bare number is a CUDA device, as ultralytics prints it.
+    /// `cpu`, `flex`, `cuda`, `cuda:1`, `wgpu`; a number alone is a CUDA device, as in ultralytics.
     fn from_str(name: &str) -> Result<Self, Error> {
         let unknown = || Error::UnknownDevice(name.to_owned());
         match name {

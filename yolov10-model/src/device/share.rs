@@ -1,5 +1,5 @@
-//! The most device memory that detectors on CUDA take from the driver together: the sum of their limits, while every one of
-//! them has one. cubecl's pools are the process's, so none can be held to its own alone.
+//! How much device memory detectors on CUDA may take from the driver together: the sum of their limits, as long as every
+//! one of them has a limit. cubecl's pools belong to the process, so no detector can be held to its own limit alone.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -27,9 +27,9 @@ impl Shares {
         (self.unlimited == 0 && self.limited > 0).then_some(self.limits)
     }
 
-    /// Changes them, and what is in force with them.
+    /// Changes them, and with them the limit that is in force.
     fn change(change: impl FnOnce(&mut Self)) {
-        // Whoever panicked had changed nothing or all.
+        // A thread that panicked had changed either nothing or everything.
         let mut shares = SHARES.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut shares);
         #[cfg(feature = "cuda")]
@@ -57,7 +57,7 @@ impl Drop for MemoryShare {
     }
 }
 
-/// `requested` bytes more were not to be had: for the limit, or for the device.
+/// The error when `requested` more bytes could not be allocated, because of the limit or of the device.
 pub(crate) fn no_room(device: Device, requested: u64) -> Error {
     #[cfg(feature = "cuda")]
     if let Device::Cuda(index) = device {

@@ -14,12 +14,12 @@ use cubecl_environment::stream::Stream;
 use crate::error::Error;
 use crate::memory::{Bytes, MemoryReport};
 
-/// Identities that no network uses. cubecl never frees what a stream itself costs, so identities are reused: then
-/// that cost is bounded by the most networks that ever lived at once. Streams are the process's, hence the static.
+/// Identities that no network uses. cubecl never frees what a stream itself costs, so identities are reused: that bounds
+/// the cost by the largest number of networks that ever lived at once. Streams belong to the process, hence the static.
 static UNUSED: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
 
-/// Held by whoever works on a GPU; alone by whoever loads, frees or records a graph there. CUDA refuses a recording
-/// when anyone takes memory meanwhile, and no replay may meet a page that is on its way out.
+/// Held by all work on a GPU, and exclusively by loading, freeing and recording graphs. CUDA refuses a recording if memory
+/// is allocated meanwhile, and no replay may meet a page that is being freed.
 static WORK: RwLock<()> = RwLock::new(());
 
 /// A stream of a GPU that nobody else has while this value lives.
@@ -37,20 +37,20 @@ impl DeviceStream {
         Some(Self { device: device.clone(), stream: unused().pop().unwrap_or_else(Stream::new) })
     }
 
-    /// Does `work` in this stream, whichever thread this is.
+    /// Does `work` in this stream, on any thread.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         // The lock guards no data that a panic could have left half-changed.
         let _shared = WORK.read().unwrap_or_else(PoisonError::into_inner);
         self.stream.enter(work)
     }
 
-    /// The same while no other stream is at work.
+    /// The same, while no other stream is at work.
     pub fn enter_alone<R>(&self, work: impl FnOnce() -> R) -> R {
         let _alone = WORK.write().unwrap_or_else(PoisonError::into_inner);
         self.stream.enter(work)
     }
 
-    /// Gives every page of the device without live data back to the driver. To be called in the stream.
+    /// Gives every page of the device without live data back to the driver. Must be called in the stream.
     pub fn clean_up(&self) -> Result<(), Error> {
         self.device.client().memory_cleanup().map_err(Error::device)
     }
@@ -75,7 +75,7 @@ pub fn shut_down(device: &cubecl::Device, name: &str) -> Result<(), Error> {
     if in_use > 0 {
         return Err(Error::DeviceInUse { device: name.to_owned(), in_use });
     }
-    // burn's queue is a server of its own, under the id that names the runtime too.
+    // burn's queue is a separate server, under the id that also names the runtime.
     let id = device.to_id();
     DeviceHandle::<()>::shutdown(id);
     DeviceHandle::<()>::shutdown(RuntimeId::strip(id));

@@ -1,4 +1,4 @@
-//! burn-flex on the processor, one picture at a time: the reference that the other engines are held against.
+//! burn-flex on the processor, one picture at a time: the reference that the other engines are compared with.
 
 use std::slice;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ impl Engine for FlexEngine {
         self.anchors = Anchors::default();
         self.tensors.trim()
     }
+
     fn share(&self) -> Result<Box<dyn Engine>, Error> {
         Ok(Box::new(Self::of(self.tensors.share())?))
     }

@@ -1,7 +1,7 @@
 //! Where burn's tensors live: a device, and on a GPU one stream that belongs to one set of parameters.
 //!
-//! cubecl keeps pools and queues per stream identity, whatever the thread. An identity per network makes its bytes
-//! countable and its frees exact; without one they belong to whichever thread came first.
+//! cubecl keeps pools and queues per stream identity, on all threads. With an identity of its own, a network's bytes can be
+//! counted and its frees are exact; without one, they belong to whichever thread came first.
 
 #[cfg(feature = "gpu")]
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::device::stream::DeviceStream;
 use crate::error::Error;
 use crate::memory::MemoryReport;
 
-/// The device of one network's tensors. A copy kept longer than the network tells what it left there.
+/// The device of one network's tensors. A copy that outlives the network tells what the network left there.
 #[derive(Clone)]
 pub struct Home {
     device: Device,
@@ -35,7 +35,7 @@ impl Home {
         &self.device
     }
 
-    /// Whether the device counts its own bytes. burn-flex does not: it takes them from the program's allocator.
+    /// Whether the device counts its own bytes. burn-flex does not: it uses the program's allocator.
     pub fn counts(&self) -> bool {
         #[cfg(feature = "gpu")]
         return self.stream.is_some();
@@ -43,8 +43,7 @@ impl Home {
         return false;
     }
 
-    /// Does `work` in the network's stream; everything that touches its tensors belongs in here or in
-    /// [`Home::alone`].
+    /// Does `work` in the network's stream; everything that touches its tensors belongs in here or in [`Home::alone`].
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "gpu")]
         if let Some(stream) = &self.stream {
@@ -53,8 +52,8 @@ impl Home {
         work()
     }
 
-    /// The same while no other network is at work on a GPU: for what takes memory from the driver or gives it back,
-    /// and for recording a graph, which neither may disturb.
+    /// The same, while no other network is at work on a GPU: for taking memory from the driver or giving it back, and for
+    /// recording a graph, which neither may disturb.
     pub fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "gpu")]
         if let Some(stream) = &self.stream {
@@ -63,7 +62,7 @@ impl Home {
         work()
     }
 
-    /// The same, with what it allocates in slices of its own that fit exactly: for weights.
+    /// The same, with every allocation in a slice of its own that fits exactly: for weights.
     pub fn load<T: Send, R: Send>(&self, input: T, work: impl Fn(T) -> R + Send) -> R {
         self.alone(|| self.device.memory_persistent_allocations(input, work))
     }
@@ -84,7 +83,7 @@ impl Home {
     pub fn memory(&self) -> MemoryReport {
         #[cfg(feature = "gpu")]
         if let Some(stream) = &self.stream {
-            // Frees may still be queued. A device that fails has counts all the same.
+            // Frees may still be queued. Even a device that fails has counts.
             self.enter(|| self.device.sync()).ok();
             return stream.memory();
         }

@@ -1,4 +1,4 @@
-//! The engines: how the network runs. None knows what YOLOv10 looks like; all give the best anchors of a picture.
+//! The engines: how the network runs. None knows what YOLOv10 looks like; each returns the best anchors of a picture.
 
 mod flex;
 #[cfg(feature = "gpu")]
@@ -25,10 +25,10 @@ pub use native::NativeEngine;
 pub(crate) use open::open;
 pub use tensors::TensorEngine;
 
-/// A network with its weights on one device, and all that it needs to run there. Its drop gives everything back, weights
-/// that engines share with the last of them.
+/// A network with its weights on one device, and all that it needs to run there. Dropping it gives everything back;
+/// weights that engines share go back with the last of them.
 pub(crate) trait Engine: Send {
-    /// The anchors of each picture that `selection` ranks best; the pictures' letterboxes have one input size.
+    /// For each picture the anchors that `selection` ranks best; all letterboxes have the same input size.
     ///
     /// # Errors
     /// The device fails.
@@ -39,7 +39,7 @@ pub(crate) trait Engine: Send {
         stopwatch: &Stopwatch,
     ) -> Result<&[Anchors], Error>;
 
-    /// Whether it is given several pictures at a time.
+    /// Whether it wants several pictures at a time.
     fn takes_batches(&self) -> bool {
         false
     }
@@ -49,13 +49,13 @@ pub(crate) trait Engine: Send {
         false
     }
 
-    /// Sets the bytes that weights and workspace may take from now on, if it can keep a limit.
+    /// Sets how many bytes weights and workspace may take from now on, if it can enforce a limit.
     fn limit_memory(&mut self, _bytes: usize) {}
 
     /// What it holds now; the resident set is left to the caller.
     fn memory(&self) -> MemoryReport;
 
-    /// Gives everything but the weights back; says what of the workspace stayed and should not have.
+    /// Gives everything but the weights back; returns what remained of the workspace but should not have.
     ///
     /// # Errors
     /// The device fails.
@@ -64,7 +64,7 @@ pub(crate) trait Engine: Send {
     /// Another engine over the same weights.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system can't start a thread.
     fn share(&self) -> Result<Box<dyn Engine>, Error>;
 
     /// How many engines use its weights, itself included.
@@ -74,11 +74,11 @@ pub(crate) trait Engine: Send {
     fn close(self: Box<Self>) -> Remains;
 }
 
-/// What there is on the device when an engine is gone.
+/// What is on the device when an engine is gone.
 pub(crate) struct Remains {
     /// What is held: weights, if another engine uses them.
     pub held: MemoryReport,
-    /// What of it should have gone back.
+    /// The part of it that should have been given back.
     pub residue: Bytes,
 }
 

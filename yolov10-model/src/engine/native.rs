@@ -1,4 +1,4 @@
-//! The network on the native CPU engine: traced once into a plan, its weights packed straight from the file.
+//! The network on the native CPU engine: traced once, with weights packed straight from the file.
 
 use std::slice;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::size::{RGB, Size};
 use crate::speed::Stopwatch;
 use crate::weights::Weights;
 
-/// Tracing: the network's forward over these describes it to the engine.
+/// Tracing: the network's `forward` on these values describes it to the engine.
 impl FeatureMap for Value {
     fn channels(&self) -> usize {
         self.channels()
@@ -75,7 +75,7 @@ impl FeatureMap for Value {
     }
 }
 
-/// A plan, its packed weights, its arena and its threads, and the host's work around them.
+/// The CPU engine, and what is done before and after the network.
 pub struct NativeEngine {
     engine: yolov10_cpu::Engine,
     resampler: Resampler,
@@ -86,7 +86,7 @@ impl NativeEngine {
     /// Packs the weights; nothing of `weights` is kept.
     ///
     /// # Errors
-    /// They are not a YOLOv10's, or this machine can't do what is asked of it.
+    /// They are not those of a YOLOv10, or this machine can't do what is asked of it.
     pub fn new(
         weights: &Arc<Weights>,
         assignment: Assignment,
@@ -94,7 +94,7 @@ impl NativeEngine {
         precision: Precision,
     ) -> Result<Self, Error> {
         let options = &in_its_words(options, precision)?;
-        // The device is a formality: no parameter is ever made on it.
+        // The device is a formality: no parameter is ever created on it.
         let network = Network::new(weights, &burn::tensor::Device::flex())?;
         let RawMaps { boxes, classes } = network.forward_as(assignment, Value::input(RGB))?;
         let outputs: Vec<Value> = boxes.into_iter().chain(classes).collect();
@@ -112,10 +112,10 @@ impl NativeEngine {
         Ok(Self { resampler: Resampler::new(engine.isa())?, engine, anchors: Anchors::default() })
     }
 
-    /// One picture's raw maps, for those who look inside: `fill` writes rows of the input, `read` sees the maps.
+    /// One picture's raw maps, for tests and benchmarks: `fill` writes rows of the input, `read` sees the maps.
     ///
     /// # Errors
-    /// The sides are no multiples of 32, or there is no memory for them.
+    /// The sides are not multiples of 32, or there is no memory for them.
     pub fn look<R>(
         &mut self,
         input: Size,
@@ -186,14 +186,14 @@ impl Engine for NativeEngine {
         let (ledgers, held) = (engine.ledgers(), engine.memory().weights);
         let freed = engine.close();
         let workspace = Bytes::used(ledgers.workspace.bytes());
-        // Weights that another engine uses are held, and should be.
+        // Weights that another engine uses are still held, and should be.
         let weights = Bytes::used(if freed.weights == 0 { held } else { ledgers.weights.bytes() });
         let residue = if freed.weights == 0 { workspace } else { workspace + weights };
         Remains { held: MemoryReport { weights, workspace, ..MemoryReport::default() }, residue }
     }
 }
 
-/// What the engine is told.
+/// The options as the engine takes them.
 fn in_its_words(options: &CpuOptions, precision: Precision) -> Result<yolov10_cpu::Options, Error> {
     let precision = match precision {
         Precision::F32 => yolov10_cpu::Precision::F32,
@@ -204,7 +204,7 @@ fn in_its_words(options: &CpuOptions, precision: Precision) -> Result<yolov10_cp
     Ok(yolov10_cpu::Options { threads, isa, exact, precision, memory_limit })
 }
 
-/// The outputs in the order that the network was traced in.
+/// The outputs, in the order in which the network was traced.
 fn raw_maps<'a>(maps: &[MapView<'a>]) -> RawMaps<MapView<'a>> {
     let [box3, box4, box5, class3, class4, class5] = *maps else {
         unreachable!("the network was traced with six outputs, found {}", maps.len())
@@ -212,7 +212,7 @@ fn raw_maps<'a>(maps: &[MapView<'a>]) -> RawMaps<MapView<'a>> {
     RawMaps { boxes: [box3, box4, box5], classes: [class3, class4, class5] }
 }
 
-/// The key of the bias beside a weight.
+/// The key of the bias that belongs to a weight.
 fn bias_of(weight: &str) -> String {
     let conv = weight.strip_suffix("weight").expect("a convolution is known by its weight's key");
     format!("{conv}bias")

@@ -1,4 +1,4 @@
-//! Opening the engine of a device: the one place that asks which engines the build has.
+//! Opening the engine of a device: the only place that asks which engines the build has.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::weights::Weights;
 /// The engine of the device that `options` name.
 ///
 /// # Errors
-/// The weights are not a YOLOv10's, the device is not to be had or can't do what is asked of it.
+/// The weights are not those of a YOLOv10, or the device is unavailable or can't do what is asked of it.
 pub(crate) fn open(weights: &Arc<Weights>, options: &Options) -> Result<Box<dyn Engine>, Error> {
     let Options { device, precision, .. } = *options;
     let limit = options.cpu.memory_limit;

@@ -1,6 +1,6 @@
 //! The network as burn tensors on a device: the reference on the CPU (burn-flex), and the way to a GPU.
 //!
-//! Everything that touches the device happens in the network's own [`Home`]: see there for why.
+//! Everything that touches the device happens in the network's own [`Home`], which says why.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,24 +94,24 @@ pub fn attend(
     let [_, _, key_channels, _] = key.dims();
     let scale = (key_channels as f64).powf(-0.5);
     let dtype = value.dtype();
-    // The sum of some hundred exponentials takes more than 16 bits.
+    // The sum of several hundred exponentials needs more than 16 bits.
     let scores = matmul(query.swap_dims(2, 3) * scale, key).cast(DType::F32);
     let attended = softmax(scores, 3).cast(dtype);
     matmul(value, attended.swap_dims(2, 3)).reshape([batch, channels, height, width])
 }
 
-/// The network on one device. Its drop gives everything back before it returns, on whatever thread: parameters that
-/// engines share, the last of them.
+/// The network on one device. Dropping it, on any thread, gives everything back before `drop` returns; parameters that
+/// engines share go back with the last of them.
 pub struct TensorEngine {
     /// `None` once it is dropped.
     network: Option<Network>,
     assignment: Assignment,
-    /// Of all engines that share the parameters: in a stream of its own, each kernel of another engine would wait for an
-    /// event, and a graph that is being recorded must not.
+    /// One for all engines that share the parameters: in separate streams, each kernel would have to wait for an event of
+    /// another engine, which it must not while a graph is being recorded.
     home: Home,
     /// One for each of them.
     sharers: Option<Arc<()>>,
-    /// Says after its drop whether it was the last.
+    /// After the drop: whether this was the last.
     was_last: Arc<AtomicBool>,
 }
 
@@ -119,12 +119,12 @@ impl TensorEngine {
     /// Reads the weights to `device`.
     ///
     /// # Errors
-    /// They are not a YOLOv10's, or the device fails; then nothing of them stays there.
+    /// They are not those of a YOLOv10, or the device fails, in which case nothing stays there.
     pub fn new(weights: &Arc<Weights>, assignment: Assignment, device: Device) -> Result<Self, Error> {
         Self::with_form(weights, assignment, device, ParameterForm::default())
     }
 
-    /// The same with parameters in the form that is wanted.
+    /// The same, with parameters in the given form.
     pub(crate) fn with_form(
         weights: &Arc<Weights>,
         assignment: Assignment,
@@ -196,7 +196,7 @@ impl TensorEngine {
         self.sharers.as_ref().map_or(0, Arc::strong_count)
     }
 
-    /// Gives everything but the weights back; says what of the workspace stayed. What others keep in the same stream may.
+    /// Gives everything but the weights back; returns what remained of the workspace, unless others still use the stream.
     pub(crate) fn trim(&mut self) -> Result<Bytes, Error> {
         self.home.give_back()?;
         Ok(if self.sharers() > 1 { Bytes::default() } else { self.home.memory().workspace })
@@ -212,7 +212,7 @@ impl TensorEngine {
         MemoryReport { weights: Bytes::used(parameters * size_of::<f32>()), ..MemoryReport::default() }
     }
 
-    /// Tells what is left, once this engine is dropped.
+    /// To be called once this engine is dropped: what is left.
     pub(crate) fn remains(&self) -> impl FnOnce() -> Remains + use<> {
         let (home, weights, was_last) = (self.home.clone(), self.memory().weights, Arc::clone(&self.was_last));
         move || {
@@ -227,13 +227,13 @@ impl TensorEngine {
 
 impl Drop for TensorEngine {
     fn drop(&mut self) {
-        // What is queued may still read the weights, and their frees are queued themselves: once before, once after.
+        // Queued work may still read the weights, and their frees are queued as well: so once before and once after.
         // A failure can't be reported from here; `Detector::close` is the drop that checks.
         self.home.give_back().ok();
         let network = self.network.take();
         self.home.alone(|| drop(network));
         self.home.give_back().ok();
-        // Of engines that are dropped at once, one is the last.
+        // If several are dropped at once, one of them is the last.
         let was_last = self.sharers.take().is_some_and(|sharer| Arc::into_inner(sharer).is_some());
         self.was_last.store(was_last, Ordering::Relaxed);
     }
@@ -256,7 +256,7 @@ impl HostMap {
     fn new(map: Tensor<4>) -> Result<Self, Error> {
         let [_, channels, height, width] = map.dims();
         let data = map.try_into_data().map_err(Error::device)?.convert::<f32>();
-        // Copied at once: what a device gives may be a view that keeps its memory alive.
+        // Copied at once: what a device returns may be a view that keeps its memory alive.
         let values = data.as_slice::<f32>().expect("the map was converted to f32").to_vec();
         Ok(Self { values, channels, height, width })
     }

@@ -45,7 +45,7 @@ pub enum Reply {
 }
 
 impl Greeting {
-    /// Greets on the channel `name`, and gives the worker's ends.
+    /// Greets on the channel `name`; returns the worker's ends.
     pub fn send(name: String) -> Result<(IpcReceiver<Request>, IpcSender<Reply>), Error> {
         let (requests, inbox) = channel().map_err(Error::worker)?;
         let (outbox, replies) = channel().map_err(Error::worker)?;
@@ -54,7 +54,7 @@ impl Greeting {
         Ok((inbox, outbox))
     }
 
-    /// Greets in place of a worker that did not, to end a wait.
+    /// Greets in place of a worker that did not, to end the wait for it.
     pub fn nobodys(name: String) -> Result<(), Error> {
         Self::send(name).map(drop)
     }

@@ -1,8 +1,8 @@
-//! A detector in a process of its own: when the worker ends, the operating system takes everything back, a GPU's
-//! context included, and whatever kills it is an error here.
+//! A detector in a separate process: when the worker ends, the operating system takes everything back, including a GPU's
+//! context, and whatever kills the worker is an error here.
 //!
-//! Messages go through ipc-channel, pixels through shared memory. The protocol is in `message`, the worker's side
-//! in `worker`.
+//! Messages go through ipc-channel, pixels through shared memory. The protocol is in `message`, the worker's side in
+//! `worker`.
 
 mod message;
 mod worker;
@@ -26,15 +26,15 @@ use message::{Greeting, Reply, Request, is_end};
 
 pub use worker::{is_worker, work};
 
-/// The environment variable with the channel for the worker's greeting; so its arguments can be its parent's.
+/// The environment variable that names the channel for the worker's greeting, so that its arguments can be the parent's.
 const CHANNEL: &str = "YOLO10_BURN_WORKER";
 /// How often to check on a worker that has not greeted yet.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// The same as a [`Detector`](crate::Detector), in a worker process.
 ///
-/// A worker that is killed, hangs or talks nonsense is an [`Error::Worker`] within the patience given; the next call starts
-/// a fresh one. Dropping this ends the worker.
+/// If a worker is killed, hangs or sends nonsense, the call returns an [`Error::Worker`] within the given patience, and the
+/// next call starts a fresh worker. Dropping this ends the worker.
 #[derive(Debug)]
 pub struct IsolatedDetector {
     command: Command,
@@ -45,11 +45,11 @@ pub struct IsolatedDetector {
 }
 
 impl IsolatedDetector {
-    /// Starts `command` as a worker; it is to call [`work`]. Mostly it is the program itself with the same words,
-    /// and [`is_worker`] tells it apart. `patience` bounds every wait: for it to load, and for each picture.
+    /// Starts `command` as a worker, which must call [`work`]. Usually it is the same program with the same arguments, and
+    /// asks [`is_worker`]. `patience` bounds every wait: for the worker to load, and for each picture.
     ///
     /// # Errors
-    /// It does not start, or says why it can't load.
+    /// The worker does not start, or reports why it can't load.
     pub fn new(mut command: Command, patience: Duration) -> Result<Self, Error> {
         let (worker, geometry) = Worker::start(&mut command, patience)?;
         Ok(Self { command, patience, worker: Some(worker), geometry, speed: Speed::default() })
@@ -69,7 +69,7 @@ impl IsolatedDetector {
     /// The detector's own, or [`Error::Worker`].
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
         let size = Size::of(image);
-        // A picture without pixels is refused here: memory without a byte can't be shared.
+        // Refuses a picture without pixels: shared memory can't be empty.
         self.letterbox(size)?;
         let request = Request::Detect { size, pixels: IpcSharedMemory::from_bytes(image) };
         match self.ask(request)? {
@@ -86,7 +86,7 @@ impl IsolatedDetector {
         self.speed
     }
 
-    /// What the worker's detector holds, and its process.
+    /// What the worker's detector and process hold.
     ///
     /// # Errors
     /// [`Error::Worker`].
@@ -128,7 +128,7 @@ impl IsolatedDetector {
         let patience = self.patience;
         let reply = self.worker()?.ask(request, patience);
         if reply.is_err() {
-            // Whatever state it is in, the next call wants a fresh one.
+            // Its state is unknown: the next call starts a fresh one.
             self.worker = None;
         }
         match reply? {
@@ -150,7 +150,7 @@ impl IsolatedDetector {
         Ok(self.worker.insert(worker))
     }
 
-    /// An answer to another question: the conversation is out of step.
+    /// The worker answered another question: the two are out of step.
     fn give_up(&mut self, reply: Reply) -> Error {
         self.worker = None;
         Error::worker(format!("it gave an answer to another question: {reply:?}"))
@@ -195,8 +195,8 @@ impl Worker {
     }
 }
 
-/// Waits for the worker's first message. Accepting can't be bounded, so a thread does it, which our own greeting releases if
-/// the worker's does not come.
+/// Waits for the worker's first message. Accepting has no timeout, so a thread does it; if no greeting comes, our own
+/// releases that thread.
 fn greeting(
     server: IpcOneShotServer<Greeting>,
     name: String,
@@ -239,7 +239,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Killed rather than asked, so that its state does not matter. Both calls fail only if it is gone already.
+        // Killed rather than asked, so its state does not matter. Both calls fail only if it is already gone.
         self.0.kill().ok();
         self.0.wait().ok();
     }

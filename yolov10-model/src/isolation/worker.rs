@@ -1,4 +1,4 @@
-//! The worker's side: a detector that does what its parent asks until the parent is gone.
+//! The worker's side: a detector that does what its parent asks, until the parent is gone.
 
 use std::error::Error as Cause;
 use std::{env, iter};
@@ -12,15 +12,15 @@ use crate::detector::Detector;
 use crate::error::Error;
 use crate::size::Size;
 
-/// Whether this process was started as a worker, and is to call [`work`].
+/// Whether this process was started as a worker and must call [`work`].
 pub fn is_worker() -> bool {
     env::var_os(CHANNEL).is_some()
 }
 
-/// Does as the parent asks with the detector that `load` makes, until the parent ends or wants no more.
+/// Makes a detector by `load` and serves the parent with it, until the parent ends or hangs up.
 ///
 /// # Errors
-/// This process is not a worker, or talking to the parent fails. If `load` fails, the parent is told.
+/// This process is not a worker, or talking to the parent fails. If `load` fails, the parent gets the error.
 pub fn work<E>(load: impl FnOnce() -> Result<Detector, E>) -> Result<(), Error>
 where
     E: Into<Box<dyn Cause + Send + Sync>>,

@@ -58,7 +58,7 @@ pub struct Conv {
     pub bias: Param<Tensor<1>>,
     /// I, the channels it takes.
     pub channels_in: usize,
-    /// O, the channels it gives.
+    /// O, the channels it returns.
     pub channels_out: usize,
     /// Everything else.
     #[module(skip)]
@@ -66,7 +66,7 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// The convolution whose tensors are at `scope`; they decide the number of outputs.
+    /// The convolution whose tensors are at `scope`; they determine the number of outputs.
     pub(crate) fn new(scope: &Scope, channels_in: usize, filter: Filter) -> Result<Self, Error> {
         let inputs = if filter.depthwise { 1 } else { channels_in };
         let outputs = filter.depthwise.then_some(channels_in);

@@ -1,7 +1,7 @@
 //! Head: a box and class logits for every cell of P3, P4, P5 (arXiv:2405.14458 §3.2, consistent dual assignments).
 //!
-//! The one-to-one branches give one box per object and need no NMS; the one-to-many branches, which helped
-//! in training, are there only where the weight file kept them. Turning raw maps into boxes is `decode`.
+//! The one-to-one branches give one box per object and need no NMS; the one-to-many branches, which helped in training,
+//! are there only if the weight file kept them. `decode` turns raw maps into boxes.
 
 use burn::module::Module;
 
@@ -16,7 +16,7 @@ pub const SIDES: usize = 4;
 /// Pixels of the input between neighbouring cells of P3, P4, P5.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
 
-/// Hidden convolutions with SiLU, then a 1x1 without.
+/// Hidden convolutions with SiLU, then a 1x1 convolution without.
 #[derive(Module, Debug)]
 pub struct Branch {
     hidden: Vec<Conv>,
@@ -41,7 +41,7 @@ impl Branch {
     }
 }
 
-/// What a head says about P3, P4, P5, before decoding.
+/// A head's output for P3, P4, P5, before decoding.
 #[derive(Clone, Debug)]
 pub struct RawMaps<M> {
     /// Distributions over the four distances, `[B, 4 * REG_MAX, H/s, W/s]` for s = 8, 16, 32.
@@ -79,7 +79,7 @@ impl Branches {
         })
     }
 
-    /// P3, P4, P5 to raw maps.
+    /// P3, P4, P5, `[B, C, H/s, W/s]` for s = 8, 16, 32, to raw maps.
     pub fn forward<M: FeatureMap>(&self, scales: [M; 3]) -> RawMaps<M> {
         let [p3, p4, p5] = scales;
         let [box3, box4, box5] = &self.boxes;
@@ -96,7 +96,7 @@ impl Branches {
 pub struct Head {
     /// One box per object.
     pub one_to_one: Branches,
-    /// Several boxes per object, for those who want NMS.
+    /// Several boxes per object, for use with NMS.
     pub one_to_many: Option<Branches>,
 }
 
@@ -104,8 +104,9 @@ impl Head {
     pub(crate) fn new(scope: &Scope, channels: [usize; 3], classes: usize) -> Result<Self, Error> {
         scope.metadata().expect("reg_max", &[&REG_MAX.to_string()])?;
         scope.metadata().expect("strides", &[&format!("{STRIDES:?}").replace(' ', "")])?;
+        let one_to_one = Branches::new(&scope.at("one_to_one"), channels, classes)?;
         let many = scope.at("one_to_many");
         let one_to_many = (!many.is_empty()).then(|| Branches::new(&many, channels, classes)).transpose()?;
-        Ok(Self { one_to_one: Branches::new(&scope.at("one_to_one"), channels, classes)?, one_to_many })
+        Ok(Self { one_to_one, one_to_many })
     }
 }

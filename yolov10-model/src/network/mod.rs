@@ -1,4 +1,4 @@
-//! YOLOv10: backbone, neck, head (arXiv:2405.14458). From an image to raw maps, nothing before or after.
+//! YOLOv10: backbone, neck, head (arXiv:2405.14458). From an image to raw maps; nothing before or after.
 
 mod backbone;
 mod blocks;
@@ -34,15 +34,15 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network that `weights` describe, its parameters to be made on `device`.
+    /// The network that `weights` describe; its parameters will be created on `device`.
     ///
     /// # Errors
-    /// Strict: a missing, misshaped or unused tensor is named.
+    /// A tensor is missing, misshapen or unused; the error names it.
     pub fn new(weights: &Arc<Weights>, device: &Device) -> Result<Self, Error> {
         Self::with_form(weights, device, ParameterForm::default())
     }
 
-    /// The same with parameters in the form that an engine wants.
+    /// The same, with parameters in the form that an engine wants.
     pub(crate) fn with_form(weights: &Arc<Weights>, device: &Device, form: ParameterForm) -> Result<Self, Error> {
         let root = Scope::root(weights, device, form);
         let backbone = Backbone::new(&root.at("backbone"))?;
@@ -70,7 +70,13 @@ impl Network {
         self.head.one_to_one.forward(scales)
     }
 
-    /// The raw maps of the head of `assignment`.
+    /// The same for the one-to-many head, if the weight file kept it.
+    pub fn forward_one_to_many<M: FeatureMap>(&self, image: M) -> Option<RawMaps<M>> {
+        let branches = self.head.one_to_many.as_ref()?;
+        Some(branches.forward(self.neck.forward(self.backbone.forward(image))))
+    }
+
+    /// The same for the head of `assignment`.
     ///
     /// # Errors
     /// The weight file did not keep it.
@@ -81,17 +87,11 @@ impl Network {
         }
     }
 
-    /// The weight file kept the head of `assignment`.
+    /// Checks that the weight file kept the head of `assignment`.
     pub(crate) fn expect_head(&self, assignment: Assignment) -> Result<(), Error> {
         match assignment {
             Assignment::OneToMany(_) if self.head.one_to_many.is_none() => Err(Error::NoOneToMany),
             _ => Ok(()),
         }
-    }
-
-    /// The same for the one-to-many head, where the weight file kept it.
-    pub fn forward_one_to_many<M: FeatureMap>(&self, image: M) -> Option<RawMaps<M>> {
-        let branches = self.head.one_to_many.as_ref()?;
-        Some(branches.forward(self.neck.forward(self.backbone.forward(image))))
     }
 }

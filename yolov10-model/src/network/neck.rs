@@ -31,7 +31,7 @@ impl Neck {
         Ok(Self { top_down_p4, top_down_p3, down_p3, bottom_up_p4, down_p4, bottom_up_p5 })
     }
 
-    /// Channels of P3, P4, P5 on the way out.
+    /// Channels of P3, P4, P5 in the output.
     pub fn channels_out(&self) -> [usize; 3] {
         [&self.top_down_p3, &self.bottom_up_p4, &self.bottom_up_p5].map(C2f::channels_out)
     }

@@ -1,4 +1,4 @@
-//! The paths that a network's fields make up: the keys of its parameters in the weight file.
+//! The field paths of a network, which are the keys of its parameters in the weight file.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ impl ParameterPaths {
         &self.paths[&id]
     }
 
-    /// All paths, in the order of the alphabet.
+    /// All paths, in alphabetical order.
     pub(crate) fn sorted(&self) -> Vec<&str> {
         let mut paths: Vec<&str> = self.paths.values().map(String::as_str).collect();
         paths.sort_unstable();

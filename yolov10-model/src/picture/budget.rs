@@ -1,12 +1,12 @@
-//! What decoding one picture may take: decided by its head, before memory is taken.
+//! What decoding one picture may take: decided from its header, before memory is allocated.
 
 use crate::error::Error;
 use crate::size::Size;
 
 /// The most that decoding one picture may take, in pixels and in bytes.
 ///
-/// It bounds the picture itself, the file in memory and everything its decoder holds meanwhile. Whether a picture
-/// fits is known from its head. The default is 210 million pixels (a telephone's 200 megapixels fit) and 1 GB.
+/// It bounds the picture itself, the file in memory and everything that its decoder holds meanwhile. The header tells
+/// whether a picture fits. The default is 210 million pixels (enough for a telephone's 200 megapixels) and 1 GB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Width times height.
@@ -16,17 +16,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// As many bytes as the thirstiest decoder needs for so many pixels, and no less than by default.
+    /// As many bytes as the greediest decoder needs for this many pixels, and no fewer than by default.
     pub fn of_pixels(pixels: u64) -> Self {
-        /// A picture of 16-bit RGBA and its 8-bit RGB are eleven; the file comes on top.
+        /// 16-bit RGBA and 8-bit RGB together are eleven; the rest is for the file.
         const BYTES_PER_PIXEL: u64 = 16;
         Self { pixels, bytes: pixels.saturating_mul(BYTES_PER_PIXEL).max(Self::default().bytes) }
     }
 
-    /// Whether a picture of this size fits, whose decoding takes `per_pixel` bytes for each and `fixed` bytes.
+    /// Checks that a picture of this size fits, if decoding takes `per_pixel` bytes for each pixel and `fixed` bytes more.
     ///
     /// # Errors
-    /// It has no pixels, or takes more.
+    /// It has no pixels, or takes too much.
     pub fn admit(&self, size: Size, per_pixel: f64, fixed: usize) -> Result<(), Error> {
         let pixels = size.height as u128 * size.width as u128;
         let needed = (pixels as f64 * per_pixel).ceil() + fixed as f64;
@@ -39,7 +39,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Whether a file of this length fits at all.
+    /// Checks that a file of this length can fit.
     pub(super) fn admit_file(&self, length: u64) -> Result<(), Error> {
         if length > self.bytes {
             return Err(Error::FileTooLarge { found: length, expected: self.bytes });
@@ -47,7 +47,7 @@ impl Budget {
         Ok(())
     }
 
-    /// What is left of the bytes for a picture of this size that takes so much for sure.
+    /// How many bytes are left besides those that a picture of this size is known to take.
     pub(super) fn rest(&self, size: Size, per_pixel: f64, fixed: usize) -> u64 {
         let taken = size.height as f64 * size.width as f64 * per_pixel + fixed as f64;
         (self.bytes as f64 - taken).max(0.0) as u64

@@ -1,4 +1,4 @@
-//! A decoder's panic is an error of the picture that it was at work on.
+//! Turns a decoder's panic into an error of the picture that it was decoding.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -11,10 +11,10 @@ thread_local! {
     static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does `work` of a decoder; its panic is an error, and its text is not printed.
+/// Does a decoder's `work`; a panic becomes an error, and is not printed.
 ///
-/// The text is printed by the process's one panic hook, before anything can be caught. So the hook is wrapped once,
-/// by one that is silent on threads that decode and does what it did on all others.
+/// Panics are printed by the process's only panic hook, before they can be caught. So the hook is wrapped, once, by one
+/// that is silent on threads that are decoding and does as before on all others.
 pub fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
@@ -26,7 +26,7 @@ pub fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error>
         }));
     });
     let outer = DECODING.replace(true);
-    // Nothing of a decoder is used again after it has failed.
+    // Nothing of a decoder is used after it has failed.
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     DECODING.set(outer);
     result.unwrap_or_else(|_| Err(Error::not_a_picture("its decoder broke down over it")))

@@ -1,4 +1,4 @@
-//! From the samples of a file to three channels of eight bits.
+//! The samples of a file as three channels of eight bits.
 
 use image::{DynamicImage, RgbImage};
 

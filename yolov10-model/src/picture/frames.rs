@@ -1,4 +1,4 @@
-//! Animated GIF and WebP: frames one after another, each as it is shown.
+//! Animated GIF and WebP: one frame after another, each as it is shown.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::{Head, Kind, webp};
 use crate::error::Error;
 use crate::size::Size;
 
-/// Bytes per pixel of a GIF's canvas: what lies there, what is shown, and that as RGB. A frame comes on top.
+/// Bytes per pixel of a GIF's canvas: the canvas, what is shown of it, and that as RGB. A frame comes on top.
 const GIF_CANVAS: f64 = 4.0 + 4.0 + 3.0;
 
 /// A file's bytes.
@@ -28,25 +28,25 @@ type Step = dyn FnMut() -> Result<Option<(RgbImage, Duration)>, Error>;
 pub struct Frame {
     /// 8-bit RGB, the whole canvas.
     pub pixels: RgbImage,
-    /// When it comes.
+    /// When it is shown, counted from the first frame.
     pub at: Duration,
-    /// How long it is shown.
+    /// For how long it is shown.
     pub shown: Duration,
 }
 
-/// The frames of an animation; it ends at its first error.
+/// The frames of an animation; they end at the first error.
 pub struct Frames {
-    /// Gone after the end.
+    /// `None` after the end.
     step: Option<Box<Step>>,
     total: Option<usize>,
     at: Duration,
 }
 
 impl Frames {
-    /// The frames of a GIF or WebP; `None` if it has no more than one, or is no animation at all.
+    /// The frames of a GIF or WebP; `None` if it has only one, or is another kind of file.
     ///
     /// # Errors
-    /// Its head is broken, or a frame would take more than the budget.
+    /// The header is broken, or a frame would exceed the budget.
     pub fn open(bytes: impl Into<Cow<'static, [u8]>>, budget: &Budget) -> Result<Option<Self>, Error> {
         let bytes = bytes.into();
         contained(|| match Kind::of(&bytes) {
@@ -56,7 +56,7 @@ impl Frames {
         })
     }
 
-    /// How many there are, if the file is whole.
+    /// How many there are, if the file is complete.
     pub fn total(&self) -> Option<usize> {
         self.total
     }
@@ -89,7 +89,7 @@ impl fmt::Debug for Frames {
 
 fn gif(bytes: Bytes, budget: &Budget) -> Result<Option<Frames>, Error> {
     let (frames, is_whole) = count_gif_frames(&bytes)?;
-    // A broken file of one frame has an error to tell after it.
+    // A broken file with one frame still has to yield its error.
     if frames + usize::from(!is_whole) < 2 {
         return Ok(None);
     }
@@ -99,7 +99,7 @@ fn gif(bytes: Bytes, budget: &Budget) -> Result<Option<Frames>, Error> {
     let size = Size { height: height as usize, width: width as usize };
     budget.admit(size, GIF_CANVAS, length)?;
     let mut limits = Limits::no_limits();
-    // The decoder counts its canvas and what is shown of it.
+    // The decoder counts the canvas and what is shown of it.
     limits.max_alloc = Some(budget.rest(size, 3.0, length));
     decoder.set_limits(limits).map_err(Error::not_a_picture)?;
     let mut frames_left = decoder.into_frames();
@@ -113,7 +113,7 @@ fn gif(bytes: Bytes, budget: &Budget) -> Result<Option<Frames>, Error> {
     Ok(Some(Frames::new(Box::new(step), is_whole.then_some(frames))))
 }
 
-/// How many frames begin in a GIF, and whether it has an end; nothing is decoded.
+/// How many frames begin in a GIF, and whether the file has an end; nothing is decoded.
 fn count_gif_frames(bytes: &[u8]) -> Result<(usize, bool), Error> {
     let mut options = DecodeOptions::new();
     options.skip_frame_decoding(true);

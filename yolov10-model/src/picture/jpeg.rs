@@ -1,8 +1,8 @@
-//! JPEG, by a port of the decoder that OpenCV has.
+//! JPEG, by a port of the decoder that OpenCV uses.
 //!
-//! OpenCV reads JPEG with libjpeg-turbo, whose rounding other decoders do not share: up to 5 levels of difference in
-//! every tenth value of a picture with subsampled colour are enough to move scores by 0.01. Damage is filled as
-//! libjpeg fills it; a file that has no end is not read, as OpenCV does not read it.
+//! OpenCV reads JPEG with libjpeg-turbo, whose rounding no other decoder shares: differences of up to 5 levels in every
+//! tenth value of a picture with subsampled colour are enough to move scores by 0.01. Damaged parts are filled as libjpeg
+//! fills them; a file without an end is refused, as by OpenCV.
 
 use image::RgbImage;
 use image::metadata::Orientation;
@@ -15,9 +15,14 @@ use super::{Head, Raw};
 use crate::error::Error;
 use crate::size::Size;
 
-/// Passes over the picture at most. Encoders write ten; a tiny file of thousands would take minutes.
+/// The most passes over the picture. Encoders write ten; a tiny file with thousands would take minutes.
 const MOST_SCANS: usize = 64;
-/// Where the entropy-coded data begins, and where a picture ends.
+/// Bytes of a coefficient, and a little for the blocks at the edges.
+const COEFFICIENT: f64 = 2.05;
+/// Bytes of a pixel as RGB, and as CMYK or 12-bit samples together with RGB.
+const USUAL: f64 = 3.0;
+const UNUSUAL: f64 = 7.0;
+/// The markers where entropy-coded data begins and where a picture ends.
 const START_OF_SCAN: [u8; 2] = [0xff, 0xda];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
@@ -31,7 +36,7 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
     decoder.set_output_format(format);
     let (image, damage) = match decoder.decode_image() {
         Ok(image) => (image, None),
-        // The way that takes damage is slower, and few files need it.
+        // Decoding that tolerates damage is slower, and few files need it.
         Err(_) => {
             let image = decode_damaged(bytes, format)?;
             let damage = damage(&image.warnings);
@@ -54,7 +59,7 @@ fn decode_damaged(bytes: &[u8], format: PixelFormat) -> Result<Image, Error> {
     decoder.decode_image().map_err(Error::not_a_picture)
 }
 
-/// The decoder's own: what its picture takes is settled here.
+/// The decoder's own limits; the budget for the picture is checked here instead.
 fn limits() -> DecodeLimits {
     DecodeLimits { max_scans: MOST_SCANS, max_pixels: u64::MAX, ..DecodeLimits::default() }
 }
@@ -64,13 +69,13 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Head, Decoder<'a>), Err
     let decoder = Decoder::new_with_limits(bytes, limits()).map_err(Error::not_a_picture)?;
     let size = Size { height: decoder.header().height(), width: decoder.header().width() };
     let orientation = decoder.exif_orientation().and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
-    // Of a damaged file there is a second one, mended.
+    // A damaged file is held twice: as it is, and mended.
     budget.admit(size, peak(bytes_per_pixel(&decoder), orientation), 2 * bytes.len())?;
     Ok((Head { size, orientation }, decoder))
 }
 
 /// What decoding takes at most: the picture, a plane for each component, their coefficients if there are many scans,
-/// and planes of full size where colour is sampled in an unusual way.
+/// and planes of full size if colour is stored in an unusual way.
 fn bytes_per_pixel(decoder: &Decoder<'_>) -> f64 {
     let components = &decoder.header().components;
     let largest = |side: fn(&libjpeg_turbo_rs::ComponentInfo) -> u8| components.iter().map(side).max().unwrap_or(1);
@@ -79,13 +84,14 @@ fn bytes_per_pixel(decoder: &Decoder<'_>) -> f64 {
         .iter()
         .map(|of| f64::from(of.horizontal_sampling) * f64::from(of.vertical_sampling) / area.max(1.0))
         .sum();
-    let coefficients = if decoder.has_multiple_scans() || decoder.is_arithmetic() { 2.05 * samples } else { 0.0 };
+    let coefficients =
+        if decoder.has_multiple_scans() || decoder.is_arithmetic() { COEFFICIENT * samples } else { 0.0 };
     let is_usual = matches!(components.len(), 1 | 3) && decoder.header().precision == 8;
-    let (picture, full_planes) = if is_usual { (3.0, 0.0) } else { (7.0, 2.0 * components.len() as f64) };
+    let (picture, full_planes) = if is_usual { (USUAL, 0.0) } else { (UNUSUAL, 2.0 * components.len() as f64) };
     picture + samples + coefficients + full_planes
 }
 
-/// Three channels; of ink as OpenCV takes it off.
+/// Three channels; CMYK is converted as in OpenCV.
 fn to_rgb(image: Image) -> RgbImage {
     let (width, height) = (image.width as u32, image.height as u32);
     let pixels = match image.pixel_format {
@@ -99,13 +105,13 @@ fn to_rgb(image: Image) -> RgbImage {
     RgbImage::from_raw(width, height, pixels).expect("the decoder fills the picture")
 }
 
-/// OpenCV's `icvCvt_CMYK2BGR_8u_C4C3R`, in its whole numbers.
+/// OpenCV's `icvCvt_CMYK2BGR_8u_C4C3R`, in the same integers.
 fn inked(ink: u8, black: u8) -> u8 {
     let (ink, black) = (i32::from(ink), i32::from(black));
     (black - (((255 - ink) * black) >> 8)) as u8
 }
 
-/// Whether the last picture in the file comes to its end.
+/// Whether the last picture in the file has an end.
 fn has_end(bytes: &[u8]) -> bool {
     let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
     last(END_OF_IMAGE) > last(START_OF_SCAN)
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn ink_is_taken_off_as_opencv_does() {
-        // From its source: 255 stays 254 for half of the rest, since the shift is by 8, not a division by 255.
+        // From its source, which shifts by 8 instead of dividing by 255.
         assert_eq!([inked(255, 255), inked(0, 255), inked(128, 255), inked(0, 0)], [255, 1, 129, 0]);
     }
 

@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes; its name says nothing.
+//! What a file is, by its first bytes; its name does not matter.
 
 use crate::error::Error;
 
@@ -8,20 +8,20 @@ use crate::error::Error;
 pub enum Kind {
     /// Windows bitmaps.
     Bmp,
-    /// With one frame or many.
+    /// With one frame or more.
     Gif,
-    /// MPO among them: its first picture.
+    /// Includes MPO, of which the first picture is read.
     Jpeg,
     /// Portable network graphics.
     Png,
-    /// BigTIFF among them.
+    /// Includes BigTIFF.
     Tiff,
-    /// With one frame or many.
+    /// With one frame or more.
     WebP,
 }
 
 impl Kind {
-    /// What these bytes begin.
+    /// The kind of a file that begins with these bytes.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [0xff, 0xd8, 0xff, ..] => Self::Jpeg,
@@ -34,7 +34,7 @@ impl Kind {
         })
     }
 
-    /// What files of this kind are called.
+    /// The usual extension of files of this kind.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Bmp => "bmp",
@@ -47,21 +47,21 @@ impl Kind {
     }
 }
 
-/// The kind of these bytes, or what else they are.
+/// The kind of these bytes; otherwise an error that says what they are.
 pub fn expect(bytes: &[u8]) -> Result<Kind, Error> {
     Kind::of(bytes).ok_or_else(|| Error::not_a_picture(other(bytes)))
 }
 
-/// The brands that a file of ISO's base format names in its first box.
+/// The brands that a file in ISO's base media format names in its first box.
 fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_box = bytes.len() >= 12 && &bytes[4..8] == b"ftyp";
     let length = bytes.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
     let names = if is_box { bytes.get(8..length.min(bytes.len())).unwrap_or(&bytes[8..12]) } else { &[] };
-    // The second of them is a version.
+    // The second one is a version.
     names.chunks_exact(4).enumerate().filter(|(place, _)| *place != 1).map(|(_, brand)| brand)
 }
 
-/// What these bytes are instead, and what to do about it.
+/// What these bytes are instead, and what to do.
 fn other(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(256)]).trim_start().to_lowercase();
     let has_brand = |names: &[&[u8]]| brands(bytes).any(|brand| names.contains(&brand));

@@ -1,12 +1,12 @@
-//! Picture files and animations: decoded as the reference's OpenCV does, to upright 8-bit RGB.
+//! Picture files and animations: decoded to upright 8-bit RGB, as the reference's OpenCV decodes them.
 //!
 //! ```text
 //! bytes -> Kind -> head (size) -> Budget -> decoder -> 8 bits, three channels -> upright
 //! ```
 //!
-//! Files come from strangers. What a decoder may take is settled by the head alone, before memory is taken, and a
-//! decoder that panics is a broken picture like any other. Left out: colour profiles, and all pages of a TIFF but
-//! the first.
+//! Files come from strangers. The header alone decides whether a picture may be decoded, before memory is allocated, and
+//! a decoder that panics means a broken picture like any other. Left out: colour profiles, and all pages of a TIFF but the
+//! first.
 
 mod budget;
 mod contain;
@@ -37,11 +37,11 @@ use crate::size::Size;
 pub struct Picture {
     /// Upright, 8-bit RGB.
     pub pixels: RgbImage,
-    /// What is wrong with it, if a part of it could not be read: that part is filled, as OpenCV fills it.
+    /// What is wrong with it, if a part could not be read; that part is filled as OpenCV fills it.
     pub damage: Option<String>,
 }
 
-/// What a decoder hands over: pixels as they lie in the file, at eight bits.
+/// A decoder's result: pixels as they lie in the file, in eight bits.
 struct Raw {
     pixels: RgbImage,
     orientation: Orientation,
@@ -50,15 +50,15 @@ struct Raw {
 
 /// What is known before anything is decoded.
 struct Head {
-    /// As the pixels lie in the file.
+    /// Before the picture is turned upright.
     size: Size,
     orientation: Orientation,
 }
 
-/// Reads a picture file within the usual budget; the format is told by its content, not by its name.
+/// Reads a picture file within the default budget; its content decides the format, not its name.
 ///
 /// # Errors
-/// The file can't be read, or is not a whole picture in a known format, or takes more than [`Budget::default`].
+/// The file can't be read, is not a complete picture in a known format, or takes more than [`Budget::default`].
 pub fn open_picture(path: &Path) -> Result<RgbImage, Error> {
     Ok(open(path, &Budget::default())?.pixels)
 }
@@ -80,10 +80,10 @@ pub fn open(path: &Path, budget: &Budget) -> Result<Picture, Error> {
 }
 
 /// Decodes a picture file's bytes: EXIF orientation applied, grey widened, alpha dropped without blending, the high
-/// byte of 16 bits kept. Of an animation the first frame.
+/// byte of 16 bits kept. Of an animation, the first frame.
 ///
 /// # Errors
-/// The bytes are not a whole picture in a known format, or decoding them takes more than the budget.
+/// The bytes are not a complete picture in a known format, or decoding them exceeds the budget.
 pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Picture, Error> {
     contained(|| {
         let Raw { pixels, orientation, damage } = match kind::expect(bytes)? {
@@ -98,10 +98,10 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Picture, Error> {
     })
 }
 
-/// The size that [`decode`] would give, from the head alone.
+/// The size of the picture that [`decode`] would return, from the header alone.
 ///
 /// # Errors
-/// The head is broken, or promises more than the budget.
+/// The header is broken, or the picture exceeds the budget.
 pub fn upright_size(bytes: &[u8], budget: &Budget) -> Result<Size, Error> {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     let Head { size, orientation } = contained(|| match kind::expect(bytes)? {
@@ -116,17 +116,17 @@ pub fn upright_size(bytes: &[u8], budget: &Budget) -> Result<Size, Error> {
     })
 }
 
-/// A file's bytes, which are a part of what a picture may take.
+/// Reads a file's bytes, which count towards the budget of its picture.
 ///
 /// # Errors
-/// The file can't be read, or is larger than the budget.
+/// The file can't be read, or exceeds the budget.
 pub fn read(path: &Path, budget: &Budget) -> Result<Vec<u8>, Error> {
     use std::io::Read;
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     budget.admit_file(length)?;
-    // Devices and pipes say that they are empty: so it is counted as it comes, too.
+    // Devices and pipes claim to be empty, so the bytes are counted as they come, too.
     let mut bytes = Vec::with_capacity(length as usize);
     file.take(budget.bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     budget.admit_file(bytes.len() as u64)?;

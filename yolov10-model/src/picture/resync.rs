@@ -1,21 +1,21 @@
-//! Restart markers of a damaged JPEG, put right as libjpeg's `jpeg_resync_to_restart` takes them.
+//! Repairs the restart markers of a damaged JPEG, by the rules of libjpeg's `jpeg_resync_to_restart`.
 //!
-//! A JPEG may have numbered markers between pieces that can be decoded each by itself. Where some are lost, the
-//! number of the next one tells how many: libjpeg leaves the pieces between them empty and goes on at the right
-//! place. The decoder here takes them as they come, so that all that follows would be shifted, or grey.
+//! A JPEG may have numbered markers between pieces that can each be decoded separately. If some are lost, the number of
+//! the next one tells how many: libjpeg leaves the pieces between them empty and continues at the right place. The decoder
+//! used here takes markers as they come, so everything after a lost one would be shifted, or grey.
 
 const FILL: u8 = 0xff;
-/// An `0xff` of the data itself is followed by this.
+/// Follows an `0xff` that is data.
 const STUFFED: u8 = 0x00;
 const FIRST_RESTART: u8 = 0xd0;
 const LAST_RESTART: u8 = 0xd7;
 const START_OF_IMAGE: u8 = 0xd8;
 const START_OF_SCAN: u8 = 0xda;
 const RESTART_INTERVAL: u8 = 0xdd;
-/// Below this no marker stands in a scan.
+/// Lower codes are not markers of a scan.
 const FIRST_MARKER: u8 = 0xc0;
 
-/// The file with the markers of its first scan in order; `None` if it has none, or they are.
+/// The file with the markers of its first scan in order; `None` if there are none, or they are in order already.
 pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
     let start = restarting_scan(bytes)?;
     let mut mended = bytes[..start].to_vec();
@@ -29,7 +29,7 @@ pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
             FIRST_RESTART..=LAST_RESTART => {
                 let number = code - FIRST_RESTART;
                 match number.wrapping_sub(expected) % 8 {
-                    // One or two are lost: their pieces are empty.
+                    // Up to two are lost: their pieces are left empty.
                     ahead @ (0..=2) => {
                         for lost in 0..=ahead {
                             mended.extend([FILL, FIRST_RESTART + (expected + lost) % 8]);
@@ -37,9 +37,9 @@ pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
                         expected = (number + 1) % 8;
                         after
                     }
-                    // It has been before: its piece is left out.
+                    // It was there before: its piece is left out.
                     6 | 7 => next_marker(bytes, after)?,
-                    // No telling: it is taken for the one that is due.
+                    // There is no telling: it is taken for the one that is due.
                     _ => {
                         mended.extend([FILL, FIRST_RESTART + expected]);
                         expected = (expected + 1) % 8;
@@ -47,7 +47,7 @@ pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
                     }
                 }
             }
-            // No marker at all, but damaged data: the rest of the piece can't be read.
+            // Not a marker but damaged data: the rest of the piece can't be read.
             STUFFED..FIRST_MARKER => next_marker(bytes, after)?,
             _ => {
                 mended.extend(&bytes[place..]);
@@ -57,7 +57,7 @@ pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Where the data of the first scan begins, if there are to be restart markers in it.
+/// Where the data of the first scan begins, if it should have restart markers.
 fn restarting_scan(bytes: &[u8]) -> Option<usize> {
     let mut interval = 0;
     let mut at = 0;
@@ -77,7 +77,7 @@ fn restarting_scan(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The next marker, whatever it is; stuffed bytes are none.
+/// The next marker of any kind; stuffed bytes are not markers.
 fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     let is_marker = |pair: &[u8]| pair[0] == FILL && pair[1] != STUFFED && pair[1] != FILL;
     bytes.get(from..)?.windows(2).position(is_marker).map(|place| from + place)

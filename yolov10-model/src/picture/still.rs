@@ -33,17 +33,17 @@ fn open<'a>(bytes: &'a [u8], kind: Kind, budget: &Budget) -> Result<(Head, impl 
     };
     let declared = (kind == Kind::Png).then(|| png_size(bytes)).transpose()?;
     if let Some(size) = declared {
-        // The decoder makes room for a row when it is opened.
+        // The decoder allocates a row when it is opened.
         budget.admit(size, RGB8, bytes.len())?;
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    // What decoders hold beside the picture: rows, text, profiles, a frame that is not where the picture is.
+    // What decoders hold besides the picture: rows, text, profiles, a frame that does not lie in the picture.
     let spare = declared.map_or(budget.bytes, |size| budget.rest(size, RGB8, bytes.len()));
     reader.limits(limits(spare));
     let mut decoder = reader.into_decoder().map_err(Error::not_a_picture)?;
     let (width, height) = decoder.dimensions();
     let size = Size { height: height as usize, width: width as usize };
-    // A broken EXIF block must not cost the picture: OpenCV ignores it, too.
+    // A broken EXIF block must not cost the picture; OpenCV ignores it, too.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let held = f64::from(decoder.color_type().bytes_per_pixel());
     let converted = if decoder.color_type() == ColorType::Rgb8 { held } else { held + RGB8 };
@@ -53,7 +53,7 @@ fn open<'a>(bytes: &'a [u8], kind: Kind, budget: &Budget) -> Result<(Head, impl 
     Ok((Head { size, orientation }, decoder))
 }
 
-/// The most that is held of a pixel: while it is decoded, or while the picture is turned.
+/// The most bytes per pixel: while the picture is decoded, or while it is turned.
 pub fn peak(decoding: f64, orientation: Orientation) -> f64 {
     if orientation == Orientation::NoTransforms { decoding } else { decoding.max(2.0 * RGB8) }
 }
@@ -64,7 +64,7 @@ fn limits(bytes: u64) -> Limits {
     limits
 }
 
-/// The size that a PNG's first chunk promises.
+/// The size in a PNG's first chunk.
 fn png_size(bytes: &[u8]) -> Result<Size, Error> {
     let side = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     match (side(16), side(20)) {

@@ -1,8 +1,8 @@
-//! TIFF and BigTIFF: the samples that the `tiff` crate gives, as 8-bit RGB.
+//! TIFF and BigTIFF: the samples that the `tiff` crate returns, as 8-bit RGB.
 //!
-//! Eight and sixteen bits are read as OpenCV reads them. OpenCV leaves floating point as it is, so that ultralytics
-//! takes 0..255 for levels; here 0..1 are levels as well, told by the largest of them. Everything else that would
-//! have to be guessed at (32-bit integers, bands, heights) is refused by name.
+//! Eight and sixteen bits are read as OpenCV reads them. OpenCV leaves floating point unchanged, so ultralytics takes it for
+//! levels of 0..255; here 0..1 works as well, and the largest value tells which it is. Everything else that would need
+//! guessing (32-bit integers, bands, heights) is refused by name.
 
 use std::io::Cursor;
 
@@ -58,10 +58,10 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
     Ok(Raw { pixels, orientation: layout.head.orientation, damage: None })
 }
 
-/// A decoder whose picture fits the budget, and what it will give.
+/// A decoder whose picture fits the budget, and the layout of its samples.
 fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Error> {
     let mut limits = Limits::default();
-    // Directories: no value is longer than the file.
+    // No value of a directory is longer than the file.
     limits.ifd_value_size = bytes.len();
     let mut reader = Decoder::new(Cursor::new(bytes)).map_err(Error::not_a_picture)?.with_limits(limits.clone());
     let (width, height) = reader.dimensions().map_err(Error::not_a_picture)?;
@@ -81,7 +81,7 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Er
     let orientation = reader.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
     let orientation = orientation.and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
     let stored = samples as f64 * f64::from(bits.div_ceil(8));
-    // The samples, as levels, set side by side, as a picture.
+    // Samples, levels, levels of one pixel side by side, RGB: not all of them live at once.
     let per_pixel = peak(stored.max(samples as f64) + samples as f64 + 3.0, orientation);
     budget.admit(size, per_pixel, bytes.len())?;
     limits.decoding_buffer_size = (size.height * size.width).saturating_mul(stored.ceil() as usize + 1);
@@ -115,12 +115,12 @@ fn levels(samples: DecodingResult, layout: &Layout) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Of sixteen bits the nearest level, as libtiff has it; of a PNG's, OpenCV takes the high byte.
+/// The level nearest to sixteen bits, as in libtiff; for PNG, OpenCV takes the high byte instead.
 fn rounded(level: u16) -> u8 {
     ((u32::from(level) + 128) / 257) as u8
 }
 
-/// 0..1, or 0..255: which of them, the largest value tells.
+/// From 0..1 or 0..255; the largest value tells which.
 fn from_floats<T: Copy>(values: &[T], float: impl Fn(T) -> f32) -> Result<Vec<u8>, Error> {
     let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
     for value in values.iter().copied().map(&float) {
@@ -149,7 +149,7 @@ fn interleaved(levels: &[u8], planes: usize) -> Vec<u8> {
     (0..length).flat_map(|at| (0..planes).map(move |plane| levels[plane * length + at])).collect()
 }
 
-/// Levels as red, green and blue; alpha is dropped. `None` if the last pixel is not whole.
+/// Levels as red, green and blue; alpha is dropped. `None` if the last pixel is incomplete.
 fn to_rgb(levels: &[u8], layout: &Layout) -> Option<Vec<u8>> {
     let pixels = levels.chunks_exact(layout.samples);
     if !pixels.remainder().is_empty() {
@@ -170,7 +170,7 @@ fn bare(ink: u8, black: u8) -> u8 {
     ((255 - u32::from(black)) * (255 - u32::from(ink)) / 255) as u8
 }
 
-/// ITU-R BT.601 at full range, as JFIF has it.
+/// ITU-R BT.601 at full range, as in JFIF.
 fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
     [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(|level| level.round() as u8)

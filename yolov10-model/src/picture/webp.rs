@@ -1,4 +1,4 @@
-//! WebP stills, by `image-webp` itself: its limit on memory can't be set through the `image` crate.
+//! WebP stills, by `image-webp` directly: its memory limit can't be set through the `image` crate.
 
 use std::io::Cursor;
 
@@ -16,7 +16,7 @@ use crate::size::Size;
 /// Bytes per pixel at most, without and with alpha: planes or RGBA, the alpha plane's own decoding, the picture.
 const OPAQUE: f64 = 8.0;
 const TRANSPARENT: f64 = 11.0;
-/// The canvas, a frame and its planes, as it is shown, and that as RGB.
+/// The canvas, a frame with its planes, the frame as shown, and that as RGB.
 pub const ANIMATED: f64 = 20.0;
 
 pub fn head(bytes: &[u8], budget: &Budget) -> Result<Head, Error> {
@@ -35,7 +35,7 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
 pub fn open<B: AsRef<[u8]>>(bytes: B, budget: &Budget) -> Result<(Head, WebPDecoder<Cursor<B>>), Error> {
     let length = bytes.as_ref().len();
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(Error::not_a_picture)?;
-    // No chunk is longer than the file, whatever it says of itself.
+    // No chunk is longer than the file, whatever its header says.
     decoder.set_memory_limit(length);
     let (width, height) = decoder.dimensions();
     let size = Size { height: height as usize, width: width as usize };
@@ -50,7 +50,7 @@ pub fn open<B: AsRef<[u8]>>(bytes: B, budget: &Budget) -> Result<(Head, WebPDeco
     Ok((Head { size, orientation }, decoder))
 }
 
-/// Three channels of what the decoder filled.
+/// The decoder's pixels as three channels.
 pub fn rgb(pixels: Vec<u8>, size: Size, has_alpha: bool) -> RgbImage {
     let pixels = if has_alpha { without_alpha(&pixels) } else { pixels };
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels).expect("the buffer has the picture's size")

@@ -1,4 +1,4 @@
-//! The pixels of a letterbox one by one: what the kernels are held against.
+//! The pixels of a letterbox one by one: what the kernels are compared with.
 
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ fn horizontal_pass(row: &[u8], columns: &[Tap]) -> Vec<i32> {
     for (pixel, tap) in pixels.iter_mut().zip(columns) {
         let left = tap.start as usize * RGB;
         let [weight_left, weight_right] = tap.weights;
-        // At the right edge the second weight is 0, so that any pixel will do.
+        // At the right edge the second weight is 0, so any pixel will do.
         let right = (left + RGB).min(row.len() - RGB);
         for channel in 0..RGB {
             pixel[channel] =

@@ -4,13 +4,13 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::size::RGB;
 
-/// Type and order of parameters in memory; their shapes are the same in all.
+/// Type and order of parameters in memory; their shapes are always the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ParameterForm {
-    /// The type of the filters that matrix units multiply. Biases, and filters that read a colour or one channel, are
-    /// f32: burn's kernels for those sum up in the type they read, which 16 bits are too few for.
+    /// The type of the filters that matrix units multiply. Biases, and filters that read colours or a single channel, are
+    /// f32: burn's kernels for those sum in the type that they read, and 16 bits are too few for sums.
     pub(crate) dtype: DType,
-    /// Filters in memory as `[O, kh, kw, I]`, the channels next to each other.
+    /// Whether filters lie in memory as `[O, kh, kw, I]`, with the channels next to each other.
     pub(crate) channels_last: bool,
 }
 

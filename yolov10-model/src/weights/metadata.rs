@@ -1,4 +1,4 @@
-//! What a weight file says beside its tensors, as far as it is read: checked when the file is loaded.
+//! The metadata of a weight file, as far as it is used: checked when the file is loaded.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::error::{Error, printable};
 use crate::size::Size;
 
-/// What `format` and `format_version` must say.
+/// The values of `format` and `format_version`.
 pub(crate) const FORMAT: &str = "yolo10-burn";
 const FORMAT_VERSION: &str = "1";
 
@@ -17,16 +17,16 @@ const VARIANTS: [&str; 7] = ["n", "s", "m", "b", "l", "x", "custom"];
 /// The metadata, understood.
 #[derive(Debug)]
 pub(crate) struct Metadata {
-    /// As it stands in the file.
+    /// All of it, as in the file.
     pub(crate) entries: BTreeMap<String, String>,
     pub(crate) class_names: Vec<String>,
-    /// What the network was trained at.
+    /// The input size that the network was trained at.
     pub(crate) trained: Option<Size>,
 }
 
 impl Metadata {
     /// # Errors
-    /// The file is another program's, or a value is not one that there can be.
+    /// The file belongs to another program, or a value is not allowed.
     pub(crate) fn new(entries: BTreeMap<String, String>) -> Result<Self, Error> {
         for (key, expected) in [("format", FORMAT), ("format_version", FORMAT_VERSION)] {
             let found = entries.get(key).map_or("none", String::as_str);
@@ -39,15 +39,15 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// The published network that this is, or `custom`.
+    /// Which published network this is, or `custom`.
     pub(crate) fn variant(&self) -> &str {
         self.entries.get("variant").map_or("custom", String::as_str)
     }
 
-    /// The value of `key`, where there is one.
+    /// The value of `key`, if there is one.
     ///
     /// # Errors
-    /// It is none of those that are `known`.
+    /// It is not one of `known`.
     pub(crate) fn expect(&self, key: &'static str, known: &[&str]) -> Result<Option<&str>, Error> {
         match self.entries.get(key) {
             Some(found) if !known.contains(&found.replace(' ', "").as_str()) => {
@@ -66,7 +66,7 @@ fn class_names(entries: &BTreeMap<String, String>) -> Result<Vec<String>, Error>
         .ok_or_else(|| Error::metadata("names", "an array of one class name or more", found))
 }
 
-/// A side, or height and width.
+/// One side, or height and width.
 fn trained(entries: &BTreeMap<String, String>) -> Result<Option<Size>, Error> {
     let Some(text) = entries.get("imgsz") else {
         return Ok(None);

@@ -1,8 +1,7 @@
 //! A weight file in memory: safetensors whose keys are the field paths of the network.
 //!
-//! `weights-convert` writes them. Reading is strict: every tensor of the network must be there in its shape, and
-//! every tensor of the file must be used; all numbers are finite. Nothing is copied to a device before an engine asks
-//! for it.
+//! `weights-convert` writes them. Reading is strict: every tensor of the network must be there with its shape, every tensor
+//! of the file must be used, and all numbers must be finite. Nothing is copied to a device before an engine asks for it.
 
 mod form;
 mod metadata;
@@ -25,14 +24,14 @@ pub(crate) use scope::Scope;
 use crate::error::{Error, printable};
 use crate::size::Size;
 
-/// Side of the input where the checkpoint does not say, in pixels.
+/// Side of the input in pixels, if the checkpoint does not say.
 const DEFAULT_SIDE: usize = 640;
-/// How many names an error lists before it counts the rest.
+/// How many names an error lists before it only counts.
 const NAMES_LISTED: usize = 10;
 
-/// A weight file in memory, its header understood.
+/// A weight file in memory, with its header parsed.
 ///
-/// Owns the file's bytes (pages of their own, given back when it is dropped) or borrows them from the program.
+/// It owns the file's bytes, in separate pages that are given back when it is dropped, or borrows them from the program.
 #[derive(Debug)]
 pub struct Weights {
     bytes: Bytes,
@@ -69,7 +68,7 @@ impl Weights {
         Self::new(Bytes::Pages(pages))
     }
 
-    /// Copies a weight file out of `bytes` into pages of its own.
+    /// Copies a weight file from `bytes` into separate pages.
     ///
     /// # Errors
     /// It is not a converted weight file.
@@ -79,7 +78,7 @@ impl Weights {
         Self::new(Bytes::Pages(pages))
     }
 
-    /// A weight file that is part of the program, as by `include_bytes!`.
+    /// A weight file that is part of the program, by `include_bytes!`.
     ///
     /// # Errors
     /// It is not a converted weight file.
@@ -120,13 +119,13 @@ impl Weights {
         &self.metadata.entries
     }
 
-    /// The network's largest input: what the checkpoint was trained at, 640x640 where it does not say; its sides are
-    /// multiples of 32 pixels.
+    /// The network's largest input: the size that the checkpoint was trained at, or 640x640 if it does not say. Its sides
+    /// are multiples of 32 pixels.
     pub fn input_size(&self) -> Size {
         self.metadata.trained.unwrap_or(Size::square(DEFAULT_SIDE)).to_stride()
     }
 
-    /// The type that the tensors are stored in, by safetensors' name.
+    /// The type in which the tensors are stored, by safetensors' name.
     pub fn stored_dtype(&self) -> String {
         let mut dtypes: Vec<String> = self.tensors.values().map(|entry| entry.dtype.to_string()).collect();
         dtypes.sort();
@@ -134,7 +133,7 @@ impl Weights {
         dtypes.join(", ")
     }
 
-    /// Whether the head that needs non-maximum suppression is among them.
+    /// Whether the head that needs non-maximum suppression is there.
     pub fn has_one_to_many_head(&self) -> bool {
         self.has("head.one_to_many.")
     }
@@ -150,7 +149,7 @@ impl Weights {
         from.next().is_some_and(|(key, _)| key.starts_with(prefix))
     }
 
-    /// A tensor's numbers are of a type that weights come in, and finite: NaN would go through the whole network, and
+    /// Checks that a tensor's numbers have a supported type and are finite: NaN would pass through the whole network and
     /// come out as boxes that are nowhere.
     fn check(&self, name: &str, entry: &Entry) -> Result<(), Error> {
         let bytes = &self.bytes.get()[entry.range.clone()];
@@ -166,7 +165,7 @@ impl Weights {
         let mut values = vec![0.0; entry.shape.iter().product()];
         self.read(name, &mut values);
         let first = values.iter().copied().enumerate().find(|(_, value)| !value.is_finite());
-        let (element, found) = first.expect("there was one a moment ago");
+        let (element, found) = first.expect("the check has just found one");
         Err(Error::NotFinite { tensor: printable(name), found, element })
     }
 
@@ -182,8 +181,7 @@ impl Weights {
         }
     }
 
-    /// Strictness' second half: every tensor of the file is among those that are `used`, which are in the order of the
-    /// alphabet.
+    /// Checks that every tensor of the file is among those that are `used`, which are in alphabetical order.
     pub(crate) fn expect_all_used(&self, used: &[&str]) -> Result<(), Error> {
         let unused: Vec<&str> =
             self.tensors.keys().map(String::as_str).filter(|name| used.binary_search(name).is_err()).collect();
@@ -217,7 +215,7 @@ fn fill<const N: usize>(values: &mut [f32], bytes: &[u8], decode: impl Fn([u8; N
     }
 }
 
-/// No element has all bits of its exponent set. Without an early end, so that it is as fast as memory.
+/// Whether no element has all bits of its exponent set. It never returns early, which makes it as fast as memory.
 fn are_finite<const N: usize, T>(bytes: &[u8], decode: impl Fn([u8; N]) -> T, exponent: T) -> bool
 where
     T: Copy + PartialEq + std::ops::BitAnd<Output = T>,

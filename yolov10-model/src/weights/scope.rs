@@ -9,7 +9,7 @@ use super::form::ParameterForm;
 use super::{Entry, Metadata, Weights};
 use crate::error::Error;
 
-/// A place in a weight file: what a block's constructor finds its tensors through.
+/// A place in a weight file, through which a block's constructor finds its tensors.
 #[derive(Clone)]
 pub(crate) struct Scope<'a> {
     weights: &'a Arc<Weights>,
@@ -34,12 +34,12 @@ impl<'a> Scope<'a> {
         &self.path
     }
 
-    /// Whether the file has nothing here.
+    /// Whether the file has no tensors here.
     pub(crate) fn is_empty(&self) -> bool {
         !self.weights.has(&format!("{}.", self.path))
     }
 
-    /// What the file says that has a say in the network's shape.
+    /// The file's metadata, parts of which determine the network.
     pub(crate) fn metadata(&self) -> &Metadata {
         &self.weights.metadata
     }
@@ -55,7 +55,7 @@ impl<'a> Scope<'a> {
         Ok(entry.shape.last().copied().unwrap_or_default())
     }
 
-    /// The parameter `name` here, checked now and read when first needed; `None` leaves a dimension to the file.
+    /// The parameter `name` here, checked now and read when it is first needed; a dimension of `None` may be any.
     pub(crate) fn param<const D: usize>(
         &self,
         name: &str,
@@ -91,12 +91,12 @@ impl<'a> Scope<'a> {
         ))
     }
 
-    /// The convolution here gives `expected` channels.
+    /// Checks that the convolution here returns `expected` channels.
     pub(crate) fn expect_outputs(&self, found: usize, expected: usize) -> Result<(), Error> {
         self.expect(found == expected, found, &expected.to_string())
     }
 
-    /// The channels that the convolution here gives are good; if not, `expected` says in words which would be.
+    /// Checks the channels that the convolution here returns; if they are not good, `expected` describes which would be.
     pub(crate) fn expect(&self, is_good: bool, found: usize, expected: &str) -> Result<(), Error> {
         if is_good {
             return Ok(());

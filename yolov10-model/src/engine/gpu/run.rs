@@ -50,6 +50,7 @@ impl Engine for GpuEngine {
         self.drop_programs();
         contain(self.device, || self.engine.trim())
     }
+
     fn share(&self) -> Result<Box<dyn Engine>, Error> {
         Ok(Box::new(GpuEngine::share(self)))
     }

@@ -1,4 +1,4 @@
-//! Cross-stage partial block: half of the channels go through a chain of bottlenecks, and every link is kept.
+//! Cross-stage partial block: half of the channels go through a chain of bottlenecks, and the output of each is kept.
 //!
 //! The plain bottleneck and the compact inverted block (CIB, arXiv:2405.14458 §3.3) are both a chain of
 //! convolutions with an optional skip; which one a stage holds is read off its tensors.
@@ -10,11 +10,11 @@ use crate::network::feature_map::FeatureMap;
 use crate::{error::Error, weights::Scope};
 
 /// Side of the kernel that small networks have in the middle of their compact inverted blocks (arXiv:2405.14458 §3.3),
-/// and those of the published ones that are small.
+/// and which of the published networks are small.
 const LARGE_KERNEL: usize = 7;
 const SMALL_VARIANTS: [&str; 2] = ["n", "s"];
 
-/// A chain of convolutions, its input added to its output where there is a skip.
+/// A chain of convolutions; with a skip, its input is added to its output.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
     convs: Vec<Conv>,
@@ -24,7 +24,7 @@ pub struct Bottleneck {
 impl Bottleneck {
     /// Two dense 3x3 convolutions.
     fn plain(scope: &Scope, channels: usize, skip: bool) -> Result<Self, Error> {
-        Self::chain(scope, channels, [Filter::dense(3); 2], skip)
+        Ok(Self { convs: Self::chain(scope, channels, [Filter::dense(3); 2])?, skip })
     }
 
     /// Depthwise 3x3, 1x1, depthwise 3x3 (7x7 in the large-kernel form), 1x1, depthwise 3x3; always with a skip.
@@ -36,18 +36,18 @@ impl Bottleneck {
         let middle = if is_large { LARGE_KERNEL } else { 3 };
         let filters =
             [Filter::depthwise(3), Filter::dense(1), Filter::depthwise(middle), Filter::dense(1), Filter::depthwise(3)];
-        Self::chain(scope, channels, filters, true)
+        Ok(Self { convs: Self::chain(scope, channels, filters)?, skip: true })
     }
 
-    /// Its tensors are those of a compact inverted block: more than two convolutions. One alone that is missing or too
-    /// many does not make it another block, so that it is named for what it is.
+    /// Whether the tensors are those of a compact inverted block: more than two convolutions. A single one missing or too
+    /// many does not turn it into the other block, so that the error names that tensor.
     fn is_compact_inverted(scope: &Scope) -> bool {
         let beyond_plain = (2..5).filter(|index| !scope.at("convs").at(index).is_empty());
         beyond_plain.count() > 1
     }
 
-    /// Gives as many channels as it takes: the next link and the skip want them.
-    fn chain<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N], skip: bool) -> Result<Self, Error> {
+    /// Returns as many channels as it takes: the next bottleneck and the skip rely on that.
+    fn chain<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N]) -> Result<Vec<Conv>, Error> {
         let mut convs: Vec<Conv> = Vec::with_capacity(N);
         for (index, filter) in filters.into_iter().enumerate() {
             let channels_in = convs.last().map_or(channels, |conv| conv.channels_out);
@@ -56,7 +56,7 @@ impl Bottleneck {
         if let Some(last) = convs.last() {
             scope.at("convs").at(N - 1).expect_outputs(last.channels_out, channels)?;
         }
-        Ok(Self { convs, skip })
+        Ok(convs)
     }
 
     /// `[B, C, H, W]` to `[B, C, H, W]`.
@@ -75,7 +75,7 @@ impl Bottleneck {
 pub enum Skip {
     /// In the backbone.
     Always,
-    /// In the neck, where only the compact inverted ones do.
+    /// In the neck, where only compact inverted ones do.
     Inverted,
 }
 

@@ -1,4 +1,4 @@
-//! The blocks YOLOv10 is built of, after folding: batch norm lives in the convolutions' weights.
+//! The blocks that YOLOv10 is built of, after folding: batch norms are part of the convolutions' weights.
 
 mod c2f;
 mod psa;

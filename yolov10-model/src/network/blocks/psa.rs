@@ -6,17 +6,17 @@ use crate::network::conv::{Conv, Filter};
 use crate::network::feature_map::FeatureMap;
 use crate::{error::Error, weights::Scope};
 
-/// Channels of one attention head, as the reference sizes them; fewer channels than that make one head.
+/// Channels of one attention head, as in the reference; fewer channels than that make one head.
 const HEAD_CHANNELS: usize = 64;
 
-/// Each has two channels or more: one for its value, and half as many for its key, which must not be none.
+/// Each head has two channels or more: its key has half as many as its value, and must have one.
 fn heads_of(channels: usize) -> usize {
     (channels / HEAD_CHANNELS).max(1)
 }
 
 /// Multi-head attention over positions, with a depthwise convolution of the values as positional encoding.
 ///
-/// The converter lays the rows of `qkv` out as all heads' queries, then keys, then values.
+/// The converter orders the rows of `qkv` as all heads' queries, then all keys, then all values.
 #[derive(Module, Debug)]
 pub struct Attention {
     qkv: Conv,
@@ -41,7 +41,7 @@ impl Attention {
         Ok(attention)
     }
 
-    /// Channels of all heads' keys: half of a head's channels each.
+    /// Channels of all heads' keys together: half of each head's channels.
     fn key_channels(&self, channels: usize) -> usize {
         channels / self.heads / 2 * self.heads
     }
@@ -56,7 +56,7 @@ impl Attention {
     }
 }
 
-/// Two 1x1 convolutions, the activation between them.
+/// Two 1x1 convolutions with an activation between them.
 #[derive(Module, Debug)]
 pub struct FeedForward {
     expand: Conv,

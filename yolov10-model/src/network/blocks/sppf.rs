@@ -8,7 +8,7 @@ use crate::{error::Error, weights::Scope};
 
 const WINDOW: usize = 5;
 
-/// Context of growing size around every position, for the price of three max-pools.
+/// Context of growing size around every position, at the price of three max-pools.
 #[derive(Module, Debug)]
 pub struct Sppf {
     reduce: Conv,
@@ -16,7 +16,7 @@ pub struct Sppf {
 }
 
 impl Sppf {
-    /// Some checkpoints were trained without an activation in `reduce`: the file says which.
+    /// Some checkpoints were trained without an activation in `reduce`; the metadata says which.
     pub(crate) fn new(scope: &Scope, channels: usize) -> Result<Self, Error> {
         let filter = match scope.metadata().expect("sppf_activation", &["silu", "identity"])? {
             Some("identity") => Filter::dense(1).linear(),
