@@ -1,7 +1,7 @@
 //! Which part of one arena each buffer gets: buffers that live at the same time never overlap.
 //!
-//! Greedy by size (Pisarchyk and Lee, arXiv:2001.03288): the largest buffer first, each into the tightest
-//! gap that its lifetime leaves.
+//! Greedy by size (Pisarchyk and Lee, arXiv:2001.03288): the largest buffer first, each into the tightest gap that is free
+//! during its lifetime.
 
 /// A buffer to be placed, in floats and steps.
 #[derive(Clone, Copy, Debug)]
@@ -13,13 +13,13 @@ pub(crate) struct Lifetime {
     pub last: usize,
 }
 
-/// The offset of each buffer and the length of the arena; a length of `usize::MAX` also stands for more, and then the
-/// offsets mean nothing.
+/// The offset of each buffer and the length of the arena. A length of `usize::MAX` means that much or more; the offsets are
+/// then meaningless.
 pub(crate) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
     let mut by_size: Vec<usize> = (0..buffers.len()).collect();
     by_size.sort_by_key(|&index| std::cmp::Reverse(buffers[index].len));
     let mut offsets = vec![0; buffers.len()];
-    // In the order of their offsets.
+    // Sorted by offset.
     let mut placed: Vec<usize> = Vec::with_capacity(buffers.len());
     for &index in &by_size {
         let Lifetime { len, first, last } = buffers[index];

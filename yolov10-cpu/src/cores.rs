@@ -1,4 +1,4 @@
-//! How many threads are worth having: one for each physical core that this process may use.
+//! How many threads are worth having: one per physical core that this process may use.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The engine: a network, a team of threads, and plans for the sizes of image that it has seen.
+//! The engine: a network, a team of threads, and plans for the image sizes that it has seen.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::steps::{Memory as StepMemory, Threads};
 use crate::team::{Tasks, Team};
 use crate::value::Value;
 
-/// How many plans are kept: beyond that, the one used least recently is dropped.
+/// How many plans are kept; beyond that, the least recently used one is dropped.
 const PLANS: usize = 8;
 
-/// Rows of the input that are filled at a time.
+/// How many rows of the input are filled at a time.
 const ROWS: usize = 8;
 
-/// A network that runs. It is used by one thread at a time and may move between threads. Its packed weights are its own
-/// or, after [`Engine::share`], those of several engines; everything else is its own. Dropping it ends its threads and
-/// returns its memory to the operating system at once, the weights with the last engine that uses them.
+/// A network that is ready to run. One thread at a time can use it, and it may move between threads. [`Engine::share`] makes
+/// further engines with the same packed weights; nothing else is shared. Dropping an engine ends its threads and returns
+/// its memory to the operating system at once; the weights go back with the last engine that uses them.
 pub struct Engine {
     network: Arc<Network>,
     memory_limit: usize,
@@ -31,16 +31,16 @@ pub struct Engine {
     arena: Pages,
     /// The filling of the input.
     filling: Tasks,
-    /// Of each phase of a plan.
+    /// One for each phase of a plan.
     tasks: Vec<Tasks>,
     /// Most recently used last.
     plans: Vec<Plan>,
-    /// Room for the views of the outputs, reused by every run.
+    /// Space for the views of the outputs, reused by every run.
     views: Vec<MapView<'static>>,
     ledgers: Ledgers,
 }
 
-/// Counts of the bytes that an engine has mapped. They may be kept longer than the engine, and then say what is left.
+/// Counts of the bytes that an engine has mapped. They may outlive the engine, and then tell what is left.
 #[derive(Clone, Debug, Default)]
 pub struct Ledgers {
     /// Packed weights: one count for all engines that share them.
@@ -52,7 +52,7 @@ pub struct Ledgers {
 /// Bytes that an engine holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Packed weights: they are there once, however many engines share them.
+    /// Packed weights. They exist once, however many engines share them.
     pub weights: usize,
     /// Engines that share the weights, this one included.
     pub sharers: usize,
@@ -62,10 +62,10 @@ pub struct Memory {
     pub plans: usize,
 }
 
-/// Bytes that went back to the operating system with an engine.
+/// Bytes that an engine gave back to the operating system when it was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freed {
-    /// Packed weights: 0 where another engine shares them.
+    /// Packed weights; 0 if another engine still uses them.
     pub weights: usize,
     /// Activations and scratch.
     pub workspace: usize,
@@ -76,8 +76,8 @@ impl Engine {
     /// convolution's key, in evaluation order, and fills the weight `[out, in / groups, k, k]` and the bias `[out]`.
     ///
     /// # Errors
-    /// There are no kernels for the network or none of the kind asked for, a number is beyond what any machine has, the
-    /// memory limit does not suffice, the system gives no memory or no thread, or `weights` fails.
+    /// There are no kernels for the network, or not of the kind asked for; a number is beyond any machine; the memory limit
+    /// is too low; the system refuses memory or a thread; or `weights` fails.
     pub fn new<E: From<Error>>(
         outputs: &[Value],
         options: &Options,
@@ -89,11 +89,11 @@ impl Engine {
         Ok(Engine::of(Arc::new(network), team, options.memory_limit.unwrap_or(usize::MAX), ledgers))
     }
 
-    /// Another engine for the same network: it uses the weights of this one and has threads, as many, plans and
-    /// workspace of its own. Each may be dropped first. A memory limit holds for each, with the weights.
+    /// Makes another engine for the same network. It uses the weights of this one, and has plans, a workspace and as many
+    /// threads of its own. Either may be dropped first. A memory limit applies to each, weights included.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system can't start a thread.
     pub fn share(&self) -> Result<Engine, Error> {
         let team = Team::new(self.team.threads())?;
         let ledgers = Ledgers { weights: self.ledgers.weights.clone(), workspace: Ledger::default() };
@@ -107,17 +107,18 @@ impl Engine {
         Engine { network, memory_limit, team, arena, filling, tasks, plans, views, ledgers }
     }
 
-    /// Runs one image of `height` x `width`. `fill` writes the input, some rows at a time, on any of the team's threads;
+    /// Runs one image of `height` x `width`. `fill` writes the input, a few rows at a time, on any of the team's threads;
     /// `read` sees the outputs in place, in the order given to [`Engine::new`].
     ///
-    /// The first image of a size compiles its plan; a run of a size that has a plan allocates nothing. Plans of the
-    /// eight sizes used last are kept; all of them share one workspace, as large as the largest has needed.
+    /// The first image of a size compiles its plan; a run of a size that has a plan allocates nothing. The plans of the eight
+    /// sizes used last are kept; all share one workspace, as large as the largest of them needed.
     ///
-    /// Results are the same bits for every run and any number of threads. Denormal numbers count as zero, in the
-    /// team's threads and only while they work, on `fill`, too. A panic of one of them continues in the caller.
+    /// Results have the same bits in every run, with any number of threads. Denormal numbers count as zero in the team's
+    /// threads while they work, in `fill` too. A panic in one of them continues in the caller.
     ///
     /// # Errors
-    /// The size does not fit the network, or its workspace the memory limit or the machine. The engine stays usable.
+    /// The size does not suit the network, or the workspace exceeds the memory limit or the machine. The engine stays
+    /// usable.
     #[allow(unsafe_code, reason = "fills the input and runs the plan's steps on the arena")]
     pub fn run<R>(
         &mut self,
@@ -185,17 +186,17 @@ impl Engine {
         freed
     }
 
-    /// Drops it and says what went back.
+    /// Drops it; returns what was given back.
     pub fn close(self) -> Freed {
         let Engine { network, team, arena, .. } = self;
         let workspace = arena.len();
         drop((team, arena));
-        // Of engines that share weights and are closed at once, one gets them here.
+        // If several engines that share weights are closed at once, one of them gets the weights here.
         let weights = Arc::into_inner(network).map_or(0, |network| network.weights.len());
         Freed { weights, workspace }
     }
 
-    /// Sets the bytes that weights and workspace may take together from now on. What is held already stays.
+    /// Sets how many bytes weights and workspace may take together from now on. What is already held stays.
     pub fn limit_memory(&mut self, bytes: usize) {
         self.memory_limit = bytes;
     }
@@ -205,12 +206,12 @@ impl Engine {
         self.network.isa
     }
 
-    /// Threads that work, including the calling one.
+    /// How many threads work, including the calling one.
     pub fn threads(&self) -> usize {
         self.team.threads().get()
     }
 
-    /// Makes the plan for a size the last one, and room for it.
+    /// Puts the plan for a size last, and makes room for it.
     fn prepare(&mut self, size: [usize; 2]) -> Result<(), Error> {
         let plan = match self.plans.iter().position(|plan| plan.size == size) {
             Some(known) => self.plans.remove(known),
@@ -232,7 +233,7 @@ impl Engine {
             if requested > self.memory_limit {
                 return Err(Error::MemoryLimit { requested, limit: self.memory_limit });
             }
-            // First the old arena goes: both together would be the peak.
+            // The old arena goes first: both together would raise the peak.
             self.arena = Pages::default();
             self.arena = Pages::counted(bytes, &self.ledgers.workspace)?;
         }
@@ -243,7 +244,7 @@ impl Engine {
     }
 }
 
-/// The same allocation for views with another lifetime: an empty vector is collected in place.
+/// Reuses the allocation for views with another lifetime: an empty vector is collected in place.
 fn recycle<'a>(mut views: Vec<MapView<'_>>) -> Vec<MapView<'a>> {
     views.clear();
     views.into_iter().map(|_| unreachable!("the vector is empty")).collect()

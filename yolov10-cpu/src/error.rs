@@ -4,7 +4,7 @@ use std::io;
 
 use crate::isa::Isa;
 
-/// What the engine can refuse.
+/// Why an engine could not be made, or an image could not be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,7 +13,7 @@ pub enum Error {
     Unsupported {
         /// The key of the convolution.
         key: u64,
-        /// What is asked for and what there is.
+        /// What is asked for, and what there is.
         reason: String,
     },
     /// A network reads exactly one image.
@@ -22,7 +22,7 @@ pub enum Error {
         /// How many inputs the outputs depend on.
         found: usize,
     },
-    /// Strided paths of the network do not arrive at one size again.
+    /// Paths of the network that are joined again arrive at different sizes.
     #[error("input of {height}x{width}: both sides must be multiples of {multiple}")]
     Size {
         /// Rows of the input.
@@ -45,20 +45,20 @@ pub enum Error {
     /// The limit of [`Options::memory_limit`](crate::Options::memory_limit) would be exceeded.
     #[error("memory: {requested} bytes needed, {limit} allowed")]
     MemoryLimit {
-        /// Bytes of weights and workspace together; `usize::MAX` also stands for more.
+        /// Bytes of weights and workspace together; `usize::MAX` means that many or more.
         requested: usize,
         /// The limit in bytes.
         limit: usize,
     },
-    /// The operating system gave no memory.
+    /// The operating system refused memory.
     #[error("memory: the system refused {requested} bytes: {source}")]
     OutOfMemory {
-        /// Bytes asked for; `usize::MAX` also stands for more.
+        /// Bytes asked for; `usize::MAX` means that many or more.
         requested: usize,
         /// The system's reason.
         source: io::Error,
     },
-    /// The operating system gave no thread.
+    /// The operating system refused a thread.
     #[error("could not start worker thread {index}: {source}")]
     Thread {
         /// Which worker, counted from 1; the caller is worker 0.
@@ -74,7 +74,7 @@ pub enum Error {
         /// The sets it has, best first.
         available: String,
     },
-    /// This machine, or the instruction set asked for, has no products in bf16.
+    /// This machine, or the instruction set asked for, can't multiply in bf16.
     #[error("precision bf16: expected avx512 with bf16 products, found {isa}")]
     Bf16 {
         /// The set asked for or detected.

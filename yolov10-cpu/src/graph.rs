@@ -1,6 +1,6 @@
-//! A network in evaluation order, in the operations that there are kernels for.
+//! A network in evaluation order, in operations that there are kernels for.
 //!
-//! `lower.rs` makes it from what the caller described, `passes.rs` rewrites it, `plan.rs` lays it out. No size is known
+//! `lower.rs` makes it from the caller's description, `passes.rs` rewrites it, `plan.rs` lays it out. No sizes are known
 //! here.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ pub(crate) struct Graph {
     pub outputs: Vec<Id>,
     /// The weights that the nodes name, in evaluation order.
     pub weights: Vec<WeightSpec>,
-    /// What its products and activations are rounded to.
+    /// The precision of its products and activations.
     pub precision: Precision,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Op {
     Input,
     /// The image in blocks of channels.
     Block,
-    /// `weights` indexes [`Graph::weights`]; a second input is what `extra` says.
+    /// `weights` indexes [`Graph::weights`]; `extra` says what a second input is.
     Conv {
         weights: usize,
         activation: Activation,
@@ -63,7 +63,7 @@ pub(crate) enum Extra {
     None,
     /// Added after the activation.
     Residual,
-    /// Added to the sums before the activation: it holds the bias already and is overwritten in place.
+    /// Added to the sums before the activation: it already includes the bias, and is overwritten in place.
     Start,
 }
 
@@ -82,7 +82,7 @@ impl Graph {
         self.nodes.len() - 1
     }
 
-    /// Drops what no output needs, nodes and weights, and puts the rest in evaluation order.
+    /// Drops nodes and weights that no output needs, and puts the rest in evaluation order.
     pub fn sort(&mut self) {
         let mut order = Vec::new();
         let mut position = vec![None; self.nodes.len()];

@@ -1,4 +1,4 @@
-//! What goes in and comes out: rows of an image to be written, and maps to be read in place.
+//! Input and output: rows of an image to be written, and maps to be read in place.
 #![allow(unsafe_code, reason = "lends rows of one arena to several threads")]
 
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ pub struct InputRows<'a> {
     view: View,
     range: Range<usize>,
     arena: *mut f32,
-    /// The rows are lent for so long.
+    /// How long the rows are lent.
     lent: PhantomData<&'a mut [f32]>,
 }
 
@@ -21,7 +21,7 @@ impl InputRows<'_> {
     /// Clears the border beside these rows, above the first and below the last: the memory may have held something else.
     ///
     /// # Safety
-    /// The view lies in `arena`, and while the value lives nobody else touches these rows and the border there.
+    /// The view lies in `arena`, and while the value lives nobody else touches these rows or their border.
     pub(crate) unsafe fn new<'a>(view: View, range: Range<usize>, arena: *mut f32) -> InputRows<'a> {
         let (border, stride) = (view.border, view.row_stride);
         for plane in 0..view.channels {
@@ -44,7 +44,7 @@ impl InputRows<'_> {
         InputRows { view, range, arena, lent: PhantomData }
     }
 
-    /// Which rows of the image they are.
+    /// Which rows of the image these are.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
@@ -72,7 +72,7 @@ impl InputRows<'_> {
     /// The same row of all planes.
     ///
     /// # Panics
-    /// The row is not one of these, or the image has other than `PLANES` planes.
+    /// The row is not one of these, or the image does not have `PLANES` planes.
     pub fn planes_mut<const PLANES: usize>(&mut self, row: usize) -> [&mut [f32]; PLANES] {
         assert!(self.range.contains(&row), "row {row} of {:?}", self.range);
         assert_eq!(self.channels(), PLANES, "planes of the image");
@@ -116,7 +116,7 @@ impl<'a> MapView<'a> {
     /// Element (channel, row, column).
     ///
     /// # Panics
-    /// It lies beyond the data, as no element of a map that an engine gave out does.
+    /// It lies beyond the data, which can't happen with a map from an engine.
     pub fn get(&self, channel: usize, row: usize, column: usize) -> f32 {
         let block = channel / self.block * self.block_stride + channel % self.block;
         self.data[self.offset + block + row * self.row_stride + column * self.column_stride]
@@ -140,7 +140,7 @@ impl<'a> MapView<'a> {
     /// The largest value of all channels at a position.
     ///
     /// # Panics
-    /// The position lies beyond the data, as none of a map that an engine gave out does.
+    /// The position lies beyond the data, which can't happen with a map from an engine.
     pub fn max_over_channels(&self, row: usize, column: usize) -> f32 {
         let position = self.offset + row * self.row_stride + column * self.column_stride;
         let larger = |a: f32, b: f32| if b > a { b } else { a };

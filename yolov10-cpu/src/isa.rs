@@ -1,4 +1,4 @@
-//! Instruction sets: which ones this machine has is found at run time, so that one binary serves all machines.
+//! Instruction sets: the machine's own are detected at run time, so one binary serves all machines.
 
 use std::fmt;
 use std::str::FromStr;
@@ -55,7 +55,7 @@ impl fmt::Display for Isa {
     }
 }
 
-/// A name that is no instruction set.
+/// A name that is not an instruction set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("instruction set {0:?}: expected avx512, avx2, neon or portable")]
 pub struct UnknownIsa(pub String);

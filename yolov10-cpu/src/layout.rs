@@ -1,32 +1,32 @@
-//! Where a feature map lies: `[channels / 16][rows][columns][16]` with a border of zeros, as oneDNN's nChw16c.
+//! The layout of a feature map: `[channels / 16][rows][columns][16]` with a border of zeros, like oneDNN's nChw16c.
 //!
-//! 16 channels of a pixel are one AVX-512 register, two of AVX2 or four of NEON: one layout serves every kernel.
-//! The border makes padding free of branches, and channel ranges that start at a multiple of 16 are views.
+//! 16 channels of a pixel are one AVX-512 register, two of AVX2 or four of NEON, so one layout serves every kernel. The
+//! border spares padding any branches, and channel ranges that start at a multiple of 16 are views.
 
 /// Channels that lie side by side.
 pub(crate) const LANES: usize = 16;
 /// The same channels as pairs of bf16, each as wide as a float.
 pub(crate) const PAIRS: usize = LANES / 2;
 
-/// The most rows, columns, channels and the largest side of a kernel: far beyond any image or network, and small enough
-/// that no count of one map's floats passes 2^64.
+/// The most rows, columns and channels, and the largest side of a kernel: far beyond any image or network, and small enough
+/// that no count of one map's floats exceeds 2^64.
 pub(crate) const LARGEST: usize = 1 << 16;
 
-/// How far block planes are kept from a multiple of a page, where all of them would fall into the same
-/// few sets of the first-level cache. In pixels of 64 bytes.
+/// How far block planes stay away from a multiple of a page, where all of them would fall into the same few sets of the
+/// first-level cache. In pixels of 64 bytes.
 const SKEW: usize = 17;
 const PIXELS_PER_PAGE: usize = 64;
 
 /// A feature map in the arena. Offsets and strides count floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
-    /// Channel 0, row 0, column 0: inside of the border.
+    /// Channel 0, row 0, column 0, inside the border.
     pub offset: usize,
     pub channels: usize,
     pub height: usize,
     pub width: usize,
-    /// Floats of a pixel, and so the distance between columns: `LANES`, `PAIRS` where 16 channels lie in bf16, or 1
-    /// for the planes of an image.
+    /// Floats of a pixel, and so the distance between columns: `LANES`, or `PAIRS` for 16 channels in bf16, or 1 for the
+    /// planes of an image.
     pub block: usize,
     pub block_stride: usize,
     pub row_stride: usize,
@@ -35,7 +35,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// A map of its own that starts `start` floats into the arena, border included.
+    /// A whole map, which starts `start` floats into the arena, border included.
     pub fn new(start: usize, channels: usize, [height, width]: [usize; 2], block: usize, border: usize) -> View {
         let row_stride = (width + 2 * border) * block;
         let mut block_stride = (height + 2 * border) * row_stride;
@@ -58,7 +58,7 @@ impl View {
         self.channels.div_ceil(self.block_channels())
     }
 
-    /// Floats of all its blocks, borders included.
+    /// Floats of all blocks, borders included.
     pub fn len(&self) -> usize {
         self.blocks() * self.block_stride
     }

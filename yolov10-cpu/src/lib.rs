@@ -1,9 +1,9 @@
 //! A CPU engine for convolutional networks: one image at a time, as fast as the machine allows.
 //!
-//! A network is described once as a graph of [`Value`]s and becomes an [`Engine`]: weights packed for the kernels,
-//! a team of threads, and for every size of image a plan in which all addresses are settled. The kernels serve
-//! AVX-512, AVX2, NEON and plain Rust from one binary. It knows convolutions, pools, attention and
-//! upsampling; which network they form, what an image is and where weights come from is up to the caller.
+//! A network is described once as a graph of [`Value`]s and becomes an [`Engine`]: weights packed for the kernels, a team of
+//! threads, and for every image size a plan in which all addresses are fixed. One binary has kernels for AVX-512, AVX2,
+//! NEON and plain Rust. The engine knows convolutions, pools, attention and upsampling; which network they form, what an
+//! image is and where weights come from is up to the caller.
 //!
 //! ```
 //! use yolov10_cpu::{Activation, Conv, Engine, Error, InputRows, Options, Value};
@@ -37,9 +37,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test panics to fail"))]
 
-// From the bottom up: none imports from a group below its own, and within a group there is no ring.
+// From the bottom up: no group imports from one further down this list, and there are no rings.
 
-// What is chosen, and what is refused.
+// Choices and errors.
 mod error;
 mod isa;
 mod options;

@@ -1,4 +1,4 @@
-//! From values to the nodes of a graph: one to one, except that slices and concatenations take their simplest form.
+//! From values to the nodes of a graph, one to one, except that slices and concatenations are simplified.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::options::Precision;
 use crate::value::{Conv, Operation, Value};
 use crate::weights::WeightSpec;
 
-/// Turns values into nodes, one to one except for slices and concatenations, in an order of evaluation.
+/// Turns values into nodes, in evaluation order.
 pub(crate) fn lower(outputs: &[Value], precision: Precision) -> Result<Graph, Error> {
     let mut graph = Graph { nodes: Vec::new(), outputs: Vec::new(), weights: Vec::new(), precision };
     let mut ids: HashMap<*const (), Id> = HashMap::new();
@@ -67,7 +67,7 @@ fn expect_at_most_largest(what: &'static str, found: usize) -> Result<(), Error>
 }
 
 impl Graph {
-    /// A slice, of the value that is not itself a slice.
+    /// A slice; of a slice, it takes the value behind that.
     fn slice(&mut self, of: Id, start: usize, channels: usize) -> Id {
         let (of, start) = match self.nodes[of] {
             Node { op: Op::Slice { start: first }, ref inputs, .. } => (inputs[0], first + start),
@@ -79,8 +79,8 @@ impl Graph {
         self.push(Op::Slice { start }, vec![of], channels)
     }
 
-    /// A concatenation in which neighbouring slices of one value are one part: those of a value split in
-    /// two become the value itself, which can then be computed in its place.
+    /// A concatenation in which neighbouring slices of one value are merged: the halves of a split value become the value
+    /// itself, which can then be computed in its place.
     fn concat(&mut self, parts: Vec<Id>) -> Id {
         let extent = |graph: &Graph, id: Id| match graph.nodes[id] {
             Node { op: Op::Slice { start }, ref inputs, channels, .. } => (inputs[0], start..start + channels),
@@ -108,7 +108,7 @@ impl Graph {
 }
 
 impl Conv {
-    /// Whether there is a kernel for it.
+    /// Checks that there is a kernel for it.
     fn check(&self) -> Result<(), Error> {
         let Conv { key, channels_in, channels_out, kernel, stride, groups, .. } = *self;
         expect_at_most_largest("side of a kernel", kernel)?;

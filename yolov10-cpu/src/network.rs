@@ -1,4 +1,4 @@
-//! A network ready to run: its graph, and its weights packed for one set of kernels. It never changes, so that engines
+//! A network that is ready to run: its graph, and its weights packed for one set of kernels. It never changes, so engines
 //! can share it.
 
 use crate::compile::compile;

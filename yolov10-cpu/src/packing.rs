@@ -1,5 +1,5 @@
-//! How a weight `[out, in, k, k]` becomes what the kernels read once from front to back: one function for each
-//! [`Algorithm`]. Packed once, shared by all plans.
+//! Turns a weight `[out, in, k, k]` into what the kernels read once, from front to back: one function for each
+//! [`Algorithm`]. Weights are packed once and shared by all plans.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::pages::{Ledger, Pages};
 use crate::value::Conv;
 use crate::weights::{Algorithm, GROUP, PANEL_PADDING, Packed, WeightSpec};
 
-/// Asks `source` for each weight once, in evaluation order, and packs it. Counts saturate: no machine has so much.
+/// Asks `source` for each weight once, in evaluation order, and packs it. Counts saturate: no machine has that much.
 pub(crate) fn pack<E: From<Error>>(
     specs: &[WeightSpec],
     limit: usize,
@@ -71,7 +71,7 @@ impl Conv {
 }
 
 impl WeightSpec {
-    /// Packs `weight` (OIHW) and `bias`; what is not written stays zero: lanes beyond the channels.
+    /// Packs `weight` (OIHW) and `bias`; lanes beyond the channels stay zero.
     fn pack(&self, weight: &[f32], bias: &[f32], place: Packed, pages: &mut [f32], kernels: &Kernels) {
         if self.bias {
             pages[place.bias..][..bias.len()].copy_from_slice(bias);
@@ -155,14 +155,14 @@ impl WeightSpec {
         });
     }
 
-    /// Where the input channels lie in the weight of an output channel.
+    /// Where the input channels are in the weight of an output channel.
     fn elements(&self) -> Range<usize> {
         let area = self.conv.kernel * self.conv.kernel;
         self.channels.start * area..self.channels.end * area
     }
 
-    /// Calls `pack` for every block of output channels: with where its rows begin, the distance between rows
-    /// and its first output channel.
+    /// Calls `pack` for every block of output channels, with the start of its rows, the distance between rows and its first
+    /// output channel.
     fn for_each_block(&self, packed: &mut [f32], mut pack: impl FnMut(&mut [f32], usize, usize)) {
         let taps = self.taps();
         for (index, group) in packed.chunks_mut(GROUP * taps).enumerate() {
@@ -173,8 +173,8 @@ impl WeightSpec {
         }
     }
 
-    /// Turns 16 output channels of `weight` from `first_output` on into rows of 16, some elements at a time, and
-    /// hands them on with the number of the first. Lanes beyond the last channel are zero.
+    /// Turns 16 output channels of `weight`, starting with `first_output`, into rows of 16, some elements at a time, and
+    /// passes them on with the number of the first. Lanes beyond the last channel are zero.
     fn transpose(
         &self,
         weight: &[f32],
@@ -202,7 +202,7 @@ const KERNEL_3X3: usize = 9;
 /// often differ by a power of two and would push each other out of the cache.
 const CHUNK: usize = 8 * KERNEL_3X3;
 
-/// Rounds a row of an input channel into its half of a row of pairs: the even channels have the lower one.
+/// Rounds a row of an input channel into its half of a row of pairs; even channels have the lower half.
 fn merge(channel: usize, row: &[f32; LANES], pairs: &mut [f32]) {
     let half = channel % 2 * 16;
     for (pair, &value) in pairs.iter_mut().zip(row) {

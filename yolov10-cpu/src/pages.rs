@@ -1,6 +1,6 @@
-//! Memory that comes straight from the operating system and goes back to it on drop.
+//! Memory that comes directly from the operating system and goes back to it on drop.
 //!
-//! The allocator is bypassed on purpose: it may keep what it frees, and the resident set would show it.
+//! The allocator is bypassed on purpose: it may keep what is freed, and the resident set would show that.
 #![allow(unsafe_code, reason = "views a memory map as bytes and floats")]
 
 use std::ops::{Deref, DerefMut};
@@ -12,17 +12,17 @@ use memmap2::{MmapMut, MmapRaw};
 
 use crate::error::Error;
 
-/// Zero-filled memory of its own: 64-byte aligned, returned to the operating system on drop.
+/// Zero-filled pages: 64-byte aligned, returned to the operating system on drop.
 #[derive(Debug, Default)]
 pub struct Pages {
-    /// None for no bytes: an empty map is an error on some systems.
+    /// `None` for no bytes: an empty map is an error on some systems.
     map: Option<MmapRaw>,
     len: usize,
     ledger: Option<Ledger>,
 }
 
-/// Counts the bytes of the pages that were made with it. Its clones count the same pages: one that outlives the pages
-/// tells whether all of them went back.
+/// Counts the bytes of the pages that were made with it. Clones count the same pages, so one that outlives them tells
+/// whether all were given back.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<AtomicUsize>);
 
@@ -38,7 +38,7 @@ impl Ledger {
 const HUGE_PAGE: usize = 2 << 20;
 
 impl Pages {
-    /// `len` bytes of zeros. Physical memory is taken only when a page is first written.
+    /// `len` bytes of zeros. A page takes physical memory only once it is written.
     pub fn new(len: usize) -> Result<Pages, Error> {
         if len == 0 {
             return Ok(Pages::default());
@@ -62,8 +62,8 @@ impl Pages {
 
     /// The bytes as `f32`; a tail shorter than a float is left out.
     pub fn floats(&self) -> &[f32] {
-        // SAFETY: the map is page aligned, initialised (zeros or floats) and lives as long as `self`;
-        // every bit pattern is an `f32`. Whoever writes through `as_mut_ptr` holds off shared views.
+        // SAFETY: the map is page aligned, initialised (zeros or floats) and lives as long as `self`; every bit pattern is an
+        // `f32`. Code that writes through `as_mut_ptr` lets no shared view live meanwhile.
         unsafe { slice::from_raw_parts(self.as_mut_ptr(), self.len / size_of::<f32>()) }
     }
 
@@ -79,22 +79,22 @@ impl Pages {
     }
 }
 
-/// Has the allocator map each large block by itself from now on, and unmap it when it is freed, so that a program's
-/// resident set says what it holds: glibc would raise that size with every large block that is freed, up to 32 MB, and
-/// keep what is smaller. Does nothing where the allocator is another.
+/// From now on, has the allocator map each large block separately and unmap it when it is freed, so that a program's
+/// resident set shows what it holds. By default, glibc raises that size with every large block that is freed, up to 32 MB,
+/// and keeps smaller blocks. With another allocator this does nothing.
 pub fn unmap_large_blocks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        /// The size that glibc begins with, in bytes.
+        /// glibc's initial threshold, in bytes.
         const LARGE: libc::c_int = 128 << 10;
-        // SAFETY: the call only sets a number of the allocator's, under its own lock.
+        // SAFETY: the call only sets a parameter of the allocator, under the allocator's lock.
         unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // Unmapped first: what the ledger says is gone must be gone.
+        // Unmapped first: what the ledger no longer counts must be gone.
         self.map = None;
         if let Some(Ledger(bytes)) = &self.ledger {
             bytes.fetch_sub(self.len, Ordering::Relaxed);
@@ -148,8 +148,9 @@ mod tests {
     fn large_blocks_go_back_when_they_are_freed() {
         const BLOCK: usize = 24 << 20;
         let resident = || {
-            let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-            status.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")).unwrap();
+            kibibytes.trim().parse::<usize>().unwrap() * 1024
         };
         unmap_large_blocks();
         // Without it, the second one would come from what the first one left.

@@ -1,4 +1,4 @@
-//! Passes over a graph, after which it computes the same and costs less.
+//! Passes over a graph: it still computes the same, at a lower cost.
 
 use crate::graph::{Extra, Graph, Id, Node, Op};
 use crate::layout::PAIRS;
@@ -6,7 +6,7 @@ use crate::options::{Options, Precision};
 use crate::value::{Activation, Conv};
 use crate::weights::{Algorithm, WeightSpec};
 
-/// The number of input channels from which Winograd's transforms pay off, for strides 1 and 2: measured.
+/// From how many input channels Winograd's transforms pay off, for strides 1 and 2: measured.
 const WINOGRAD_CHANNELS: [usize; 2] = [16, 32];
 
 impl Graph {
@@ -53,8 +53,8 @@ impl Graph {
         }
     }
 
-    /// A 1x1 convolution of `[upsample(a), b]` is `conv(b) + upsample(conv(a))`: the half of `a` then costs a
-    /// quarter, and no concatenation is written.
+    /// A 1x1 convolution of `[upsample(a), b]` is `conv(b) + upsample(conv(a))`: the part of `a` then costs a quarter, and no
+    /// concatenation is written.
     pub fn commute_upsampling(&mut self) {
         let uses = self.uses();
         for id in 0..self.nodes.len() {
@@ -107,8 +107,8 @@ impl Graph {
             let planar = self.nodes[node.inputs[0]].op == Op::Input;
             let spec = &mut self.weights[weights];
             let Conv { kernel, stride, .. } = spec.conv;
-            // Stride 2 stays direct in bf16: its transforms saved next to nothing there, and cost 0.002 of mAP50-95 on
-            // the drawn scenes of docs/val.md.
+            // In bf16, stride 2 stays direct: its transforms saved next to nothing, and cost 0.002 of mAP50-95 on the
+            // drawn scenes of docs/val.md.
             let saves = kernel == 3 && (stride == 1 || options.precision == Precision::F32);
             let winograd = !options.exact
                 && saves

@@ -1,5 +1,5 @@
-//! Where each value of a graph lies: slices are views, parts of a concatenation are computed in their place,
-//! and buffers whose lifetimes do not meet share memory.
+//! Where each value of a graph lies: slices are views, parts of a concatenation are computed in their place, and buffers
+//! whose lifetimes do not overlap share memory.
 
 use std::io;
 
@@ -21,7 +21,7 @@ struct Buffer {
     channels: usize,
     size: [usize; 2],
     block: usize,
-    /// How far readers reach beyond the edge, at most.
+    /// How far readers reach beyond the edge at most.
     border: usize,
     first: Id,
     last: Id,
@@ -34,8 +34,8 @@ struct Location {
     channel: usize,
 }
 
-/// Places the values of `graph` for their `sizes` (height, width); `workspace` is how many floats a node
-/// needs for itself.
+/// Places the values of `graph` for their `sizes` (height, width); `workspace` returns how many floats a node needs for
+/// itself.
 ///
 /// # Errors
 /// They take more than any machine can address.
@@ -73,7 +73,7 @@ pub(crate) fn place(graph: &Graph, sizes: &[[usize; 2]], workspace: impl Fn(Id) 
     Ok(Placement { views: views.collect(), workspaces, len })
 }
 
-/// Gives every value a place in a buffer: readers first, so that they can offer a place to what they read.
+/// Gives every value a place in a buffer: readers first, so that they can offer their inputs a place.
 fn locate(graph: &Graph, sizes: &[[usize; 2]]) -> (Vec<Buffer>, Vec<Location>) {
     let mut buffers = Vec::new();
     let mut located: Vec<Option<Location>> = vec![None; graph.nodes.len()];

@@ -1,4 +1,4 @@
-//! A plan: the steps of a graph for one size of image, with every address settled.
+//! A plan: the steps of a graph for one image size, with all addresses fixed.
 
 use crate::error::Error;
 use crate::graph::{Extra, Graph, Id, Node, Op};
@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     pub scratch: usize,
 }
 
-/// A step together with the border of the map that it writes.
+/// A step, together with the border of the map that it writes.
 pub(crate) struct Phase {
     step: Step,
     border: Option<Border>,
@@ -53,8 +53,8 @@ impl Phase {
 }
 
 impl Plan {
-    /// Compiles `graph`, whose weights lie at `packed`, for an image of `size` (height, width), divided into work for
-    /// this many threads. The division changes no result. What a plan itself takes depends on the graph alone.
+    /// Compiles `graph`, whose weights are at `packed`, for an image of `size` (height, width), and divides the work among
+    /// this many threads. The division does not change results. The size of a plan itself depends on the graph alone.
     pub fn new(graph: &Graph, packed: &[Packed], size: [usize; 2], threads: Threads) -> Result<Plan, Error> {
         let sizes = graph.sizes(size)?;
         let heads = |id: Id, views: &[View], packed: usize| {
@@ -129,14 +129,14 @@ impl Plan {
         Ok(Plan { size, phases, input: views[input], outputs, arena: len, scratch })
     }
 
-    /// Bytes of the arena and of the scratch of each of so many threads; `usize::MAX` also stands for more.
+    /// Bytes of the arena and of the scratch memory of this many threads; `usize::MAX` means that many or more.
     pub fn bytes(&self, threads: usize) -> usize {
         let scratch = self.scratch.saturating_mul(threads);
         scratch.saturating_add(self.arena).saturating_mul(size_of::<f32>())
     }
 }
 
-/// What a node that only moves channels has to copy: everything that is not in its place already.
+/// What a node that only moves channels has to copy: everything that is not in place already.
 fn copies(node: &Node, views: &[View], output: View) -> Vec<Part> {
     if let Op::Slice { start } = node.op {
         let view = views[node.inputs[0]];

@@ -1,4 +1,4 @@
-//! Pictures of 8-bit RGB, resized row by row to planes of floats: what a network's input is made of.
+//! Resizes pictures of 8-bit RGB, row by row, to the planes of floats that a network takes.
 
 use crate::error::Error;
 use crate::isa::Isa;
@@ -6,13 +6,13 @@ pub use crate::kernels::{Column, Row};
 use crate::kernels::{Kernels, RGB};
 use crate::options::Precision;
 
-/// Resizes rows with the kernels of one instruction set. The results are the same bits for all of them: those of
-/// OpenCV's `resize(INTER_LINEAR)`, divided by 255.
+/// Resizes rows with the kernels of one instruction set. The results have the same bits with all of them: those of OpenCV's
+/// `resize(INTER_LINEAR)`, divided by 255.
 #[derive(Clone, Copy)]
 pub struct Resizer(&'static Kernels);
 
 impl Resizer {
-    /// For this set.
+    /// Uses this instruction set.
     ///
     /// # Errors
     /// The machine lacks it.
@@ -23,7 +23,7 @@ impl Resizer {
     /// Writes a row of as many pixels as there are columns into planes of red, green and blue, 0 to 1.
     ///
     /// # Panics
-    /// A plane is shorter than the columns are many, a row has no pixel, or a column lies beyond it.
+    /// A plane has fewer pixels than there are columns, a row has no pixels, or a column lies beyond it.
     pub fn row(self, row: &Row<'_>, columns: &[Column], mut planes: [&mut [f32]; RGB]) {
         self.0.resize_row(row, columns, &mut planes);
     }

@@ -1,4 +1,4 @@
-//! What the size of an image makes of a graph: the size of every value.
+//! The size of every value of a graph, given the size of the image.
 
 use crate::error::Error;
 use crate::graph::{Graph, Op};

@@ -1,9 +1,9 @@
-//! A team of threads that work through one job together: once per image, the calling thread among them.
+//! A team of threads, including the caller's, that work through one job together: once per image.
 //!
-//! A job is a series of lists of tasks. Every thread begins with its own part of each list, always the same part, so
-//! that it reads what it wrote and still has in its cache; then it takes what others have not got to. A list is done
-//! when its tasks are and the threads that did them have said so. A thread that a busy system does not run, and that
-//! has taken no task, is not waited for. Between jobs the workers sleep.
+//! A job is a series of lists of tasks. Every thread starts with its own part of each list, always the same part, so that
+//! it reads what it wrote itself and still has in its cache; then it takes tasks that others have not got to. A list is
+//! done when all of its tasks are and the threads that did them have said so. Nobody waits for a thread that has taken no
+//! task, for instance because the system is busy. Between jobs the workers sleep.
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -17,14 +17,14 @@ use crate::error::Error;
 use crate::kernels::denormals::FlushDenormals;
 use crate::layout::split;
 
-/// How often to check what others are finishing before offering the processor to someone else: a few microseconds, less
-/// than most tasks take.
+/// How often to check whether others have finished before yielding the processor: a few microseconds, less than most tasks
+/// take.
 const SPINS: usize = 500;
 
 /// The most members of a team: more than the processors of any machine.
 const MEMBERS: usize = 1024;
 
-/// What every member does, each with an index of its own: all lists of tasks one after another.
+/// What every member does, each with its own index: all lists of tasks, one after another.
 pub(crate) type Job<'a> = dyn Fn(Member<'_>) -> Result<(), Broken> + Sync + 'a;
 
 /// Threads that do one job after another together.
@@ -34,7 +34,7 @@ pub(crate) struct Team {
 }
 
 struct Shared {
-    /// A member has panicked: its task will never be done.
+    /// Whether a member has panicked, so that its task will never be done.
     broken: AtomicBool,
     state: Mutex<State>,
     start: Condvar,
@@ -52,7 +52,7 @@ struct State {
     dismissed: bool,
 }
 
-/// A thread's part in a job.
+/// A thread that takes part in a job.
 #[derive(Clone, Copy)]
 pub(crate) struct Member<'a> {
     /// 0 is the calling thread.
@@ -60,14 +60,14 @@ pub(crate) struct Member<'a> {
     broken: &'a AtomicBool,
 }
 
-/// A list of tasks that members share: how many were taken of each one's part, and how many are done.
+/// A list of tasks that members share: how many tasks of each member's part were taken, and how many are done.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     taken: Vec<Taken>,
     done: AtomicUsize,
 }
 
-/// Tasks taken of a member's part: on a cache line of its own, or every task would fetch it from the other members.
+/// Tasks taken from a member's part. On a separate cache line, or every task would fetch it from the other members.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Taken(AtomicUsize);
@@ -92,8 +92,8 @@ impl Tasks {
 }
 
 impl Member<'_> {
-    /// Runs tasks `0..count` that nobody has taken yet, and returns when all are done. What they wrote is then
-    /// seen by this thread.
+    /// Runs those of the tasks `0..count` that nobody has taken yet; returns when all are done. This thread then sees what
+    /// they wrote.
     pub fn share(&self, tasks: &Tasks, count: usize, mut run: impl FnMut(usize)) -> Result<(), Broken> {
         let members = tasks.taken.len();
         let mut done = 0;
@@ -158,9 +158,9 @@ impl Team {
     /// Does the job. When it returns, no thread holds the job; a member's panic continues here.
     #[allow(unsafe_code, reason = "lends the job to threads that live longer")]
     pub fn run(&mut self, job: &Job<'_>) {
-        // SAFETY: who joins in counts itself as active, and only while the job is there. Below, the job is taken away,
-        // and then nobody active is left before this function ends; nothing in between unwinds. So no thread has the
-        // job when its borrow ends.
+        // SAFETY: a worker joins in only while the job is there, and counts as active then. Below, the job is taken away,
+        // and this function ends only after nobody is active any more; nothing in between unwinds. So no thread has the job
+        // when its borrow ends.
         let lent = unsafe { mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
         let mut state = self.shared.lock();
         state.job = Some(lent);
@@ -170,9 +170,9 @@ impl Team {
 
         self.shared.take_part(job, 0);
         let mut state = self.shared.lock();
-        // Whoever has not woken up by now need not.
+        // A worker that has not woken up by now is not needed.
         state.job = None;
-        // The others are about to let go as well, sooner than the system would wake a sleeper.
+        // The others are about to finish, sooner than the system would wake a sleeping thread.
         for _ in 0..SPINS {
             if state.active == 0 {
                 break;
@@ -236,7 +236,7 @@ impl Shared {
         let member = Member { index, broken: &self.broken };
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             let _flush = FlushDenormals::new();
-            // Whoever panicked says why; the others just leave.
+            // The member that panicked says why; the others just leave.
             job(member).ok();
         }));
         if let Err(payload) = outcome {

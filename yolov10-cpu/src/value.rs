@@ -58,7 +58,7 @@ pub enum Activation {
 
 impl Conv {
     /// Floats of the weight `[channels_out, channels_in / groups, kernel, kernel]` of a convolution that `lower.rs` has
-    /// let through; `usize::MAX` also stands for more.
+    /// accepted; `usize::MAX` means that many or more.
     pub(crate) fn weight_len(&self) -> usize {
         let area = self.kernel * self.kernel;
         (self.channels_out * (self.channels_in / self.groups)).saturating_mul(area)
@@ -69,9 +69,9 @@ impl Conv {
     }
 }
 
-/// Every method is one operation `[channels, height, width] -> [channels', height', width']`
-/// and panics where its arguments do not fit each other: that is a mistake in the code that describes the network.
-/// Whether there are kernels for it, [`Engine::new`](crate::Engine::new) says.
+/// Every method is one operation `[channels, height, width] -> [channels', height', width']`. It panics if its arguments do
+/// not fit each other: that is a bug in the code that describes the network. [`Engine::new`](crate::Engine::new) checks
+/// whether there are kernels for it.
 impl Value {
     /// The image: `channels` planes.
     ///
@@ -90,7 +90,7 @@ impl Value {
     /// A convolution. `[channels_in, H, W] -> [channels_out, ceil(H / stride), ceil(W / stride)]`
     ///
     /// # Panics
-    /// This value has other than `conv.channels_in` channels.
+    /// This value does not have `conv.channels_in` channels.
     pub fn conv(&self, conv: Conv) -> Value {
         assert_eq!(self.channels(), conv.channels_in, "convolution {}: input channels", conv.key);
         Value::of(Operation::Conv(conv), &[self], conv.channels_out)
@@ -128,7 +128,7 @@ impl Value {
         Value::of(Operation::Slice { start: channels.start }, &[self], channels.len())
     }
 
-    /// Maximum over a `kernel` x `kernel` window around each pixel; outside of the map counts as minus infinity.
+    /// Maximum over a `kernel` x `kernel` window around each pixel; pixels outside the map count as minus infinity.
     ///
     /// # Panics
     /// The kernel is even.
@@ -142,8 +142,8 @@ impl Value {
         Value::of(Operation::Upsample, &[self], self.channels())
     }
 
-    /// Attention of every position to every position, head by head:
-    /// the sum of `value` weighted by the softmax over positions of `query . key / sqrt(key channels of a head)`.
+    /// Attention of every position to every position, head by head: the sum of `value`, weighted by the softmax over
+    /// positions of `query . key / sqrt(key channels of a head)`.
     ///
     /// `[heads * kd, H, W]`, `[heads * kd, H, W]`, `[heads * vd, H, W] -> [heads * vd, H, W]`
     ///

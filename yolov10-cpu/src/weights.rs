@@ -1,7 +1,7 @@
 //! What weights look like once they are packed: `packing.rs` packs them, the steps read them.
 //!
-//! Output channels come in groups of 32 (the last may be 16), so that a row of a group is two blocks.
-//! The order does not depend on the instruction set.
+//! Output channels come in groups of 32 (the last may have 16), so that a row of a group is two blocks. The order does not
+//! depend on the instruction set.
 
 use std::ops::Range;
 
@@ -12,14 +12,14 @@ use crate::value::Conv;
 /// Output channels of a group.
 pub(crate) const GROUP: usize = 2 * LANES;
 
-/// How many rows of a group one pass reads: this many (32 KB) stay in the first-level cache.
+/// How many rows of a group one pass reads; this many (32 KB) stay in the first-level cache.
 pub(crate) const PASS: usize = 256;
 
-/// Rows of zeros after each of Winograd's panels: 36 panels a power of two apart would share a few sets of every
+/// Rows of zeros after each of Winograd's panels: 36 panels that lie a power of two apart would share a few sets of every
 /// cache.
 pub(crate) const PANEL_PADDING: usize = 1;
 
-/// What a convolution of the graph needs from a weight: all of it, or some of its input channels.
+/// The part of a weight that a convolution of the graph needs: all of it, or some of its input channels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WeightSpec {
     pub conv: Conv,
@@ -36,7 +36,7 @@ pub(crate) enum Algorithm {
     Direct,
     /// As `Direct`, with 8 pairs of inputs in bf16 for the 16.
     Pairs,
-    /// `[group][input][row][column][32 outputs]`: the input lies in planes.
+    /// `[group][input][row][column][32 outputs]`, for an input in planes.
     Planar,
     /// `[group][36 panels][input + PANEL_PADDING][32 outputs]`.
     Winograd,
@@ -46,7 +46,7 @@ pub(crate) enum Algorithm {
     Depthwise,
 }
 
-/// Where a packed weight lies: floats from the start.
+/// Where a packed weight is, in floats from the start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packed {
     pub weights: usize,
@@ -99,7 +99,7 @@ impl WeightSpec {
         }
     }
 
-    /// Floats of all; `usize::MAX` also stands for more.
+    /// Floats of all; `usize::MAX` means that many or more.
     pub fn len(&self) -> usize {
         (self.blocks_out() * LANES).saturating_mul(self.taps())
     }

@@ -89,15 +89,15 @@ impl Lanes for Avx512 {
         unsafe { Avx512(_mm512_scalef_ps(self.0, exponent.0)) }
     }
 
-    /// On Zen 5 SiLU takes 5.2 cycles so, and 7.4 with an estimate and a step of Newton's method: the divider works
-    /// beside the multipliers.
+    /// On Zen 5, SiLU takes 5.2 cycles this way, and 7.4 with an estimate and a step of Newton's method: the divider works
+    /// in parallel with the multipliers.
     #[inline(always)]
     fn div(self, divisor: Self) -> Self {
         // SAFETY: `self` proves the set.
         unsafe { Avx512(_mm512_div_ps(self.0, divisor.0)) }
     }
 
-    /// Without the clamp of the fine one: what is divided by an overflow is the zero that is wanted.
+    /// Needs no clamp: dividing by an overflow gives the zero that is wanted.
     #[inline(always)]
     fn coarse_silu(self) -> Self {
         // SAFETY: `self` proves the set.

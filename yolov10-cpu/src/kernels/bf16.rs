@@ -1,8 +1,8 @@
-//! Products in bf16: two channels at a time, summed in f32. AVX-512 has them in an extension; plain Rust imitates them,
-//! so that the same steps are tested on every machine.
+//! Products in bf16: two channels at a time, summed in f32. An extension of AVX-512 has them; plain Rust imitates them, so
+//! that the same steps are tested on every machine.
 //!
-//! A pixel of 16 channels is 8 pairs, each as wide as a float; a row of weights holds a pair of inputs for each
-//! output. So the microkernel of `tile.rs` and Winograd's transform fit as they are: only their factors differ.
+//! A pixel of 16 channels is 8 pairs, each as wide as a float; a row of weights holds a pair of inputs for each output. So
+//! the microkernel of `tile.rs` and Winograd's transforms can be used unchanged, with other factors.
 
 use super::depthwise::{Depthwise, DepthwiseKernels, RUN};
 use super::lanes::Lanes;
@@ -19,7 +19,7 @@ pub(super) struct PairKernels {
     pub tiles: [Tiles; 2],
     /// Finishes `pixels` pixels of a block of floats and rounds them to pairs.
     pub to_pairs: ToPairs,
-    /// Winograd's for stride 1, of an input in floats and in pairs.
+    /// Winograd's for stride 1, for an input in floats and in pairs.
     pub input_transform: [InputTransform; 2],
     pub output_transform: OutputTransform,
     pub depthwise: [DepthwiseKernels; 8],
@@ -75,7 +75,7 @@ impl Factors<Avx512> for Pairs {
 
     #[inline(always)]
     fn add_product(sum: Avx512, value: Avx512, weights: Avx512) -> Avx512 {
-        // SAFETY: the bits of the operands are pairs, and the extension was seen before the table went out.
+        // SAFETY: the bits of the operands are pairs, and the extension was detected before the table was handed out.
         unsafe {
             let [value, weights] = [value.0, weights.0].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
             Avx512(_mm512_dpbf16_ps(sum.0, value, weights))

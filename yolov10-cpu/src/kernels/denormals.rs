@@ -1,4 +1,4 @@
-//! Treats denormal floats as zero, on one thread and while the guard lives: they cost a hundred cycles each.
+//! Treats denormal floats as zero, on one thread, while a guard lives: each of them costs a hundred cycles.
 
 use std::marker::PhantomData;
 

@@ -1,10 +1,10 @@
-//! Sixteen floats as one value: the only thing that the instruction sets have to agree on.
+//! Sixteen floats as one value: all that the instruction sets have to agree on.
 
 /// The sixteen channels of a pixel in registers.
 ///
-/// A value proves that the machine has its instruction set: only the two unsafe constructors make one out of
-/// nothing. Every method is `inline(always)`, so that it ends up inside of the `target_feature` function
-/// of the table (`mod.rs`) and is compiled for that set.
+/// A value proves that the machine has its instruction set, because only the two unsafe constructors can create one from
+/// nothing. Every method is `inline(always)`, so that it ends up inside the `target_feature` function of the table
+/// (`mod.rs`) and is compiled for that set.
 pub(crate) trait Lanes: Copy {
     /// # Safety
     /// 16 readable floats at `source`, and a machine with the set.
@@ -18,7 +18,7 @@ pub(crate) trait Lanes: Copy {
     /// 16 writable floats at `target`.
     unsafe fn store(self, target: *mut f32);
 
-    /// Starts loading what lies at an address, which may be any, into the nearest cache, on machines that can.
+    /// Starts loading what is at an address into the nearest cache, on machines that can. Any address will do.
     #[inline(always)]
     fn fetch_ahead(_address: *const f32) {}
 
@@ -37,7 +37,7 @@ pub(crate) trait Lanes: Copy {
     fn scale(self, exponent: Self) -> Self;
     fn div(self, divisor: Self) -> Self;
 
-    /// `self * sigmoid(self)` to about 1e-4, where that is faster than [`silu`].
+    /// `self * sigmoid(self)` to about 1e-4, if that is faster than [`silu`].
     #[inline(always)]
     fn coarse_silu(self) -> Self {
         silu(self)

@@ -1,7 +1,7 @@
 //! Kernels: the code that computes, written once over [`Lanes`](lanes::Lanes) and compiled for each instruction set.
 //!
-//! There is a table of function pointers for each set; `steps/` drives them and knows what they need. Nothing here
-//! knows about feature maps, plans or threads.
+//! Each set has a table of function pointers; `steps/` calls them and knows what they need. Nothing here knows about
+//! feature maps, plans or threads.
 #![allow(unsafe_code, reason = "reads and writes through pointers, calls intrinsics")]
 
 mod bf16;
@@ -50,7 +50,7 @@ pub(crate) struct Kernels {
     pub window_max: WindowMax,
     pub softmax: Softmax,
     resize_row: ResizeRow,
-    /// For products in bf16, if they were asked for.
+    /// For products in bf16, if requested.
     pairs: Option<&'static PairKernels>,
 }
 
@@ -88,13 +88,13 @@ impl Kernels {
     pub fn transform_kernel(&self, stride: usize, taps: &[[f32; 16]; 9], panels: &mut [f32], panel_stride: usize) {
         let last = (PANELS * PANELS - 1) * panel_stride;
         assert!(panels.len() >= last + 16, "room for all panels");
-        // SAFETY: there is room, and `of` gave this table out, so the machine has its set.
+        // SAFETY: there is room, and the table comes from `of`, so the machine has its set.
         unsafe { (self.winograd[stride - 1].kernel)(taps, panels.as_mut_ptr(), panel_stride) }
     }
 
     /// Writes a row of a resized picture into planes of red, green and blue.
     pub fn resize_row(&self, row: &Row<'_>, columns: &[Column], planes: &mut [&mut [f32]; RGB]) {
-        // SAFETY: nothing but the set is asked for, and `of` gave this table out, so the machine has it.
+        // SAFETY: only the set is required, and the table comes from `of`, so the machine has it.
         unsafe { (self.resize_row)(row, columns, planes) }
     }
 
@@ -107,8 +107,8 @@ impl Kernels {
         &self.tiles[usize::from(block > 1) * 2 + stride - 1]
     }
 
-    /// Winograd's transform for stride 1 or 2 of an input in blocks of `from` floats into such of `to`: 16, or for
-    /// stride 1 also 8, for pairs of bf16.
+    /// Winograd's transform for stride 1 or 2 of an input in blocks of `from` floats to blocks of `to`: 16, or for stride 1
+    /// also 8, for pairs of bf16.
     pub fn input_transform(&self, stride: usize, from: usize, to: usize) -> InputTransform {
         if to == PAIRS {
             assert_eq!(stride, 1, "passes.rs gives stride 2 no transform in pairs");
@@ -117,7 +117,7 @@ impl Kernels {
         self.winograd[stride - 1].input
     }
 
-    /// Winograd's transform for stride 1 or 2 into an output in blocks of 16 floats or of 8 pairs of bf16.
+    /// Winograd's transform for stride 1 or 2 to an output in blocks of 16 floats or of 8 pairs of bf16.
     pub fn output_transform(&self, stride: usize, block: usize) -> OutputTransform {
         if block == PAIRS {
             assert_eq!(stride, 1, "passes.rs gives stride 2 no transform in pairs");
@@ -131,7 +131,7 @@ impl Kernels {
     /// # Safety
     /// 16 readable floats a pixel at `input` and where `finish` has a residual, 8 writable ones at `output`.
     pub unsafe fn to_pairs(&self, input: *const f32, finish: &Finish, output: *mut f32, pixels: usize) {
-        // SAFETY: the caller's promise; the table is given out only where the machine has the set.
+        // SAFETY: the caller's promise; the table comes from `of`, so the machine has the set.
         unsafe { (self.pairs().to_pairs)(input, finish, output, pixels) }
     }
 

@@ -1,8 +1,8 @@
 //! One side of Winograd's transforms, for the 3x3 convolutions of both strides. A side has four outputs; its inputs
 //! become numbers at points, and so do the kernel's three taps, as six panels.
 //!
-//! Of many points that were tried, these lose least to the rounding of the factors (on the choice, compare Barabasz et
-//! al., arXiv:1803.10986); for stride 1 also in bf16, which has no digits to spare.
+//! Of the many points that were tried, these lose the least to rounding (for the choice, compare Barabasz et al.,
+//! arXiv:1803.10986); for stride 1 also in bf16, which has no digits to spare.
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
@@ -10,7 +10,7 @@ use super::lanes::Lanes;
 
 /// Outputs of a side.
 pub(crate) const OUTPUT: usize = 4;
-/// Panels of a side: the kernel at one point each, the last at every point from its own on.
+/// Panels of a side: each is the kernel at one point, the last one at all remaining points.
 pub(crate) const PANELS: usize = 6;
 
 /// The transform of a stride, whose side has `PATCH` inputs and points.
@@ -25,7 +25,7 @@ pub(super) trait Side<const PATCH: usize> {
     fn outputs<V: Lanes>(sums: [V; PATCH]) -> [V; OUTPUT];
 }
 
-/// Stride 1: F(4, 3) with points 0, ±1/√2, ±√2 and infinity. 6 products for 12.
+/// Stride 1: F(4, 3) with points 0, ±1/√2, ±√2 and infinity. 6 products instead of 12.
 pub(super) struct Unit;
 
 impl Side<6> for Unit {
@@ -85,7 +85,7 @@ impl Side<6> for Unit {
 }
 
 /// Stride 2. The outer taps meet the even inputs only: F(4, 2) with points ±3/8, ±5/4 and infinity. The middle tap
-/// meets the odd ones, which are points as they are and share a panel. 9 products for 12.
+/// meets the odd ones, which are points already and share a panel. 9 products instead of 12.
 pub(super) struct Halving;
 
 /// The points.

@@ -1,16 +1,16 @@
-//! One row of an 8-bit RGB picture between two rows of a larger or smaller one, as planes of floats: plain loops of a
-//! fixed length, which the compiler turns into instructions of the set that they are compiled for.
+//! One row of a resized 8-bit RGB picture, between two of its rows, as planes of floats: plain loops of a fixed length,
+//! which the compiler turns into instructions of the set that they are compiled for.
 //!
-//! Equal to OpenCV's `resize(INTER_LINEAR)` to the last bit: weights in 11 bits, first across in 32-bit integers, then
-//! down with 4 and 16 bits dropped before the sum. Four channels are carried, because that is what registers hold;
-//! the fourth means nothing.
+//! It matches OpenCV's `resize(INTER_LINEAR)` to the last bit: weights of 11 bits, first across in 32-bit integers, then
+//! down, with 4 and 16 bits dropped before the sum. Four channels are carried because they fit registers; the fourth has
+//! no meaning.
 
 /// A column of the result between two columns of the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Column {
-    /// The left one. Right of the last column there is none: its weight is 0 then.
+    /// The left one. If there is no column to its right, that weight is 0.
     pub left: u32,
-    /// Weights of the left and of the right one, in 1/2048, together 2048 or off by 1.
+    /// Weights of the left and the right one, in 1/2048; their sum is 2048, or off by 1.
     pub weights: [i16; 2],
 }
 
@@ -19,7 +19,7 @@ pub struct Column {
 pub struct Row<'a> {
     /// Both rows: levels of red, green and blue, pixel by pixel.
     pub between: [&'a [u8]; 2],
-    /// Weights of the upper and of the lower one, in 1/2048, together 2048 or off by 1.
+    /// Weights of the upper and the lower one, in 1/2048; their sum is 2048, or off by 1.
     pub weights: [i16; 2],
 }
 
@@ -67,7 +67,7 @@ fn resize_across(levels: &[u8], columns: &[Column], across: &mut [i16; BLOCK * C
                 pixel[channel] = weigh(window[channel], window[RGB + channel]);
             }
         } else {
-            // At the right edge the second weight is 0, so that any pixel will do.
+            // At the right edge the second weight is 0, so any pixel will do.
             let right = (left + RGB).min(levels.len() - RGB);
             for channel in 0..RGB {
                 pixel[channel] = weigh(levels[left + channel], levels[right + channel]);
@@ -76,7 +76,7 @@ fn resize_across(levels: &[u8], columns: &[Column], across: &mut [i16; BLOCK * C
     }
 }
 
-/// Whole levels, a pixel's four in a word.
+/// Whole levels, the four of a pixel in one word.
 #[inline(always)]
 fn resize_down(across: &[[i16; BLOCK * CHANNELS]; 2], weights: [i16; 2], pixels: &mut [u32; BLOCK]) {
     let mut levels = [0; BLOCK * CHANNELS];

@@ -1,4 +1,4 @@
-//! Kernels over runs of pixels of 16 channels: sums, windows' maxima, softmax.
+//! Kernels over runs of pixels of 16 channels: sums, maxima of windows, softmax.
 
 use super::lanes::{Lanes, exp};
 
@@ -13,7 +13,7 @@ pub(crate) type WindowMax = unsafe fn(input: *const f32, step: usize, window: us
 pub(crate) type Softmax = unsafe fn(scores: *mut f32, stride: usize, count: usize, scale: f32);
 
 /// # Safety
-/// As [`Sum`]: so many pixels at each pointer; the machine has `V`'s set.
+/// As [`Sum`]: `pixels` pixels at each pointer; the machine has `V`'s set.
 #[inline(always)]
 pub(super) unsafe fn sum<V: Lanes>(left: *const f32, right: *const f32, output: *mut f32, pixels: usize) {
     for offset in (0..pixels * 16).step_by(16) {

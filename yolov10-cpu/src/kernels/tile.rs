@@ -13,10 +13,10 @@ pub(crate) struct Tile {
     /// Distance of each tap from a pixel.
     pub taps: *const usize,
     pub tap_count: usize,
-    /// Fetches the taps of as many pixels again, to the right of these, while these are computed: for an input that
-    /// is in a distant cache. 1x1 convolutions of large maps would wait for it.
+    /// Whether to fetch the taps of the next pixels to the right, as many again, while these are computed: for an input in a
+    /// distant cache, which 1x1 convolutions of large maps would have to wait for.
     pub fetch_ahead: bool,
-    /// Channels of a tap: they lie side by side.
+    /// Channels of a tap, which lie side by side.
     pub depth: usize,
     /// `[tap][channel]` rows of output channels.
     pub weights: *const f32,
@@ -29,12 +29,12 @@ pub(crate) struct Tile {
     pub finish: Finish,
 }
 
-/// What the sums start from.
+/// Where the sums start.
 #[derive(Clone, Copy)]
 pub(crate) enum Start {
     /// 16 floats for each block.
     Bias(*const f32),
-    /// What the output holds.
+    /// From the present contents of the output.
     Output,
 }
 
@@ -89,7 +89,7 @@ impl Finish {
 
 /// What is multiplied: floats, or pairs of bf16 in their place.
 pub(super) trait Factors<V> {
-    /// Floats in whose place a pixel's 16 channels lie.
+    /// How many floats the 16 channels of a pixel take up.
     const BLOCK: usize;
 
     /// `sum + value * weights`.
@@ -137,7 +137,7 @@ pub(crate) type TileKernel = unsafe fn(&Tile);
 pub(crate) struct Tiles {
     /// One block of output channels.
     pub single: &'static [TileKernel],
-    /// Two blocks; empty where there are too few registers.
+    /// Two blocks; empty if there are too few registers.
     pub double: &'static [TileKernel],
 }
 
@@ -148,8 +148,8 @@ impl Tiles {
     }
 }
 
-// A macro, because every accumulator must be a variable of its own: with an array of ten or more, LLVM keeps the loop
-// rolled and the sums in memory, at a third of the speed. Pixels beyond `PIXELS` compile to nothing.
+// A macro, because every accumulator must be a separate variable: with an array of ten or more, LLVM keeps the loop rolled
+// and the sums in memory, at a third of the speed. Pixels beyond `PIXELS` compile to nothing.
 macro_rules! define_tile {
     ($(($pixel:literal $low:ident $high:ident))*) => {
         /// Computes `PIXELS` pixels that lie `STEP` floats apart in the input, times `BLOCKS` (1 or 2) blocks.
@@ -210,7 +210,7 @@ macro_rules! define_tile {
                 if tile.finish.is_nothing() {
                     return;
                 }
-                // Checked again in a rolled loop: unrolled it would be ten times as long as the loop above.
+                // In a rolled loop: unrolled, it would be ten times as long as the loop above.
                 for pixel in 0..PIXELS {
                     for block in 0..BLOCKS {
                         let output = tile.output.add(block * tile.output_stride + pixel * 16);

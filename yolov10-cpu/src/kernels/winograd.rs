@@ -1,8 +1,8 @@
-//! Winograd's transforms for 3x3 convolutions: F(4x4, 3x3) of Lavin and Gray, arXiv:1509.09308, and for stride 2 the even
-//! and the odd inputs apart.
+//! Winograd's transforms for 3x3 convolutions: F(4x4, 3x3) of Lavin and Gray, arXiv:1509.09308; for stride 2, even and odd
+//! inputs are treated separately.
 //!
-//! A patch becomes as many numbers per channel as it has pixels, and the kernel 36 panels; independent products over
-//! channels replace the convolution's 9 x 16, 36 for stride 1 and 81 for stride 2; the inverse turns their sums into
+//! A patch becomes as many numbers per channel as it has pixels, and the kernel becomes 36 panels. Independent products over
+//! channels, 36 for stride 1 and 81 for stride 2, replace the 9 x 16 of the convolution; the inverse turns their sums into
 //! 4x4 outputs. `points.rs` has the transforms of one side.
 
 use super::lanes::Lanes;
@@ -61,7 +61,7 @@ unsafe fn load<V: Lanes, F: Factors<V>, const COUNT: usize>(first: *const f32, s
     }
 }
 
-/// Row `row` of a matrix that is given in columns.
+/// Row `row` of a matrix that is stored in columns.
 #[inline(always)]
 fn row<V: Copy, const ROWS: usize, const COLUMNS: usize>(columns: &[[V; ROWS]; COLUMNS], row: usize) -> [V; COLUMNS] {
     let mut values = [columns[0][row]; COLUMNS];

@@ -1,7 +1,7 @@
 //! Attention over all positions of a map, head by head, with the convolutions' microkernel for both products.
 //!
-//! First the heads are packed (keys and values as weights), then some queries at a time are scored, normalised
-//! and summed up. A row of scores is kept whole: maps that need attention are small.
+//! First the heads are packed (keys and values as weights), then a few queries at a time are scored, normalised and summed
+//! up. Rows of scores are kept whole, because maps with attention are small.
 
 use super::Memory;
 use crate::kernels::{Finish, Start, Tile};
@@ -56,7 +56,7 @@ impl Heads {
         self.query_len() + self.key_len() + self.value_len()
     }
 
-    /// Floats of all packed heads; `usize::MAX` also stands for more.
+    /// Floats of all packed heads; `usize::MAX` means that many or more.
     pub fn workspace(&self) -> usize {
         self.heads.saturating_mul(self.head_len())
     }
@@ -124,7 +124,7 @@ pub(crate) struct Attend {
 /// Queries at once: as many as the widest kernel of two blocks takes.
 const QUERIES: usize = 14;
 
-/// Blocks of scores that a pass sums up: more than most maps have, and no table grows with the map.
+/// Blocks of scores that a pass sums up: more than most maps have, and it keeps tables from growing with the map.
 const PASS: usize = 256;
 
 /// Distances between blocks of the scores.
@@ -149,7 +149,7 @@ impl Attend {
         self.heads.heads * self.parts
     }
 
-    /// Scores and sums of the queries at once, in blocks.
+    /// Scores and sums of the queries that are processed at once, in blocks.
     pub fn scratch(&self) -> usize {
         let scores = self.heads.positions().next_multiple_of(GROUP);
         QUERIES * (scores + self.heads.value_channels().next_multiple_of(GROUP))
@@ -230,7 +230,7 @@ struct Product<'a> {
     input_stride: usize,
     /// Blocks of the input.
     blocks: usize,
-    /// The distances of the first blocks, as many as a pass has.
+    /// The distances of as many blocks as a pass has.
     taps: &'a [usize],
     weights: *const f32,
     columns: usize,
@@ -240,7 +240,7 @@ struct Product<'a> {
 
 impl Product<'_> {
     /// # Safety
-    /// The pointers have what the fields say, and the output room for whole groups of 32 columns.
+    /// The pointers are valid as the fields say, and the output has room for whole groups of 32 columns.
     unsafe fn run(&self, rows: usize, memory: &Memory) {
         let kernels = memory.kernels.tiles(LANES, 1);
         let at_once = if kernels.double.is_empty() { 1 } else { 2 };

@@ -1,4 +1,4 @@
-//! The zeros around a map. Buffers share memory, so whoever writes a map writes its border, too.
+//! The zeros around a map. Buffers share memory, so a step that writes a map writes its border, too.
 
 use crate::layout::View;
 
@@ -7,7 +7,7 @@ use crate::layout::View;
 pub(crate) struct Border(View);
 
 impl Border {
-    /// None where a map has no border.
+    /// `None` if a map has no border.
     pub fn of(view: View) -> Option<Border> {
         (view.border > 0).then_some(Border(view))
     }

@@ -1,4 +1,4 @@
-//! Depthwise convolution: every channel with its own small kernel, a block of channels at a time.
+//! Depthwise convolution: each channel has its own small kernel; a block of channels is computed at a time.
 
 use super::direct::Operands;
 use super::{Grid, Memory};
@@ -29,7 +29,7 @@ impl Depthwise {
         let (function, pixels) = if output.width >= RUN { (kernels.run, RUN) } else { (kernels.single, 1) };
         for row in rows {
             for start in (0..output.width).step_by(pixels) {
-                // The last run is moved back over the one before: it writes the same again.
+                // The last run is moved back over the one before, and writes some pixels again.
                 let column = start.min(output.width - pixels);
                 let window = input.at(block, row * stride, column * stride) - padding;
                 let arguments = kernels::Depthwise {

@@ -1,5 +1,5 @@
-//! Dense convolution as a product: taps times channels against groups of output channels. The input is read in place;
-//! for bf16, a task first turns what it reads into pairs of channels, unless they are stored as pairs.
+//! Dense convolution as a product of taps and channels with groups of output channels. The input is read in place; for
+//! bf16, a task first converts what it reads to pairs of channels, unless it is stored as pairs.
 
 use super::{Epilogue, Memory, Threads};
 use crate::kernels::{Finish, Start, Tile, TileKernel};
@@ -8,16 +8,16 @@ use crate::weights::{PASS, Packed};
 
 /// How many bytes of input and output a task may touch, so that it stays in a second-level cache of 512 KB.
 const TASK_BYTES: usize = 400 << 10;
-/// Floats of the sums of a tile that is stored as pairs: those of the largest kernels, of 20 pixels or twice 14.
+/// Floats of the sums of a tile that is stored as pairs; the largest kernels have 20 pixels, or 14 in two blocks.
 const SUMS: usize = 28 * LANES;
 /// A task with fewer operations than this is not worth taking.
 const MIN_TASK_FLOPS: usize = 2_000_000;
 
 pub(crate) struct Direct {
     operands: Operands,
-    /// The output holds sums to start from.
+    /// Whether the output holds sums to start from.
     accumulate: bool,
-    /// For bf16: the rows that a task reads, in its scratch. None where the input is stored in pairs.
+    /// For bf16: the rows that a task reads, in its scratch memory. `None` if the input is stored in pairs.
     pairs: Option<View>,
     taps: Vec<usize>,
     row_parts: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Operands {
     pub stride: usize,
 }
 
-/// What the products are of.
+/// What is multiplied.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Factors {
     Floats,
@@ -44,7 +44,7 @@ pub(crate) enum Factors {
 }
 
 impl Factors {
-    /// Floats in whose place a pixel's 16 channels lie.
+    /// How many floats the 16 channels of a pixel take up.
     pub fn block(self) -> usize {
         match self {
             Factors::Floats => LANES,
@@ -59,7 +59,7 @@ struct Window {
     first: *const f32,
     /// Floats from one column to the next.
     block: usize,
-    /// For the task's first group of outputs, if pixels are read in order: later groups find them in the cache.
+    /// Only for the task's first group of outputs, if pixels are read in order: later groups find them in the cache.
     fetch_ahead: bool,
 }
 
@@ -141,7 +141,7 @@ impl Direct {
         }
     }
 
-    /// One row of one group of output channels, as far as some of the taps contribute.
+    /// The contribution of some taps to one row of one group of output channels.
     ///
     /// # Safety
     /// `window` is the row's.
@@ -193,7 +193,7 @@ impl Direct {
     /// Computes a tile in scratch and stores it as pairs.
     ///
     /// # Safety
-    /// As `kernel`, for so many pixels and blocks; the output is stored in pairs.
+    /// As `kernel`, for this many pixels and blocks; the output is stored in pairs.
     unsafe fn store_pairs(&self, tile: &Tile, kernel: TileKernel, [pixels, blocks]: [usize; 2], memory: &Memory) {
         // SAFETY: the caller's promise; `SUMS` has room for any tile.
         unsafe {
@@ -209,7 +209,7 @@ impl Direct {
         }
     }
 
-    /// Turns `rows` rows of the input from `corner` on into pairs.
+    /// Converts `rows` rows of the input, starting at `corner`, to pairs.
     ///
     /// # Safety
     /// As [`Step::run`](super::Step::run); the rows lie within the input's border.

@@ -1,5 +1,5 @@
-//! Copies of channels: parts of a concatenation that could not be computed in place, slices that start inside of
-//! a block, planes of an image that someone wants in blocks.
+//! Copies channels: parts of a concatenation that could not be computed in place, slices that start inside a block, planes
+//! of an image that are needed in blocks.
 
 use super::Memory;
 use crate::layout::{LANES, View};
@@ -22,7 +22,7 @@ impl Part {
         Part { view, from: 0, channels: view.channels, to }
     }
 
-    /// Whether whole blocks can be copied: what follows the channels in the last one is zero in the source, too.
+    /// Whether whole blocks can be copied: the rest of the last block is zero in the source, too.
     fn is_blocks(&self) -> bool {
         let ends = self.channels.is_multiple_of(LANES) || self.from + self.channels == self.view.channels;
         self.view.block == LANES && self.from.is_multiple_of(LANES) && self.to.is_multiple_of(LANES) && ends
@@ -69,7 +69,7 @@ impl Gather {
         }
     }
 
-    /// Lanes of the output's last block that hold no channel become zero.
+    /// Lanes of the output's last block without a channel become zero.
     ///
     /// # Safety
     /// As [`Step::run`](super::Step::run).

@@ -72,7 +72,7 @@ impl Upsample {
     }
 }
 
-/// Maximum over a square window, as one over columns and one over rows.
+/// Maximum over a square window: first over columns, then over rows.
 pub(crate) struct MaxPool {
     input: View,
     output: View,

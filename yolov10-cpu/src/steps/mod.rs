@@ -1,6 +1,6 @@
 //! Steps of a plan: what the kernels compute, cut into tasks that threads take one by one.
 //!
-//! A step owns no memory: it names views of the arena, which the plan has laid out.
+//! A step owns no memory: it refers to views of the arena, which the plan has laid out.
 #![allow(unsafe_code, reason = "hands pointers into the arena to the kernels")]
 
 mod attention;
@@ -31,7 +31,7 @@ use crate::layout::{View, split};
 pub(crate) struct Memory {
     pub arena: *mut f32,
     pub weights: *const f32,
-    /// This thread's own, as long as the plan's longest `scratch`.
+    /// This thread's own scratch memory, as long as the plan's longest `scratch`.
     pub scratch: *mut f32,
     pub kernels: &'static Kernels,
 }
@@ -57,7 +57,7 @@ impl Epilogue {
     }
 }
 
-/// How many threads a plan is divided among: each gets some tasks of every step, as many as the others.
+/// Among how many threads a plan is divided: each gets an equal number of tasks of every step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Threads(pub usize);
 

@@ -1,4 +1,4 @@
-//! One step of a plan, whichever it is.
+//! One step of a plan, of any kind.
 
 use super::{Attend, Depthwise, Direct, Gather, MaxPool, Memory, PackHeads, Sum, Upsample, Winograd};
 
@@ -16,7 +16,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// How many tasks it has: fixed when the plan is made.
+    /// How many tasks it has; this is fixed when the plan is made.
     pub fn tasks(&self) -> usize {
         match self {
             Step::Direct(step) => step.tasks(),
@@ -31,7 +31,7 @@ impl Step {
         }
     }
 
-    /// Floats of scratch that each thread needs.
+    /// Floats of scratch memory that each thread needs.
     pub fn scratch(&self) -> usize {
         match self {
             Step::Direct(step) => step.scratch(),
@@ -45,8 +45,8 @@ impl Step {
     /// Computes one task.
     ///
     /// # Safety
-    /// `memory` is laid out by the plan that this step is of, its kernels are of a set that the machine has,
-    /// the steps before have run, and no other thread runs this task.
+    /// `memory` is laid out by this step's plan, its kernels are of a set that the machine has, the steps before have run,
+    /// and no other thread runs this task.
     pub unsafe fn run(&self, task: usize, memory: &Memory) {
         // SAFETY: the caller's promise is that of each step.
         unsafe {

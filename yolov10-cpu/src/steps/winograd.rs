@@ -1,5 +1,5 @@
-//! 3x3 convolution by Winograd's transforms, of stride 1 or 2: a task takes some tiles through both, within the
-//! second-level cache where channels are few enough.
+//! 3x3 convolution by Winograd's transforms, with stride 1 or 2: a task takes some tiles through both transforms, within the
+//! second-level cache if there are not too many channels.
 
 use super::direct::{Factors, Operands};
 use super::{Epilogue, Memory, Threads};
@@ -15,8 +15,8 @@ const POINTS_FLOATS: usize = 64 << 10;
 const TILES: std::ops::RangeInclusive<usize> = 8..=56;
 const FULL_TILE: usize = 14;
 
-/// At least this many floats, as an odd number of cache lines: points a power of two apart would share a few sets of
-/// every cache.
+/// At least this many floats, rounded up to an odd number of cache lines: points that lie a power of two apart would share
+/// a few sets of every cache.
 fn odd_lines(floats: usize) -> usize {
     (floats.div_ceil(LANES) | 1) * LANES
 }
@@ -50,7 +50,7 @@ impl Winograd {
         let total = output.height.div_ceil(OUTPUT) * output.width.div_ceil(OUTPUT);
         let tile_floats = patch * patch * input.blocks() * block;
         let most = (POINTS_FLOATS / tile_floats).clamp(*TILES.start(), *TILES.end());
-        // More tasks by fewer tiles, down to one full kernel; then by groups, which transform anew.
+        // More tasks by fewer tiles, down to one full kernel; then by groups, each of which transforms the input again.
         let fewest = threads.min_tasks().min(total / FULL_TILE);
         let tile_parts = threads.even(total.div_ceil(most).max(fewest), total);
         let tiles = total.div_ceil(tile_parts);
@@ -88,7 +88,7 @@ impl Winograd {
     /// The points that a panel serves.
     fn points_of(&self, panel: usize) -> impl Iterator<Item = usize> {
         let patch = self.patch;
-        // Of a side: the last panel serves those that are left.
+        // On each side, the last panel serves all remaining points.
         let of_side = |panel: usize| match panel + 1 {
             PANELS => panel..patch,
             next => panel..next,
@@ -155,7 +155,7 @@ impl Winograd {
         let kernels = memory.kernels;
         let transform = kernels.input_transform(self.stride, view.block, self.block);
         let point_stride = self.point_stride();
-        // SAFETY: a whole patch lies within the border; of one at the edge only what does is copied.
+        // SAFETY: a whole patch lies within the border; of one at the edge, only the part within it is copied.
         unsafe {
             let patch = memory.arena.add(view.at(block, row, column) - view.row_stride - view.block);
             let (rows, columns) = (view.height + 2 - row, view.width + 2 - column);
@@ -233,7 +233,7 @@ impl Winograd {
             finish: Finish { residual_stride: self.epilogue.residual.map_or(0, |view| view.row_stride), ..finish },
         };
         let (rows, columns) = (view.height - row, view.width - column);
-        // SAFETY: a whole tile lies in the map; of one at the edge only what does is written.
+        // SAFETY: a whole tile lies in the map; of one at the edge, only the part in the map is written.
         unsafe {
             if rows >= OUTPUT && columns >= OUTPUT {
                 return memory.kernels.output_transform(self.stride, view.block)(&whole);
