@@ -1,4 +1,4 @@
-//! What a weights file is, told by its first bytes; of a file that is none, what it is and what to do about it.
+//! What a weights file is, by its first bytes; for any other file, what it is and what to do.
 
 use std::{
     fs::{self, File},
@@ -26,7 +26,7 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// Where a safetensors file has the first byte of its header, after the header's length.
 const SAFETENSORS_BRACE: usize = 8;
 
-/// The pickled number that files before torch 1.6 start with.
+/// The pickled number that files from before torch 1.6 start with.
 const OLD_TORCH: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// How many bytes of an unknown file its error shows.
@@ -37,7 +37,7 @@ const EXPORTED: &str = "give the .pt that it was exported from";
 const PICTURE: &str = "a picture is a source, not weights";
 const ANSWER: &str = "a server may have sent it in place of the file: download it again";
 
-/// What is taken for weights now and then: where its magic number stands, the number, what it is, and what to do.
+/// Files that people mistake for weights: the place of the magic number, the number, what the file is, and what to do.
 const OTHERS: [(usize, &[u8], &str, &str); 17] = [
     (0, b"version https://git-lfs.github.com/spec/", "a Git LFS pointer", "`git lfs pull` fetches the file itself"),
     (0, b"\x1f\x8b", "a gzip archive", UNPACK),
@@ -54,8 +54,8 @@ const OTHERS: [(usize, &[u8], &str, &str); 17] = [
     (0, b"\xff\xd8\xff", "a JPEG", PICTURE),
     (0, b"\x89PNG\r\n\x1a\n", "a PNG", PICTURE),
     (0, b"RIFF", "a WebP, WAV or AVI", PICTURE),
-    (0, b"\xef\xbb\xbfPK", "a zip that was copied as a text", "copy or download it again, as binary"),
-    (0, b"<?xml", "an XML text, as OpenVINO writes", EXPORTED),
+    (0, b"\xef\xbb\xbfPK", "a zip that was copied as text", "copy or download it again, as binary"),
+    (0, b"<?xml", "an XML file, as OpenVINO writes", EXPORTED),
 ];
 
 /// What the file is.
@@ -96,7 +96,7 @@ fn other_format(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The file's bytes, if it is a file and not beyond what a checkpoint can be.
+/// The file's bytes, if it is a file that is not larger than any checkpoint.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let (file, length) = open(path)?;
     limits::check("bytes of the file", length, MAX_FILE)?;
@@ -106,8 +106,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Whether a file begins as this crate writes them. A wrong no, for a file that others have written again, costs the
-/// caller no more than time: [`convert`](crate::convert()) passes it through.
+/// Whether a file begins the way this crate writes them. A wrong no, for a file that another program has rewritten, only costs
+/// the caller time: [`convert`](crate::convert()) passes such a file through.
 ///
 /// # Errors
 /// There is no such file, or it can't be read.
@@ -119,7 +119,7 @@ pub fn is_converted(path: &Path) -> Result<bool, Error> {
     Ok(start.windows(mark.len()).any(|window| window == mark.as_bytes()))
 }
 
-/// A device has no end and a pipe can be read once only: both are refused before they are opened.
+/// A device has no end and a pipe can be read only once: both are refused before they are opened.
 fn open(path: &Path) -> Result<(File, u64), Error> {
     let metadata = fs::metadata(path).map_err(Error::Read)?;
     if !metadata.is_file() {
@@ -129,7 +129,7 @@ fn open(path: &Path) -> Result<(File, u64), Error> {
     Ok((File::open(path).map_err(Error::Read)?, metadata.len()))
 }
 
-/// What a zip without torch's pickle is.
+/// The error for a zip without torch's pickle.
 pub(crate) fn other_zip(names: impl Iterator<Item = String>) -> Error {
     let is_checkpoint = |name: &str| [".pt", ".pth", ".safetensors"].iter().any(|ending| name.ends_with(ending));
     let mut entries = 0;
@@ -142,7 +142,7 @@ pub(crate) fn other_zip(names: impl Iterator<Item = String>) -> Error {
     Error::NoPickle { entries }
 }
 
-/// What a zip with a program is.
+/// The error for a zip with a program.
 pub(crate) fn torch_script() -> Error {
     Error::OtherFormat { found: "a TorchScript program", advice: EXPORTED }
 }

@@ -1,4 +1,4 @@
-//! From a file to a converted file in memory: the container is recognised, the rest is in the other modules.
+//! From a file to a converted file in memory: recognises the container; the rest is in the other modules.
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
@@ -41,14 +41,18 @@ impl fmt::Display for Converted {
     }
 }
 
-/// Reads any weight file (`.pt`, safetensors with PyTorch's names, or a converted file).
-/// Errors do not name the file: the caller knows it.
+/// Converts any weight file (`.pt`, safetensors with PyTorch's names, or a file that is already converted).
+///
+/// # Errors
+/// The file can't be read or is not a YOLOv10 checkpoint. Errors do not name the file, which the caller knows.
 pub fn convert(path: &Path, options: &Options) -> Result<Converted, Error> {
     convert_bytes(container::read(path)?, options)
 }
 
-/// The same for a file in memory; taken by value, so that a converted one is passed through without
-/// a copy.
+/// The same for a file in memory; taken by value, so that a converted one is passed through without a copy.
+///
+/// # Errors
+/// The bytes are not a YOLOv10 checkpoint.
 pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Error> {
     match container::recognize(&bytes)? {
         Container::Zip => {
@@ -73,7 +77,7 @@ pub fn convert_bytes(bytes: Vec<u8>, options: &Options) -> Result<Converted, Err
     }
 }
 
-/// A converted file whose classes are called otherwise.
+/// A converted file with other class names.
 fn rename(
     file: &[u8],
     header_length: usize,
@@ -101,13 +105,12 @@ fn fold_all(source: &Checkpoint<'_>, file: &[u8], options: &Options) -> Result<C
         writer.append(&convolution.target, &fold::fold(source, convolution)?)?;
     }
     let bytes = writer.finish();
-    // Read back with the crate that loaders use: whatever it refuses must not reach a disk.
+    // Read back with the crate that loaders use: nothing that it refuses may reach a disk.
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(Error::Safetensors)?;
     Ok(Converted { summary: Summary::read(&header)?, bytes })
 }
 
-/// The box distribution's bins are 0 to 15; the model has them as numbers, so other ones would be
-/// lost.
+/// Checks that the bins of the box distribution are 0 to 15: the model has these as numbers, so any others would be lost.
 fn check_distribution(source: &Checkpoint<'_>) -> Result<(), Error> {
     let tensor = BOX_DISTRIBUTION.to_owned();
     let Some(weight) = source.tensors.get(&tensor) else {

@@ -1,6 +1,6 @@
-//! Everything that can be wrong with a checkpoint, as one line that names the thing and both values. Text taken from
-//! the file is escaped and cut, so that a hostile name cannot forge a second line. What another library said is the
-//! error's `source`, not a part of its text.
+//! Everything that can be wrong with a checkpoint, as one line that names the thing and both values. Text from the file is
+//! escaped and cut, so that a hostile name cannot forge a second line. Another library's error is the `source`, not part of
+//! the text.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -13,7 +13,7 @@ pub enum Error {
     /// The file could not be read.
     #[error("cannot read")]
     Read(#[source] io::Error),
-    /// What the path names has no end, or is no file at all.
+    /// The path names a device, a pipe or a folder.
     #[error("expected a file, found {found}")]
     NotAFile {
         /// What it is.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The output file.
         path: PathBuf,
     },
-    /// What the result would replace is no file.
+    /// The result would replace something that is not a file.
     #[error("{} is {found}: name a file as the output", path.display())]
     OutputIsNoFile {
         /// The output.
@@ -33,8 +33,8 @@ pub enum Error {
         /// What it is.
         found: &'static str,
     },
-    /// The result would replace a file that no conversion has written.
-    #[error("{} is there already and no converted file: name another output, or remove it", path.display())]
+    /// The result would replace a file that was not written by a conversion.
+    #[error("{} exists and is not a converted file: name another output, or remove it", path.display())]
     OutputIsForeign {
         /// The output file.
         path: PathBuf,
@@ -98,7 +98,7 @@ pub enum Error {
     TooLarge {
         /// What is bounded, with its unit.
         what: String,
-        /// The most that is taken.
+        /// The most that is allowed.
         limit: u64,
         /// What the file asks for.
         found: u64,
@@ -108,7 +108,7 @@ pub enum Error {
     Opcode {
         /// The opcode's byte.
         opcode: u8,
-        /// Where it stands in `data.pkl`.
+        /// Its place in `data.pkl`.
         offset: usize,
         /// What is wrong with it.
         reason: String,
@@ -122,18 +122,18 @@ pub enum Error {
     /// The pickle is sound but holds neither a module nor a state dict.
     #[error("no weights in the checkpoint: expected a module or a state dict, found {found}")]
     NoWeights {
-        /// What stands in their place.
+        /// What is there instead.
         found: String,
     },
     /// `torch.compile` was called on the model, which then hides its layers.
     #[error("a model of torch.compile: save its `_orig_mod` or its state dict")]
     Compiled,
-    /// A parameter or buffer is not something that torch rebuilds tensors from.
+    /// A parameter or buffer is not a record that torch rebuilds tensors from.
     #[error("{tensor}: expected a tensor, found {found}")]
     NotATensor {
         /// The tensor's PyTorch name.
         tensor: String,
-        /// What stands in its place.
+        /// What is there instead.
         found: String,
     },
     /// The pickle names a storage that the zip does not hold.
@@ -161,7 +161,7 @@ pub enum Error {
         tensor: String,
         /// Highest element reached.
         reach: u64,
-        /// Elements there are.
+        /// Elements in the storage.
         elements: u64,
     },
     /// Weights are stored as something other than f16, bf16, f32 or f64.
@@ -172,13 +172,13 @@ pub enum Error {
         /// The stored type.
         found: String,
     },
-    /// Two tensors of the file have one name once wrappers (`module.`, `model.`) are removed.
+    /// Two tensors of the file have the same name once wrappers (`module.`, `model.`) are removed.
     #[error("{tensor}: stored twice")]
     Duplicate {
         /// The tensor's PyTorch name.
         tensor: String,
     },
-    /// The module at this place is another one.
+    /// The module at this place is not the one of YOLOv10.
     #[error("not a YOLOv10: {module} is {found}, expected {expected}")]
     Module {
         /// `layer 9`, or a module's path.
@@ -191,12 +191,12 @@ pub enum Error {
     /// The set of tensors is not that of a YOLOv10.
     #[error("not a YOLOv10: {}", Names { missing, unexpected })]
     Names {
-        /// Tensors the network needs.
+        /// Tensors that the network needs.
         missing: Vec<String>,
-        /// Tensors it has no place for.
+        /// Tensors that it has no place for.
         unexpected: Vec<String>,
     },
-    /// The head that this project runs on is missing: fusing for non-maximum suppression drops it.
+    /// The one-to-one head is missing: fusing for non-maximum suppression drops it.
     #[error("no one-to-one head ({head}*): the checkpoint was fused for non-maximum suppression, take the unfused one")]
     NoOneToOne {
         /// Prefix of the missing tensors.
@@ -248,14 +248,14 @@ pub enum Error {
     #[error("safetensors")]
     Safetensors(#[source] safetensors::SafeTensorError),
     /// There are more or fewer names than classes.
-    #[error("class names: expected {expected} as the weights have classes, found {found}")]
+    #[error("class names: expected {expected}, one for each class of the weights, found {found}")]
     ClassNames {
-        /// Classes of the weights.
+        /// Classes in the weights.
         expected: usize,
-        /// Names given.
+        /// Names that were given.
         found: usize,
     },
-    /// A converted file of another generation.
+    /// A converted file of another format version.
     #[error("format_version: expected {expected}, found {found}")]
     FormatVersion {
         /// What this crate writes.
@@ -281,7 +281,7 @@ const LISTED: usize = 10;
 /// At most this many characters of a text from the file are shown.
 const SHOWN: usize = 100;
 
-/// Makes a text from the file fit for one line of a message.
+/// Text from the file, made fit for one line of a message.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect::<String>().escape_debug().collect();
     if text.chars().nth(SHOWN).is_some() {
@@ -310,7 +310,7 @@ impl fmt::Display for Names<'_> {
         let mut room = LISTED;
         let mut separator = "";
         for (what, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
-            // Half of the room is for the second list.
+            // Half of the room is left for the second list.
             let shown = names.len().min(room.min(LISTED / 2));
             room -= shown;
             write!(f, "{separator}{} {what} ({}", names.len(), names[..shown].join(", "))?;

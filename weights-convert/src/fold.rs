@@ -1,5 +1,5 @@
-//! Folding in f64: batch normalisation into convolutions, the large-kernel block into one
-//! convolution, attention's rows from per-head to q, k, v.
+//! Folding in f64: batch normalisation into convolutions, the large-kernel block into one convolution, attention's rows from
+//! per-head order to q, k, v.
 
 use crate::{
     error::Error,
@@ -7,10 +7,10 @@ use crate::{
     torch::Checkpoint,
 };
 
-/// What YOLOv10 is built with; pickled modules bring their own. torch's default is different: 1e-5.
+/// YOLOv10's epsilon; pickled modules bring their own. torch's default is 1e-5.
 const BATCH_NORM_EPS: f64 = 1e-3;
 
-/// A convolution ready to be written.
+/// A convolution that is ready to be written.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Folded {
     /// Outputs, inputs per group, kernel height and width.
@@ -102,8 +102,7 @@ impl Folded {
     }
 }
 
-/// PyTorch lays the rows of `qkv` out per head as q, k, v; here all heads' q come first, then k,
-/// then v.
+/// PyTorch orders the rows of `qkv` per head as q, k, v; here all heads' q come first, then all k, then all v.
 fn attention_rows([outputs, inputs, ..]: [usize; 4], heads: usize) -> Vec<usize> {
     let value = inputs / heads;
     let key = (outputs / heads - value) / 2;

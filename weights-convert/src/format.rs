@@ -1,6 +1,6 @@
-//! By what a converted file is known.
+//! The mark of a converted file.
 
-/// The value of `format`, by which a converted file is known.
+/// The value of `format`, which marks a converted file.
 pub(crate) const FORMAT: &str = "yolo10-burn";
 
 /// The value of `format_version`, raised whenever keys or metadata change their meaning.

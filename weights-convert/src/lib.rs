@@ -1,10 +1,9 @@
-//! YOLOv10 checkpoints of PyTorch to the safetensors files of yolo10-burn, without Python.
+//! Converts YOLOv10 checkpoints of PyTorch to the safetensors files of yolo10-burn, without Python.
 //!
-//! [`convert()`] reads `.pt` files (whole modules of both lineages, training checkpoints, fused
-//! models, bare state dicts) or safetensors with PyTorch's names, folds batch normalisation in f64,
-//! and names every tensor as the model names its fields. A file is data here: nothing of it is
-//! executed, and what it asks for is checked before memory is taken. All knowledge of PyTorch is in
-//! this crate.
+//! [`convert()`] reads `.pt` files (whole modules from the authors' code or ultralytics, training checkpoints, fused models,
+//! bare state dicts) or safetensors with PyTorch's names, folds batch normalisation in f64, and names every tensor after the
+//! model's field. A file is data here: nothing in it is executed, and what it asks for is checked before memory is
+//! allocated. Everything that this project knows of PyTorch is in this crate.
 //!
 //! ```no_run
 //! use std::path::Path;

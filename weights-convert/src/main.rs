@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the report to stdout; a reader that has gone away is no error.
+/// Writes the report to stdout; a reader that has gone away is not an error.
 fn print_line(line: &str) -> Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

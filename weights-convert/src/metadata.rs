@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::{
     coco,
@@ -20,15 +20,13 @@ use crate::{
 /// What the keys of the one-to-many head start with.
 const ONE_TO_MANY: &str = "head.one_to_many.";
 
-/// What a conversion produced, in the words of the file's own metadata.
+/// What a conversion produced, as in the file's own metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// `n`, `s`, `m`, `b`, `l`, `x`, or `custom`.
     pub variant: String,
     /// Class names by index.
     pub classes: Vec<String>,
-    /// Height and width in pixels that the network was trained at, where the source knows.
-    pub imgsz: Option<[u32; 2]>,
     /// Who wrote the source: `ultralytics`, `thu-mig`, `state-dict` or `safetensors`.
     pub lineage: String,
     /// SHA-256 of the source file, hexadecimal.
@@ -38,13 +36,13 @@ pub struct Summary {
     pub parameters: u64,
     /// Tensors in the file.
     pub tensors: usize,
-    /// How they are stored.
+    /// The type in which they are stored.
     pub dtype: DType,
-    /// Whether the head for non-maximum suppression is there, too.
+    /// Whether the head for non-maximum suppression is included.
     pub one_to_many: bool,
 }
 
-/// The metadata of a conversion; depends on the source's bytes and the `names` given alone.
+/// The metadata of a conversion; it depends only on the source's bytes and the given `names`.
 pub(crate) fn describe(
     source: &Checkpoint<'_>,
     plan: &Plan,
@@ -90,7 +88,7 @@ fn class_names<'a>(source: &'a Checkpoint<'_>, classes: usize) -> Vec<Cow<'a, st
 }
 
 impl Summary {
-    /// What a converted file says about itself; fails if its metadata is not what [`describe`] makes.
+    /// What a converted file says about itself; fails unless the metadata is what [`describe`] makes.
     pub(crate) fn read(metadata: &safetensors::tensor::Metadata) -> Result<Self, Error> {
         let empty = HashMap::new();
         let entries = metadata.metadata().as_ref().unwrap_or(&empty);
@@ -101,10 +99,6 @@ impl Summary {
         let expected = "an array of strings";
         let classes =
             serde_json::from_str(text(entries, "names", expected)?).map_err(|_| wrong(entries, "names", expected))?;
-        let imgsz = match entries.get("imgsz") {
-            Some(size) => Some(image_size(size).ok_or_else(|| wrong(entries, "imgsz", "a side or [height, width]"))?),
-            None => None,
-        };
         let tensors = metadata.tensors();
         let is_counted = |name: &str| !name.starts_with(ONE_TO_MANY);
         let counted = tensors.iter().filter(|(name, _)| is_counted(name));
@@ -114,7 +108,6 @@ impl Summary {
         Ok(Self {
             variant: text(entries, "variant", "a variant")?.to_owned(),
             classes,
-            imgsz,
             lineage: text(entries, "source_lineage", "a lineage")?.to_owned(),
             source_sha256: text(entries, "source_sha256", "a checksum")?.to_owned(),
             parameters: values + REG_MAX as u64,
@@ -132,19 +125,4 @@ fn text<'a>(entries: &'a HashMap<String, String>, key: &'static str, expected: &
 fn wrong(entries: &HashMap<String, String>, key: &'static str, expected: &'static str) -> Error {
     let found = entries.get(key).map_or_else(|| "nothing".to_owned(), |found| printable(found));
     Error::Metadata { key, expected, found }
-}
-
-/// A number, or height and width.
-fn image_size(text: &str) -> Option<[u32; 2]> {
-    match serde_json::from_str(text).ok()? {
-        Json::Number(side) => {
-            let side = u32::try_from(side.as_u64()?).ok()?;
-            Some([side, side])
-        }
-        Json::Array(sides) => {
-            let sides: Vec<u32> = sides.iter().map(|side| u32::try_from(side.as_u64()?).ok()).collect::<Option<_>>()?;
-            sides.try_into().ok()
-        }
-        _ => None,
-    }
 }

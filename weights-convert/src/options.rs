@@ -3,11 +3,11 @@
 /// How to convert a checkpoint. A file that is already converted is passed through unchanged, except for `names`.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// How the weights are stored.
+    /// The type in which the weights are stored.
     pub dtype: DType,
     /// Which of the dual heads are kept.
     pub heads: Heads,
-    /// What the classes are called, in place of the checkpoint's own names; one for each class.
+    /// Names of the classes, one for each, instead of the checkpoint's own.
     pub names: Option<Vec<String>>,
 }
 
@@ -42,7 +42,7 @@ impl DType {
 /// Which of YOLOv10's dual heads a converted file has (arXiv:2405.14458 §3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Heads {
-    /// Both, where the checkpoint has both: fusing may have dropped the one-to-many head.
+    /// Both, if the checkpoint has both: fusing may have dropped the one-to-many head.
     #[default]
     Both,
     /// The one that needs no non-maximum suppression.

@@ -1,4 +1,4 @@
-//! Where a conversion's result goes, and its way there.
+//! Where a conversion's result goes, and how it gets there.
 
 use std::{
     fs, io,
@@ -7,14 +7,14 @@ use std::{
 
 use crate::{container::is_converted, convert::Converted, error::Error, whole_file::WholeFile};
 
-/// Links followed before they are taken for a circle, as Linux does.
+/// How many links are followed before they are taken for a loop, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// Where the result of converting `input` goes: to the file asked for, links followed, or else beside the input, under
-/// its name with `.safetensors`.
+/// Where the result of converting `input` goes: to the wanted file, with links followed, or else beside the input, under its
+/// name with `.safetensors`.
 ///
 /// # Errors
-/// It would replace the input, something that is no file, or a file that no conversion has written.
+/// It would replace the input, something that is not a file, or a file that was not written by a conversion.
 pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error> {
     let named = wanted.map_or_else(|| input.with_extension("safetensors"), Path::to_owned);
     let path = follow(&named).map_err(|source| Error::Write { path: named.clone(), source })?;
@@ -30,7 +30,7 @@ pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error
     }
 }
 
-/// The place that a path means, whether something is there yet or not.
+/// The place that a path leads to, whether or not something is there yet.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -43,7 +43,7 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
-/// Whether both are one file, under whatever names.
+/// Whether both are the same file, under any names.
 fn is_same(one: &Path, other: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -55,11 +55,10 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Writes a converted file beside `path` and renames it: `path` is the old file or the new one,
-/// never a part.
+/// Writes a converted file beside `path` and renames it: `path` is the old file or the new one, never a part of it.
 ///
 /// # Errors
-/// The system's, with the file's name.
+/// The file can't be written; the error names it.
 pub fn write(converted: &Converted, path: &Path) -> Result<(), Error> {
     WholeFile::write(path, &converted.bytes)
 }

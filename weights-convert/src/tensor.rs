@@ -31,7 +31,7 @@ pub(crate) struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    /// A view whose axes are few and short enough for the arithmetic that follows.
+    /// A view with axes few and short enough for the arithmetic that follows.
     pub(crate) fn strided(
         element: Element,
         storage: &'a [u8],
@@ -83,8 +83,8 @@ impl<'a> Tensor<'a> {
         Ok(positions.into_iter().map(|position| decode(elements[position])).collect())
     }
 
-    /// The view stays inside of its storage, and does not repeat elements: weights never do, and a
-    /// stride of zero would turn one stored number into any amount of memory.
+    /// Checks that the view stays inside its storage and does not repeat elements: weights never do, and a stride of zero
+    /// would turn one stored number into any amount of memory.
     fn check_view(&self, name: &str, elements: usize) -> Result<(), Error> {
         let outside = |reach: u64| Error::View { tensor: name.to_owned(), reach, elements: elements as u64 };
         let count = self.shape.iter().fold(1_usize, |count, length| count.saturating_mul(*length));

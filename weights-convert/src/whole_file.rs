@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all: beside their place, synced, then renamed into it.
+//! Files that are written completely or not at all: to a temporary file, which is synced and then renamed.
 
 use std::{
     fs,
@@ -10,8 +10,8 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::error::Error;
 
-/// A file in the making. Dropped before [`WholeFile::keep`], it leaves nothing, and an older file of its name is as it
-/// was.
+/// A file that is being written. If it is dropped before [`WholeFile::keep`], nothing is left of it, and an older file of
+/// that name is unchanged.
 #[derive(Debug)]
 pub struct WholeFile {
     writer: BufWriter<NamedTempFile>,
@@ -19,18 +19,18 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
-    /// Starts a file that will lie at `path`.
+    /// Starts a file that will be at `path`.
     ///
     /// # Errors
-    /// The folder is not there, or takes no files.
+    /// The folder is missing, or can't take files.
     pub fn create(path: &Path) -> Result<Self, Error> {
         Self::create_in(folder_of(path), path)
     }
 
-    /// The same with another folder on that disk for it to lie in until it is kept.
+    /// The same, with the temporary file in another folder on the same disk.
     ///
     /// # Errors
-    /// The folder is not there, or takes no files.
+    /// The folder is missing, or can't take files.
     pub fn create_in(folder: &Path, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::Write { path: path.to_owned(), source };
         // Asked first: if the folder is missing, the error would name the temporary file.
@@ -47,30 +47,30 @@ impl WholeFile {
     /// Writes all of `bytes` to `path`.
     ///
     /// # Errors
-    /// The system's, with the file's name; an older file is then as it was.
+    /// The file can't be written; the error names it, and an older file is unchanged.
     pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let mut file = Self::create(path)?;
         file.write_all(bytes).map_err(|source| Error::Write { path: path.to_owned(), source })?;
         file.keep()
     }
 
-    /// Where the file is until it is kept, for another program that writes it.
+    /// The path of the temporary file, for another program that writes it.
     pub fn path_for_others(&self) -> &Path {
         self.writer.get_ref().path()
     }
 
-    /// The file is complete: gives it its name, in place of an older one, and returns when both are on the disk.
+    /// Completes the file: renames it, over an older one if there is one, and returns once that is on the disk.
     ///
     /// # Errors
-    /// The system's, with the file's name.
+    /// The file can't be written; the error names it.
     pub fn keep(self) -> Result<(), Error> {
         self.persist(Sync::Now)
     }
 
-    /// The same without waiting for the disk: for one of many files, each of which can be made again.
+    /// The same, without waiting for the disk: for one of many files, each of which can be made again.
     ///
     /// # Errors
-    /// The system's, with the file's name.
+    /// The file can't be written; the error names it.
     pub fn keep_unsynced(self) -> Result<(), Error> {
         self.persist(Sync::Later)
     }
@@ -81,7 +81,7 @@ impl WholeFile {
     }
 }
 
-/// When a file is on the disk.
+/// When a file reaches the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sync {
     Now,

@@ -1,8 +1,7 @@
-//! A converted file's bytes, the same for the same source.
+//! The bytes of a converted file, always the same for the same source.
 //!
-//! The safetensors crate writes metadata in the order of a hash map, which differs from run to run.
-//! The header is therefore written here, in the order of the network; the crate reads and checks
-//! it.
+//! The safetensors crate writes metadata in the order of a hash map, which differs from run to run. So the header is written
+//! here, in the order of the network; the crate then reads and checks it.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ use crate::{error::Error, fold::Folded, limits, network::Plan, options::DType};
 /// safetensors aligns the first tensor.
 const ALIGNMENT: usize = 8;
 
-/// A file in the making: the header is complete, tensors follow in its order.
+/// A file that is being written: the header is complete, tensors follow in its order.
 pub(crate) struct Writer {
     bytes: Vec<u8>,
     dtype: DType,
@@ -54,7 +53,7 @@ impl Serialize for Header<'_> {
 }
 
 impl Writer {
-    /// Takes the memory for the whole file, if a source of `source_length` bytes can need that much.
+    /// Allocates memory for the whole file, if a source of `source_length` bytes can need that much.
     pub(crate) fn new(
         plan: &Plan,
         metadata: &BTreeMap<&'static str, String>,
@@ -111,7 +110,7 @@ impl Writer {
     }
 }
 
-/// A converted file with other metadata; its tensors are `file` from `data_start` on.
+/// A converted file with other metadata; its tensors are the bytes of `file` from `data_start` on.
 pub(crate) fn with_metadata(
     file: &[u8],
     data_start: usize,

@@ -79,7 +79,7 @@ fn names_come_from_a_text_or_a_data_set_file() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
     fs::write(folder.path().join("names.txt"), "cat\n").expect("room for a file");
     let output = run(folder.path(), &["tiny.pt", "--names", "names.txt"]);
-    let expected = "error: tiny.pt: class names: expected 3 as the weights have classes, found 1\n";
+    let expected = "error: tiny.pt: class names: expected 3, one for each class of the weights, found 1\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
 }
 
@@ -121,8 +121,7 @@ fn what_no_conversion_has_written_is_not_replaced() {
     let original = forms::safetensors(&tiny("n"), Stored::F32, "");
     fs::write(folder.path().join("tiny.safetensors"), &original).expect("room for a file");
     let output = run(folder.path(), &["tiny.pt"]);
-    let expected =
-        "error: tiny.safetensors is there already and no converted file: name another output, or remove it\n";
+    let expected = "error: tiny.safetensors exists and is not a converted file: name another output, or remove it\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
     assert!(fs::read(folder.path().join("tiny.safetensors")).expect("the original") == original);
     // An empty file is a place that somebody has reserved.

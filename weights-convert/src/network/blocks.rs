@@ -1,17 +1,16 @@
-//! The blocks of YOLOv10 as pairs of names: what PyTorch calls each convolution, and what the model
-//! does. The order is that of the model's fields. Widths and kernels are what the block feeds its
-//! convolutions.
+//! The blocks of YOLOv10 as pairs of names: what PyTorch calls each convolution, and what the model calls it. The order is
+//! that of the model's fields. Widths and kernels follow from what the block feeds its convolutions.
 
 use super::{
     convolution::{Activation, At, Filter},
-    layers::{BOX_SIDES, CHANNELS_PER_HEAD, REG_MAX},
+    layers::{BOX_SIDES, CHANNELS_PER_HEAD, REG_MAX, Shortcut},
     plan::Style,
     walk::Walk,
 };
 use crate::{error::Error, options::Heads, torch::Checkpoint};
 
 impl Style {
-    /// Recognised by names, or by the kernel where fusing has removed the names.
+    /// Recognised by names, or by the kernel if fusing has removed the names.
     fn of(source: &Checkpoint<'_>, first: &str) -> Self {
         if !source.has(&format!("{first}.cv1.0.")) {
             return Style::Bottleneck;
@@ -27,7 +26,7 @@ impl Style {
 }
 
 impl Walk<'_> {
-    pub(crate) fn c2f(&mut self, at: &At, inputs: usize, shortcut: bool) -> usize {
+    pub(crate) fn c2f(&mut self, at: &At, inputs: usize, shortcut: Shortcut) -> usize {
         let count = (0..).take_while(|i| self.source.has(&format!("{}.m.{i}.", at.source))).count().max(1);
         let style = Style::of(self.source, &format!("{}.m.0", at.source));
         self.plan.stages.push((style, count));
@@ -38,7 +37,9 @@ impl Walk<'_> {
         for i in 0..count {
             let block = at.child(&format!("m.{i}"), &format!("bottlenecks.{i}"));
             self.bottleneck(&block, hidden, style);
-            self.check_shortcut(&block, shortcut || style != Style::Bottleneck);
+            // Compact inverted blocks always add their input.
+            let expected = if style == Style::Bottleneck { shortcut } else { Shortcut::Present };
+            self.check_shortcut(&block, expected);
         }
         let outputs = self.conv(&at.child("cv2", "merge"), (2 + count) * hidden, Filter::dense(1));
         self.plan.regular &= outputs == 2 * hidden;
@@ -76,7 +77,7 @@ impl Walk<'_> {
         const MAPS: usize = 4;
         let reduce = Filter::dense(1).followed_by(Activation::SiluOrIdentity);
         let hidden = self.conv(&at.child("cv1", "reduce"), inputs, reduce);
-        self.check_shortcut(at, false);
+        self.check_shortcut(at, Shortcut::Absent);
         self.plan.regular &= inputs == 2 * hidden;
         self.conv(&at.child("cv2", "merge"), MAPS * hidden, Filter::dense(1))
     }
@@ -109,7 +110,7 @@ impl Walk<'_> {
         self.conv(&at.child("proj", "project"), channels, project);
     }
 
-    /// Boxes and classes at three scales; gives the class count.
+    /// Boxes and classes at three scales; returns the number of classes.
     pub(crate) fn head(&mut self, at: &At, widths: &[usize]) -> usize {
         let one_to_one = ("one2one_cv2", "one2one_cv3", "one_to_one");
         let one_to_many = ("cv2", "cv3", "one_to_many");
@@ -140,12 +141,12 @@ impl Walk<'_> {
         let hidden = self.conv(&at.child("0.1", "hidden.1"), inputs, Filter::dense(1));
         self.conv(&at.child("1.0", "hidden.2"), hidden, Filter::depthwise(3));
         let hidden = self.conv(&at.child("1.1", "hidden.3"), hidden, Filter::dense(1));
-        // The first scale decides, and the others follow.
+        // The first scale determines the number, and the others must match.
         let filter = if self.plan.classes == 0 { Filter::dense(1) } else { Filter::dense(1).to(self.plan.classes) };
         self.plan.classes = self.output(&at.child("2", "output"), hidden, filter);
     }
 
-    /// Half of a convolution's outputs: the part that a block works on.
+    /// Half of a convolution's outputs, the part that a block works on.
     fn half(&mut self, at: &At, outputs: usize) -> usize {
         if !outputs.is_multiple_of(2) {
             let tensor = format!("{}.conv.weight", at.source);
@@ -154,12 +155,12 @@ impl Walk<'_> {
         outputs / 2
     }
 
-    /// Whether to add the input is in no tensor, only in a module's attribute.
-    fn check_shortcut(&mut self, at: &At, expected: bool) {
-        let found = self.source.modules.get(&at.source).and_then(|module| module.shortcut);
-        let describe = |shortcut| if shortcut { "with a shortcut" } else { "without a shortcut" }.to_owned();
+    /// Checks whether the block adds its input. No tensor tells, only an attribute of a module.
+    fn check_shortcut(&mut self, at: &At, expected: Shortcut) {
+        let adds_input = self.source.modules.get(&at.source).and_then(|module| module.shortcut);
+        let found = adds_input.map(|adds_input| if adds_input { Shortcut::Present } else { Shortcut::Absent });
         if let Some(found) = found.filter(|found| *found != expected) {
-            let (expected, found) = (describe(expected), describe(found));
+            let (expected, found) = (expected.words().to_owned(), found.words().to_owned());
             self.object(Error::Module { module: at.source.clone(), expected, found });
         }
     }

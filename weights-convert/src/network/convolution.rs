@@ -1,6 +1,6 @@
-//! One convolution: where it comes from, where it goes, and what the graph needs it to be.
+//! One convolution: where it comes from, where it goes, and what the graph requires of it.
 
-/// One convolution of the converted file, and the tensors it is made of.
+/// One convolution of the converted file, and the tensors that it is made of.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     /// Path in the converted file; `.weight` and `.bias` follow.
@@ -9,7 +9,7 @@ pub(crate) struct Convolution {
     pub(crate) shape: [usize; 4],
     /// Summed; only the large-kernel block has two.
     pub(crate) branches: Vec<Branch>,
-    /// Attention heads, where rows are to be regrouped from heads to q, k, v.
+    /// Attention heads, if rows must be regrouped from heads to q, k, v.
     pub(crate) attention_heads: Option<usize>,
 }
 
@@ -34,7 +34,7 @@ impl At {
     }
 }
 
-/// The convolution that the graph needs at some place.
+/// The convolution that the graph needs at a place.
 #[derive(Clone, Copy)]
 pub(crate) struct Filter {
     kernel: usize,
@@ -83,7 +83,7 @@ impl Filter {
         Self { activation, ..self }
     }
 
-    /// The shape that the weight must have; the number of outputs may be the stored one's own.
+    /// The shape that the weight must have; unless given, the number of outputs is that of the stored one.
     pub(crate) fn shape(self, inputs: usize, stored: Option<&[usize]>) -> [usize; 4] {
         // At least one output: an empty tensor is a wrong shape.
         let own_outputs = stored.map_or(inputs, |shape| shape.first().map_or(1, |outputs| (*outputs).max(1)));

@@ -1,4 +1,4 @@
-//! The graph, layer by layer: what feeds which, and the plan that comes of it.
+//! The graph, layer by layer: what feeds which, and the plan that results.
 
 use super::{
     convolution::{At, Filter},
@@ -33,7 +33,7 @@ pub(crate) fn plan(source: &Checkpoint<'_>, heads: Heads) -> Result<Plan, Error>
     walk.finish()
 }
 
-/// Layers are those of YOLOv10, as far as the source names their classes.
+/// Checks that the layers are those of YOLOv10, as far as the source names their classes.
 fn check_layers(source: &Checkpoint<'_>) -> Result<(), Error> {
     if source.modules.is_empty() {
         return Ok(());

@@ -1,6 +1,5 @@
-//! The table of YOLOv10's layers (arXiv:2405.14458; `model.0` to `model.23`): where each comes
-//! from, what it is, and what this project calls it. Widths are in no table: they are read from the
-//! tensors.
+//! The table of YOLOv10's layers (arXiv:2405.14458; `model.0` to `model.23`): what each reads, what it is, and what this
+//! project calls it. Widths are not in the table: they are read from the tensors.
 
 /// What a layer is, under the names of the reference's classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,27 +31,43 @@ impl Kind {
     }
 }
 
+/// Whether a block adds its input to its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortcut {
+    Present,
+    Absent,
+}
+
+impl Shortcut {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Shortcut::Present => "with a shortcut",
+            Shortcut::Absent => "without a shortcut",
+        }
+    }
+}
+
 /// One row of the table.
 pub(crate) struct Layer {
     pub(crate) kind: Kind,
-    /// The layers it reads; none for the image.
+    /// The layers that it reads; none for the image.
     pub(crate) from: &'static [usize],
-    /// Its path in the converted file; empty where there are no weights.
+    /// Its path in the converted file; empty if it has no weights.
     pub(crate) target: &'static str,
-    /// Whether its plain bottlenecks add their input. Those of `C2fCIB` always do.
-    pub(crate) shortcut: bool,
-    /// Channels before a variant's width is applied; 0 where the input decides.
+    /// Of its plain bottlenecks; those of `C2fCIB` always have one.
+    pub(crate) shortcut: Shortcut,
+    /// Channels before a variant's width is applied; 0 if the input decides.
     pub(crate) channels: usize,
 }
 
 /// A layer of the backbone.
 const fn backbone(kind: Kind, from: &'static [usize], target: &'static str, channels: usize) -> Layer {
-    Layer { kind, from, target, shortcut: true, channels }
+    Layer { kind, from, target, shortcut: Shortcut::Present, channels }
 }
 
 /// A layer of the neck or the head.
 const fn neck(kind: Kind, from: &'static [usize], target: &'static str, channels: usize) -> Layer {
-    Layer { kind, from, target, shortcut: false, channels }
+    Layer { kind, from, target, shortcut: Shortcut::Absent, channels }
 }
 
 /// The row's index is the layer's index in the reference.
@@ -101,16 +116,16 @@ pub(crate) const CHANNELS_PER_HEAD: usize = 64;
 /// The fixed weights 0 to 15 of the box distribution: checked, not written.
 pub(crate) const BOX_DISTRIBUTION: &str = "model.23.dfl.conv.weight";
 
-/// Tensors that are known and not needed, by prefix: the distribution, and what a head or a trainer
-/// may leave in a state dict.
+/// Prefixes of tensors that are known but not needed: the distribution, and what a head or a trainer may leave in a state
+/// dict.
 pub(crate) const LEFT_OUT: [&str; 6] =
     [BOX_DISTRIBUTION, "model.23.anchors", "model.23.stride", "anchors", "stride", "criterion."];
 
-/// Batch normalisation's counter, needed by training alone.
+/// Batch normalisation's counter, which only training needs.
 pub(crate) const COUNTER: &str = ".num_batches_tracked";
 
 /// Boxes and classes of the head without non-maximum suppression.
 pub(crate) const ONE_TO_ONE: [&str; 2] = ["model.23.one2one_cv2.", "model.23.one2one_cv3."];
 
-/// Boxes and classes of the head that needs it; it is trained beside the other.
+/// Boxes and classes of the head that needs it; the two are trained together.
 pub(crate) const ONE_TO_MANY: [&str; 2] = ["model.23.cv2.", "model.23.cv3."];

@@ -1,5 +1,5 @@
-//! What YOLOv10 is, as far as its weights tell: the table of layers, the blocks' names on both
-//! sides, and the walk that compares every tensor's shape with what the graph feeds it.
+//! YOLOv10 as its weights show it: the table of layers, the blocks' names on both sides, and the walk that compares every
+//! tensor's shape with what the graph feeds it.
 
 mod blocks;
 mod convolution;

@@ -1,4 +1,4 @@
-//! What the walk along the graph found: every convolution under both names, and what tells the variants apart.
+//! What the walk along the graph found: every convolution under both names, and what distinguishes the variants.
 
 use super::convolution::Convolution;
 
@@ -24,6 +24,6 @@ pub(crate) struct Plan {
     pub(crate) stages: Vec<(Style, usize)>,
     /// Class count.
     pub(crate) classes: usize,
-    /// Whether hidden widths are the ones the variants have.
+    /// Whether hidden widths are those of the published variants.
     pub(crate) regular: bool,
 }

@@ -1,5 +1,5 @@
-//! Which of the six published networks a plan is. Repeats and bottleneck styles alone tell them
-//! apart; a network of other widths is called custom.
+//! Which of the six published networks a plan is. Repeats and bottleneck styles are enough to tell them apart; a network
+//! with other widths is called custom.
 
 use super::{
     layers::LAYERS,
@@ -9,7 +9,7 @@ use super::{
     },
 };
 
-/// What no published variant is.
+/// Any network that is not a published variant.
 const CUSTOM: &str = "custom";
 
 /// One published variant.
@@ -41,8 +41,7 @@ const fn row(name: &'static str, width_quarters: usize, max_channels: usize, sta
     Row { name, width_quarters, max_channels, stages }
 }
 
-/// arXiv:2405.14458, as the authors' configuration files have it; styles are those of layers 6, 8,
-/// 13, 19, 22.
+/// arXiv:2405.14458, as in the authors' configuration files; styles are those of layers 6, 8, 13, 19, 22.
 const ROWS: [Row; 6] = [
     row("n", 1, 1024, stages(1, [Bottleneck, Bottleneck, Bottleneck, Bottleneck, LargeKernelCib])),
     row("s", 2, 1024, stages(1, [Bottleneck, LargeKernelCib, Bottleneck, Bottleneck, LargeKernelCib])),
@@ -62,8 +61,7 @@ fn has_widths(row: &Row, plan: &Plan) -> bool {
     LAYERS.iter().zip(&plan.widths).filter(|(layer, _)| layer.channels > 0).all(|(layer, width)| {
         // Widths are multiples of 8, rounded up.
         let scaled = (layer.channels.min(row.max_channels) * row.width_quarters).div_ceil(4 * 8) * 8;
-        // The authors' code leaves a layer unscaled when its channels happen to equal the class
-        // count.
+        // The authors' code leaves a layer unscaled if its channels happen to equal the number of classes.
         *width == scaled || (layer.channels == plan.classes && *width == layer.channels)
     })
 }

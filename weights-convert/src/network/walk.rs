@@ -1,5 +1,5 @@
-//! The steps of the walk along the graph: a tensor is found, its shape compared with what the graph feeds it, and named
-//! as the model names it. Nothing is read yet; `fold` does that, one convolution at a time.
+//! The steps of the walk along the graph: find a tensor, compare its shape with what the graph feeds it, and name it as the
+//! model does. Nothing is read yet; `fold` does that, one convolution at a time.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) struct Walk<'s> {
     pub(crate) heads: Heads,
     used: BTreeSet<String>,
     missing: Vec<String>,
-    /// The first contradiction; it counts only if the names are right.
+    /// The first contradiction, which counts only if the names are right.
     problem: Option<Error>,
 }
 
@@ -28,7 +28,7 @@ impl<'s> Walk<'s> {
         Self { source, plan, heads, used: BTreeSet::new(), missing: Vec::new(), problem: None }
     }
 
-    /// A `Conv`, with batch normalisation or already fused; gives its outputs.
+    /// A `Conv`, with batch normalisation or already fused; returns its number of outputs.
     pub(crate) fn conv(&mut self, at: &At, inputs: usize, filter: Filter) -> usize {
         let (branch, shape) = self.branch(&at.source, inputs, filter);
         self.add(at, shape, vec![branch])
@@ -90,7 +90,7 @@ impl<'s> Walk<'s> {
         shape[0]
     }
 
-    /// Finds a convolution's weight; the outputs are its own, all else is given.
+    /// Finds a convolution's weight, which determines the number of outputs; everything else is given.
     fn weight(&mut self, name: &str, inputs: usize, filter: Filter) -> [usize; 4] {
         let found = self.find(name);
         let expected = filter.shape(inputs, found.as_deref());
@@ -122,7 +122,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// The network would compute something else with another activation.
+    /// Checks the activation: with another one the network would compute something else.
     fn check_activation(&mut self, path: &str, expected: Activation) {
         let module = format!("{path}.act");
         if let Some(found) = self.source.modules.get(&module)
@@ -152,8 +152,7 @@ impl<'s> Walk<'s> {
         let of_one_to_one = |name: &String| ONE_TO_ONE.iter().any(|head| name.starts_with(head));
         let has_one_to_many = ONE_TO_MANY.iter().all(|head| self.source.has(head));
         if has_one_to_many && unexpected.is_empty() && self.missing.iter().any(of_one_to_one) {
-            // Recent ultralytics fuses for non-maximum suppression by default, and drops the other
-            // head.
+            // Recent versions of ultralytics fuse for non-maximum suppression by default, which drops the other head.
             return Err(Error::NoOneToOne { head: ONE_TO_ONE[0].to_owned() });
         }
         if !self.missing.is_empty() || !unexpected.is_empty() {

@@ -1,7 +1,7 @@
 //! The zip container of `torch.save`: `<stem>/data.pkl`, `<stem>/data/<key>`, `<stem>/byteorder`.
 //!
-//! Every entry that is needed is checked (size, CRC) when the archive is opened. Stored entries,
-//! the usual ones, are then slices of the file; deflated ones are unfolded within `limits::growth`.
+//! Every entry that is needed is checked (size, CRC) when the archive is opened. Stored entries, the usual kind, are then
+//! slices of the file; deflated ones are inflated within `limits::growth`.
 
 use std::{
     borrow::Cow,
@@ -60,7 +60,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// `<stem>/`: the stem is the file's name at save time or `archive`, so it is found, not assumed.
+/// `<stem>/`: the stem is the file's name when it was saved, or `archive`, so it is found, not assumed.
 fn root(zip: &ZipArchive<Cursor<&[u8]>>) -> Result<String, Error> {
     let is_root = |root: &str| root.is_empty() || root.find('/') == Some(root.len() - 1);
     let names = || (0..zip.len()).filter_map(|index| entry_name(zip, index));
@@ -68,14 +68,14 @@ fn root(zip: &ZipArchive<Cursor<&[u8]>>) -> Result<String, Error> {
     let Some(root) = roots.find(|root| is_root(root)) else {
         return Err(container::other_zip(names()));
     };
-    // TorchScript has a program beside its pickle, and its pickle needs it.
+    // TorchScript has a program next to its pickle, which needs it.
     if names().any(|name| name.strip_prefix(&root).is_some_and(|inner| inner.starts_with("code/"))) {
         return Err(container::torch_script());
     }
     Ok(root)
 }
 
-/// Entries whose name is not UTF-8 are none of torch's.
+/// Entries whose name is not UTF-8 do not come from torch.
 fn entry_name(zip: &ZipArchive<Cursor<&[u8]>>, index: usize) -> Option<String> {
     Some(zip.name_for_index(index)?.ok()?.into_owned())
 }
@@ -92,8 +92,7 @@ fn read<'a>(
     limits::check(&format!("bytes of zip entry {}", printable(&name)), size, *budget)?;
     *budget -= size;
     let is_stored = entry.compression() == CompressionMethod::Stored;
-    // The declared size bounds what is taken: an entry that unfolds to more is an error, not
-    // memory.
+    // The declared size bounds the memory: an entry that inflates to more is an error.
     let mut unfolded = Vec::with_capacity(if is_stored { 0 } else { size as usize });
     let mut content = entry.by_ref().take(size + 1);
     let read = if is_stored {

@@ -1,7 +1,7 @@
-//! A checkpoint as one table: every tensor by its PyTorch name, whatever form the file has, and what else it tells.
+//! A checkpoint of any form as one table: every tensor by its PyTorch name, and what else the file says.
 //!
-//! Whole modules of both lineages, training checkpoints and bare state dicts give the same table, wrappers (`module.`,
-//! `_orig_mod.`, `model.`, `net.`) removed.
+//! Whole modules from either code base, training checkpoints and bare state dicts give the same table, with wrappers
+//! (`module.`, `_orig_mod.`, `model.`, `net.`) removed.
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
@@ -19,17 +19,17 @@ use crate::{
     tensor::{Element, Tensor},
 };
 
-/// Everything the source says.
+/// Everything that the source says.
 pub(crate) struct Checkpoint<'a> {
     /// By name, `model.0.conv.weight`.
     pub(crate) tensors: BTreeMap<String, Tensor<'a>>,
-    /// By path, `model.9`; empty where the source holds tensors alone.
+    /// By path, `model.9`; empty if the source holds only tensors.
     pub(crate) modules: BTreeMap<String, Module>,
     /// Who wrote the file: `ultralytics`, `thu-mig`, `state-dict` or `safetensors`.
     pub(crate) lineage: &'static str,
-    /// Class names by index, where the source has any.
+    /// Class names by index, if the source has any.
     pub(crate) names: Option<BTreeMap<usize, Cow<'a, str>>>,
-    /// `imgsz`, `source_version` and the like, where the checkpoint has them.
+    /// `imgsz`, `source_version` and the like, if the checkpoint has them.
     pub(crate) origin: BTreeMap<&'static str, String>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Module {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// What a file of `torch.save` holds.
+    /// The contents of a file that `torch.save` wrote.
     pub(crate) fn from_pickle(pickle: &Pickle<'a>, archive: &'a Archive<'_>) -> Result<Self, Error> {
         let mut checkpoint = Self::empty("state-dict");
         checkpoint.origin = origin::origin(pickle);
@@ -145,7 +145,7 @@ impl Module {
     }
 }
 
-/// `model.N...`, whatever wraps the layers; names that belong to no layer stay as they are.
+/// `model.N...`, without any wrappers around the layers; names that belong to no layer are not changed.
 fn canonical(name: &str) -> String {
     const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "model.", "net."];
     let mut inner = name;

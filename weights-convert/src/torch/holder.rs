@@ -1,4 +1,4 @@
-//! Which object of a checkpoint holds the weights: people keep them under many names, alone or beside much else.
+//! Which object of a checkpoint holds the weights: people keep them under many names, alone or among much else.
 
 use super::{
     pickle::{Pickle, Value},
@@ -9,7 +9,7 @@ use crate::{
     limits::{self, MAX_DEPTH},
 };
 
-/// Where weights are kept, best first: what a trainer averages is better than what it trains.
+/// Keys of weights, best first: a trainer's averaged weights are better than those that it trains.
 const KEYS: [&str; 10] = [
     "ema",
     "state_dict_ema",
@@ -23,7 +23,7 @@ const KEYS: [&str; 10] = [
     "params",
 ];
 
-/// Dicts that are searched in dicts: `{"ema": {"module": {..}}}` is the deepest that trainers write.
+/// How deep nested dicts are searched: `{"ema": {"module": {..}}}` is the deepest that trainers write.
 const DEPTH: usize = 2;
 
 /// The module or state dict: the checkpoint itself, or what it holds under one of the usual keys.
@@ -31,8 +31,8 @@ pub(super) fn weights<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Error> {
     search(pickle, pickle.root, 0, &mut Vec::new()).map_err(|found| Error::NoWeights { found })
 }
 
-/// The module or state dict in `value`, or what was found there; `seen` keeps a hostile file from having one large dict
-/// searched over and over.
+/// The module or state dict in `value`, or else what was found there. `seen` keeps a hostile file from having one large dict
+/// searched again and again.
 fn search<'a>(
     pickle: &Pickle<'a>,
     value: Value<'a>,
@@ -63,7 +63,7 @@ fn search<'a>(
     Err(first_found.unwrap_or_else(nothing))
 }
 
-/// The class of what `torch.compile` gives.
+/// The class of a model from `torch.compile`.
 const COMPILED: &str = "OptimizedModule";
 
 /// The model that `torch.compile` was called on: the first argument of its `__reduce__`.

@@ -1,4 +1,4 @@
-//! The pickle machine: opcodes of protocols 2 to 5 to a [`Pickle`], nothing executed.
+//! The pickle machine: turns opcodes of protocols 2 to 5 into a [`Pickle`]; nothing is executed.
 //!
 //! Protocols 0 and 1, and extension registries, never occur in checkpoints and are refused.
 
@@ -42,7 +42,7 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Executes one opcode; STOP gives the result.
+    /// Executes one opcode; STOP returns the result.
     fn step(&mut self, opcode: u8) -> Result<Option<Value<'a>>, Reason> {
         match opcode {
             op::PROTO => {
@@ -190,7 +190,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Records a call. Only `OrderedDict` is understood: it is a dictionary.
+    /// Records a call. Only `OrderedDict` is understood, as a dictionary.
     fn call(&mut self, callable: Value<'a>, arguments: Value<'a>) {
         let is_dict = matches!(
             callable,
@@ -206,7 +206,7 @@ impl<'a> Machine<'a> {
         });
     }
 
-    /// Appends to the list on the stack; whatever inert objects collect is dropped.
+    /// Appends to the list on the stack; what is appended to an inert object is dropped.
     fn extend(&mut self, items: Vec<Value<'a>>) -> Result<(), Reason> {
         match self.top_node()? {
             Node::Sequence(list) => list.extend(items),
@@ -216,7 +216,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Adds entries to the dictionary on the stack; whatever inert objects collect is dropped.
+    /// Adds entries to the dictionary on the stack; what is added to an inert object is dropped.
     fn set(&mut self, items: &[Value<'a>]) -> Result<(), Reason> {
         let new_entries = pairs(items)?;
         match self.top_node()? {
@@ -254,7 +254,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Keys and values that alternate.
+/// Pairs of alternating keys and values.
 fn pairs<'a>(items: &[Value<'a>]) -> Result<Vec<(Value<'a>, Value<'a>)>, Reason> {
     let (pairs, rest) = items.as_chunks::<2>();
     if !rest.is_empty() {

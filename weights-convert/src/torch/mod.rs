@@ -1,6 +1,5 @@
-//! What PyTorch wrote: the zip, the pickle in it, and the tensors and words that the pickle
-//! describes. A pickle is data here: classes are names, calls are records, nothing is imported or
-//! executed.
+//! What PyTorch wrote: the zip, the pickle in it, and the tensors and texts that the pickle describes. A pickle is data here:
+//! classes are names, calls are records, nothing is imported or executed.
 
 mod archive;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! Where a checkpoint comes from, as it says itself: class names, image size, version, date, licence, epoch.
+//! What a checkpoint says about its origin: class names, image size, version, date, licence, epoch.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 
 use super::pickle::{Pickle, Value};
 
-/// The `names` that a module or a dict holds, if it does: a dict by index, or a list in old files. They stay where they
-/// are, because one long string may be the name of very many classes.
+/// The `names` in a module or dict, if there are any: a dict by index, or a list in old files. They are borrowed, because one
+/// long string may be the name of very many classes.
 pub(super) fn names<'a>(pickle: &Pickle<'a>, holder: Value<'a>) -> Option<BTreeMap<usize, Cow<'a, str>>> {
     let names = pickle.get(holder, "names")?;
     let text = |value: Value<'a>| match value {
@@ -19,7 +19,7 @@ pub(super) fn names<'a>(pickle: &Pickle<'a>, holder: Value<'a>) -> Option<BTreeM
     if let Some(list) = pickle.sequence(names) {
         return Some(list.iter().enumerate().filter_map(|(index, name)| Some((index, text(*name)?))).collect());
     }
-    // JSON and tables on the way have made texts and floats of the numbers.
+    // JSON or tables on the way may have turned the numbers into texts or floats.
     let index = |key: Value<'a>| match key {
         Value::Int(index) => usize::try_from(index).ok(),
         Value::Float(index) if index.fract() == 0.0 && index >= 0.0 => Some(index as usize),
@@ -30,7 +30,7 @@ pub(super) fn names<'a>(pickle: &Pickle<'a>, holder: Value<'a>) -> Option<BTreeM
     Some(entries.iter().filter_map(|(key, name)| Some((index(*key)?, text(*name)?))).collect())
 }
 
-/// What the top level tells about the training, in the words of the converted file's metadata.
+/// What the top level says about the training, by the keys of the converted file's metadata.
 pub(super) fn origin<'a>(pickle: &Pickle<'a>) -> BTreeMap<&'static str, String> {
     let mut origin = BTreeMap::new();
     let size = pickle.get(pickle.root, "train_args").and_then(|args| pickle.get(args, "imgsz"));

@@ -1,8 +1,7 @@
 //! What a pickle describes, as data: a graph of inert objects in one arena.
 //!
-//! Nothing of the file is imported or called. A class is a name, a call is a record of its callable
-//! and arguments. Objects refer to each other by index, so cycles and deep nesting cost nothing to
-//! drop.
+//! Nothing in the file is imported or called. A class is a name, a call is a record of its callable and arguments. Objects
+//! refer to each other by index, so cycles and deep nesting cost nothing to drop.
 
 use crate::error::printable;
 
@@ -24,13 +23,13 @@ pub(crate) enum Value<'a> {
 pub(crate) enum Node<'a> {
     /// Lists, tuples and sets.
     Sequence(Vec<Value<'a>>),
-    /// `dict` and `OrderedDict`, in insertion order; of equal keys the last one counts.
+    /// `dict` and `OrderedDict`, in insertion order; if keys are equal, the last one counts.
     Dict(Vec<(Value<'a>, Value<'a>)>),
     /// A class or function, by name.
     Global { module: &'a str, name: &'a str },
     /// The result of a call that was not made.
     Object { callable: Value<'a>, arguments: Value<'a>, state: Value<'a> },
-    /// What torch stores outside of the pickle.
+    /// Something that torch stores outside the pickle.
     Persistent(Value<'a>),
 }
 

@@ -1,7 +1,7 @@
-//! A cursor over the pickle's bytes. Lengths are checked against what is left before anything is
-//! taken; texts stay slices of the file.
+//! A cursor over the pickle's bytes. Lengths are checked against what is left before anything is read; texts are slices of
+//! the file.
 
-/// Why an opcode failed; the machine adds which and where.
+/// Why an opcode failed; the machine adds which opcode, and where.
 pub(super) type Reason = String;
 
 pub(super) struct Reader<'a> {
@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Reason> {
         let bytes = self.take(N as u64)?;
-        Ok(bytes.try_into().expect("take gives as many bytes as asked for"))
+        Ok(bytes.try_into().expect("take returns as many bytes as asked for"))
     }
 
     /// An unsigned little-endian integer of `width` bytes, 8 at most.
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(extended))
     }
 
-    /// A little-endian two's complement integer, preceded by its length; none beyond 64 bits.
+    /// A little-endian two's complement integer, preceded by its length; `None` beyond 64 bits.
     pub(super) fn long(&mut self, width: usize) -> Result<Option<i64>, Reason> {
         let length = self.unsigned(width)?;
         let bytes = self.take(length)?;

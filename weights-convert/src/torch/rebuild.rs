@@ -77,7 +77,7 @@ fn unsigned(value: Value<'_>) -> Option<usize> {
     }
 }
 
-/// The element type of a storage class, and its bytes; 0 where they do not matter.
+/// The element type of a storage class, and its size in bytes; 0 if that does not matter.
 fn element(class: &str) -> (Element, u64) {
     match class {
         "HalfStorage" => (Element::F16, 2),

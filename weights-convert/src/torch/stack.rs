@@ -1,12 +1,11 @@
-//! The machine's stack. Values above the last mark belong to it: nothing below the mark is taken before
-//! the mark itself.
+//! The machine's stack. Values above the last mark belong to it: nothing below the mark is popped before the mark itself.
 
 use super::{pickle::Value, reader::Reason};
 
 #[derive(Default)]
 pub(super) struct Stack<'a> {
     values: Vec<Value<'a>>,
-    /// Heights at which MARK stood.
+    /// Heights of the stack at each MARK.
     marks: Vec<usize>,
 }
 
