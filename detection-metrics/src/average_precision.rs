@@ -1,21 +1,21 @@
 //! One class's curves and average precision, from its detections ranked by score, as `ultralytics val` computes them.
 //!
-//! Average precision is the area under the precision envelope between 101 recalls by the trapezoid rule; COCO, in
+//! Average precision is the area under the precision envelope, by the trapezoid rule between 101 recalls. COCO, in
 //! `coco/curve.rs`, takes the mean of steps instead, so the two differ in the third digit.
 
 use crate::matching::THRESHOLDS;
 
-/// Points of a curve, evenly over 0..1.
+/// Points of a curve, evenly spaced over 0..1.
 pub const CURVE_POINTS: usize = 1000;
 /// Recalls between which the area under precision is summed.
 const RECALL_POINTS: usize = 101;
 
-/// The part of a detection that its class's figures need.
+/// What a class's figures need of a detection.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranked {
     /// Confidence, 0..1.
     pub score: f32,
-    /// Bit `t`: hit at IoU threshold `t`.
+    /// Bit `t` is set if it is a hit at IoU threshold `t`.
     pub hits: u16,
 }
 
@@ -57,12 +57,12 @@ impl ClassCurves {
     }
 }
 
-/// Where curve point `index` lies, 0..1.
+/// The position of curve point `index`, 0..1.
 pub fn curve_position(index: usize) -> f64 {
     index as f64 / (CURVE_POINTS - 1) as f64
 }
 
-/// Average precisions at the IoU thresholds and curves; `ranked` is best first, `labels` counts the labels.
+/// Average precisions at the IoU thresholds, and the curves. `ranked` is best first; `labels` is the number of labels.
 pub fn average_precision(ranked: &[Ranked], labels: usize) -> ([f64; THRESHOLDS], ClassCurves) {
     if ranked.is_empty() {
         let flat = || vec![0.0; CURVE_POINTS];
@@ -95,8 +95,7 @@ impl Ranking {
     }
 
     fn curves(&self, ranked: &[Ranked]) -> ClassCurves {
-        // Over falling scores, so that positions rise. A threshold that no score reaches finds nothing, and makes no
-        // mistake.
+        // Negated, so that positions rise. A threshold that no score reaches finds nothing and makes no mistakes.
         let falling: Vec<f64> = ranked.iter().map(|detection| -f64::from(detection.score)).collect();
         let over_scores = |values: &[f64], beyond: f64| -> Vec<f64> {
             curve(|score| if score > -falling[0] { beyond } else { interpolate(-score, &falling, values) })
@@ -113,7 +112,7 @@ impl Ranking {
     fn envelope(&self) -> Envelope {
         let mut recall = vec![0.0];
         recall.extend(&self.recall);
-        // Beyond the last recall there is nothing: no slope from there to recall 1.
+        // Beyond the last recall precision is zero: no slope from there to recall 1.
         recall.extend([self.recall[self.recall.len() - 1], 1.0]);
         let mut precision = vec![1.0];
         precision.extend(&self.precision);
@@ -142,7 +141,7 @@ impl Envelope {
     }
 }
 
-/// 2PR / (P + R), and 0 where both are 0.
+/// 2PR / (P + R), or 0 if both are 0.
 fn harmonic_mean(precision: f64, recall: f64) -> f64 {
     if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 }
 }
@@ -151,7 +150,7 @@ fn curve(at: impl Fn(f64) -> f64) -> Vec<f64> {
     (0..CURVE_POINTS).map(|index| at(curve_position(index))).collect()
 }
 
-/// Straight lines between the points; constant outside, and the last of several values at one position.
+/// Linear between the points, constant outside; of several values at one position, the last.
 fn interpolate(at: f64, positions: &[f64], values: &[f64]) -> f64 {
     let after = positions.partition_point(|position| *position <= at);
     match (after.checked_sub(1), positions.get(after)) {

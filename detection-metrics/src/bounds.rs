@@ -1,6 +1,6 @@
 //! Where something is: a box, given by its corners.
 
-/// A box by its corners, from the top left corner of the picture, in pixels or in fractions of the picture's sides.
+/// A box by its corners, measured from the picture's top left corner, in pixels or as fractions of the picture's sides.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Bounds {
     /// Left edge.
@@ -47,7 +47,7 @@ impl Bounds {
     }
 }
 
-/// Something a detector found.
+/// Something that a detector found.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Detection {
     /// Index into the class names.

@@ -1,4 +1,4 @@
-//! What the classes are called: as a data set file writes it, or one name a line.
+//! Names of classes: from a data set file, or from a text with a name on each line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,11 +10,11 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::error::Error;
 use crate::text;
 
-/// Classes at most; the largest vocabulary that a YOLO was published with has 9418.
+/// The most classes; the largest vocabulary that a YOLO was published with has 9418.
 pub(crate) const MAX_CLASSES: usize = 10_000;
-/// Bytes of a file of names, and of all names together.
+/// The most bytes of a file of names, and of all names together.
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
-/// Endings of files that may be data set files.
+/// Extensions of data set files.
 const YAML: [&str; 2] = ["yaml", "yml"];
 
 /// Names by class number, written as a map or as a list.
@@ -25,12 +25,12 @@ pub(crate) struct ClassNames(pub(crate) BTreeMap<usize, String>);
 #[derive(Debug)]
 pub(crate) struct ClassList {
     pub(crate) names: Vec<String>,
-    /// Whether somebody gave them.
+    /// Whether the data set names them.
     pub(crate) are_given: bool,
 }
 
 impl ClassList {
-    /// From a data set's `names` and `nc`, which must agree, none left out; otherwise what was expected and what found.
+    /// From a data set's `names` and `nc`, which must agree and leave no number out; otherwise what was expected and found.
     pub(crate) fn new(names: Option<ClassNames>, count: Option<usize>) -> Result<Self, [String; 2]> {
         let Some(ClassNames(names)) = names else {
             let count = count.ok_or_else(|| ["names or nc".to_owned(), "neither".to_owned()])?;
@@ -52,10 +52,10 @@ fn check_count(count: usize) -> Result<(), [String; 2]> {
     if count <= MAX_CLASSES { Ok(()) } else { Err([format!("at most {MAX_CLASSES}"), count.to_string()]) }
 }
 
-/// Reads class names: the `names` of a data set file (.yaml), or a text with one name a line.
+/// Reads class names: the `names` of a data set file (.yaml), or a text with a name on each line.
 ///
 /// # Errors
-/// The file can't be read, has no names, or more than 10,000.
+/// The file can't be read, or has no names or more than 10,000.
 pub fn read_class_names(path: &Path) -> Result<Vec<String>, Error> {
     #[derive(Deserialize)]
     struct Named {
@@ -78,7 +78,7 @@ pub fn read_class_names(path: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// Reads a data set file's text as whatever is wanted of it.
+/// Parses those parts of a data set file that `T` has.
 pub(crate) fn parse_yaml<'de, T: Deserialize<'de>>(path: &Path, yaml: &'de str) -> Result<T, Error> {
     serde_saphyr::from_str(yaml).map_err(|error| Error::Malformed {
         path: path.to_owned(),
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for ClassNames {
     }
 }
 
-/// An untagged enum would lose what was written: a class called `no` or `7` is a text here.
+/// An untagged enum would lose the text as it was written: here a class may be called `no` or `7`.
 struct ClassNamesVisitor;
 
 impl<'de> Visitor<'de> for ClassNamesVisitor {

@@ -1,4 +1,4 @@
-//! The confusion matrix: what was mistaken for what, as `ultralytics val` counts it.
+//! The confusion matrix: what was mistaken for what, counted as by `ultralytics val`.
 
 use crate::bounds::{Detection, Label};
 use crate::matching::{Overlap, assign};
@@ -17,9 +17,9 @@ impl ConfusionMatrix {
         Self { above_score, counts: vec![vec![0; classes + 1]; classes + 1] }
     }
 
-    /// The number of the row and column for the background.
+    /// The index of the background's row and column.
     pub fn background(&self) -> usize {
-        self.counts.len() - 1
+        self.counts.len().saturating_sub(1)
     }
 
     /// Counts one picture; `detections` are best first.
@@ -27,7 +27,7 @@ impl ConfusionMatrix {
         let background = self.background();
         let confident = detections.iter().take_while(|detection| detection.score > self.above_score).count();
         let overlaps = &overlaps[..confident];
-        // Whatever their classes: all that overlap enough are admissible.
+        // Classes do not matter: all pairs that overlap enough are admissible.
         let assigned = assign(overlaps, |_, _| true);
         let mut found = vec![background; labels.len()];
         for (detection, label) in detections.iter().zip(assigned) {

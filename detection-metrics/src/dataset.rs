@@ -1,6 +1,6 @@
-//! A data set: which pictures, what is in them, what the classes are called.
+//! A data set: its pictures, what is in them, and the names of the classes.
 //!
-//! Comes from an ultralytics data set file (`yaml.rs`) with YOLO labels, or from COCO annotations (`coco/dataset.rs`).
+//! It comes from an ultralytics data set file (`yaml.rs`) with YOLO labels, or from COCO annotations (`coco/dataset.rs`).
 
 use std::path::PathBuf;
 
@@ -14,17 +14,17 @@ use crate::note::Note;
 /// Pictures with their labels.
 #[derive(Debug)]
 pub struct Dataset {
-    /// What the class numbers mean.
+    /// Names of the classes, by number.
     pub class_names: Vec<String>,
-    /// Whether these are names of the data set's own; otherwise it says their number alone.
+    /// Whether the data set names its classes; otherwise it only says how many there are.
     pub names_are_given: bool,
-    /// What result files call the classes; `None` for a class that the annotations do not know.
+    /// Ids of the classes in result files; `None` for a class that is not in the annotations.
     pub category_ids: Vec<Option<u64>>,
     /// The pictures, by path.
     pub samples: Vec<Sample>,
-    /// The pictures left out because of their labels, and why.
+    /// The pictures that were left out because of their labels, and why.
     pub skipped: Vec<(PathBuf, Error)>,
-    /// What is odd about it.
+    /// Anything odd about it.
     pub notes: Vec<Note>,
 }
 
@@ -33,17 +33,17 @@ pub struct Dataset {
 pub struct Sample {
     /// The picture's file.
     pub image: PathBuf,
-    /// What result files call it.
+    /// Its id in result files.
     pub id: ImageId,
     /// What is in it; empty for a background.
     pub labels: Vec<Label>,
-    /// What the labels' coordinates are.
+    /// The unit of the labels' coordinates.
     pub unit: Unit,
-    /// Height and width in pixels, where the data set says so; the picture itself decides.
+    /// Height and width in pixels, if the data set says; the picture itself decides.
     pub said_size: Option<[usize; 2]>,
 }
 
-/// What coordinates are.
+/// A unit of coordinates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Shares of the picture's sides, 0..1.
@@ -53,11 +53,11 @@ pub enum Unit {
 }
 
 impl Sample {
-    /// The labels in shares of the sides of the picture, which has this size in pixels.
+    /// The labels in shares of the sides of the picture, whose size is in pixels.
     pub fn labels_in_shares(&self, [height, width]: [usize; 2]) -> Vec<Label> {
         let [height, width] = match self.unit {
             Unit::Shares => [1.0, 1.0],
-            // A picture without pixels has no labels, either: nothing is divided by 0.
+            // Never divides by 0: a picture without pixels has no labels either.
             Unit::Pixels => [height.max(1) as f64, width.max(1) as f64],
         };
         let shares = |b: Bounds| Bounds { x1: b.x1 / width, y1: b.y1 / height, x2: b.x2 / width, y2: b.y2 / height };

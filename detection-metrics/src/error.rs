@@ -1,5 +1,5 @@
-//! Everything that can be wrong with a data set, its annotations or predictions. What the operating system said is the
-//! error's `source`, not a part of its text.
+//! Everything that can be wrong with a data set, its annotations or predictions. The operating system's error is the
+//! `source`, not part of the text.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system did not let us read a file or folder.
+    /// A file or folder could not be read.
     #[error("{}: cannot read", path.display())]
     Unreadable {
         /// The file or folder.
@@ -28,25 +28,25 @@ pub enum Error {
         path: PathBuf,
         /// The most that is read.
         limit: u64,
-        /// What there is.
+        /// Its size.
         found: u64,
     },
-    /// A text is not in UTF-8.
+    /// A text is not UTF-8.
     #[error("{}: expected text in UTF-8, found {found}: save it again as UTF-8", path.display())]
     Encoding {
         /// The file.
         path: PathBuf,
-        /// What it is in.
+        /// Its encoding.
         found: &'static str,
     },
-    /// A line of a list that no system takes for a path.
+    /// A line of a list is too long for a path.
     #[error("{}:{line}: expected a path of at most {limit} bytes, found {found}", path.display())]
     LongPath {
         /// The list.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// Bytes of a path at most.
+        /// The most bytes of a path.
         limit: usize,
         /// Bytes of the line.
         found: usize,
@@ -66,9 +66,9 @@ pub enum Error {
     MissingSplit {
         /// The data set file.
         path: PathBuf,
-        /// The split asked for.
+        /// The split that was asked for.
         split: &'static str,
-        /// Those there are.
+        /// The splits that there are.
         found: String,
     },
     /// A data set's class names contradict themselves.
@@ -81,7 +81,7 @@ pub enum Error {
         /// What they are.
         found: String,
     },
-    /// None of the places a data set names has a picture.
+    /// A place that the data set names has no pictures.
     #[error("{}: no pictures found in it", path.display())]
     NoPictures {
         /// The file, folder or list.
@@ -94,15 +94,15 @@ pub enum Error {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What should be there.
+        /// What should be on it.
         expected: String,
-        /// What is.
+        /// What is on it.
         content: String,
     },
-    /// More classes than there is memory to compare with each other.
+    /// Too many classes to compare each with each.
     #[error("classes: expected at most {limit}, found {found}")]
     TooManyClasses {
-        /// The most that are taken.
+        /// The most that are allowed.
         limit: usize,
         /// How many there are.
         found: usize,

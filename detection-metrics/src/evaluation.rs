@@ -5,12 +5,12 @@ use crate::bounds::{Detection, Label};
 use crate::class_names::MAX_CLASSES;
 use crate::confusion::ConfusionMatrix;
 use crate::error::Error;
-use crate::matching::{THRESHOLDS, hits, overlaps};
+use crate::matching::{AT_50, AT_75, THRESHOLDS, hits, overlaps};
 
-/// F1 is averaged over this many points before looking for the best one: a tenth of the curve, made odd.
+/// F1 is averaged over this many points before the best one is looked for: a tenth of the curve, made odd.
 const SMOOTHING: usize = CURVE_POINTS / 10 + 1;
 
-/// Collects what was found in each picture and what is there. Keeps a few bytes per detection, and no boxes.
+/// Collects what was found in each picture and what is there. It keeps a few bytes per detection and no boxes.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
     classes: Vec<Tally>,
@@ -28,15 +28,15 @@ struct Tally {
 /// How good a detector is on a data set.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Evaluation {
-    /// Pictures seen.
+    /// Number of pictures.
     pub images: usize,
-    /// Labels in them.
+    /// Number of labels in them.
     pub labels: usize,
     /// The mean over `classes`.
     pub mean: Figures,
     /// The classes that have labels, by number.
     pub classes: Vec<ClassEvaluation>,
-    /// What was taken for what.
+    /// What was mistaken for what.
     pub confusion: ConfusionMatrix,
 }
 
@@ -70,14 +70,14 @@ pub struct ClassEvaluation {
     pub figures: Figures,
     /// Average precision at IoU 0.50, 0.55, .. 0.95.
     pub average_precisions: [f64; THRESHOLDS],
-    /// The class's curves. serde leaves out these thousands of numbers.
+    /// The class's curves; serde skips these thousands of numbers.
     #[serde(skip)]
     pub curves: ClassCurves,
 }
 
 impl Evaluator {
-    /// For a detector of this many classes. All detections make the averages and curves; those above the score
-    /// `confusion_above` make the confusion matrix.
+    /// For a detector with this many classes. Averages and curves use all detections; the confusion matrix uses those with
+    /// scores above `confusion_above`.
     ///
     /// # Errors
     /// More than 10,000 classes: the matrix has the square of their number.
@@ -89,8 +89,8 @@ impl Evaluator {
         Ok(Self { classes: vec![Tally::default(); classes], images: 0, confusion })
     }
 
-    /// Adds one picture. Detections may be in any order; both kinds of boxes share one coordinate system, whichever it
-    /// is.
+    /// Adds one picture. Detections may be in any order; detections and labels must use the same coordinates, whatever they
+    /// are.
     ///
     /// # Errors
     /// A class number beyond the number of classes.
@@ -118,7 +118,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The figures of all pictures added.
+    /// The figures of all pictures that were added.
     pub fn finish(mut self) -> Evaluation {
         let mut classes: Vec<ClassEvaluation> = self
             .classes
@@ -148,8 +148,8 @@ impl Tally {
         self.ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         let (average_precisions, curves) = average_precision(&self.ranked, self.labels);
         let figures = Figures {
-            ap50: average_precisions[0],
-            ap75: average_precisions[5],
+            ap50: average_precisions[AT_50],
+            ap75: average_precisions[AT_75],
             ap50_95: average_precisions.iter().sum::<f64>() / THRESHOLDS as f64,
             ..Figures::default()
         };
@@ -184,7 +184,7 @@ fn mean_curve(classes: &[ClassEvaluation], curve: Curve) -> Vec<f64> {
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    // Nothing to average is no success, and no negative zero, which an empty sum is.
+    // With nothing to average, 0; an empty sum would be a negative zero.
     let count = values.len().max(1);
     values.fold(0.0, |sum, value| sum + value) / count as f64
 }
@@ -194,13 +194,13 @@ fn best_point(classes: &[ClassEvaluation]) -> usize {
     first_highest(&smooth(&mean_curve(classes, Curve::F1)))
 }
 
-/// Where the highest value is, the first of several.
+/// The index of the highest value, the first one of several.
 pub(crate) fn first_highest(values: &[f64]) -> usize {
     let points = (0..values.len()).rev();
     points.max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
 
-/// A moving average; the outermost values continue beyond the ends.
+/// A moving average, in which the outermost values continue beyond the ends.
 fn smooth(values: &[f64]) -> Vec<f64> {
     let reach = SMOOTHING / 2;
     let at = |index: usize| values[index.saturating_sub(reach).min(values.len() - 1)];

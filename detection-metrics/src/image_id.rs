@@ -1,4 +1,4 @@
-//! What result files call a picture.
+//! The id of a picture in result files.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
-/// The first of the floats whose neighbours are not integers any more, 2^53.
+/// 2^53, beyond which not every integer is a float.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A picture's id: a number in COCO's own files, a file's stem elsewhere.
@@ -21,13 +21,13 @@ pub enum ImageId {
 }
 
 impl ImageId {
-    /// The id of a picture that no annotation file gives one: the file's stem.
+    /// The id of a picture without an annotation file: the file's stem.
     pub fn of(image: &Path) -> Self {
         Self::from(stem(image))
     }
 
-    /// The ids of these pictures, no two alike: `1.jpg` and `01.jpg` keep their stems, and pictures of one stem, in
-    /// several folders or with several endings, their paths.
+    /// The ids of these pictures, all different: `1.jpg` and `01.jpg` keep their stems, and pictures with the same stem, in
+    /// several folders or with several extensions, get their paths.
     pub fn of_all<'p>(images: impl Iterator<Item = &'p Path> + Clone) -> Vec<Self> {
         let mut times: HashMap<Self, usize> = HashMap::new();
         let named = |image: &Path| Self::Name(stem(image));
@@ -51,7 +51,7 @@ impl ImageId {
 }
 
 impl From<String> for ImageId {
-    /// A number if there are only digits, as in the names of COCO's own files.
+    /// A number if there are only digits, as in COCO's own file names.
     fn from(stem: String) -> Self {
         let number = stem.parse().ok().filter(|_| stem.bytes().all(|byte| byte.is_ascii_digit()));
         number.map_or(Self::Name(stem), Self::Number)
@@ -90,7 +90,7 @@ impl Visitor<'_> for IdVisitor {
         Ok(ImageId::Number(number))
     }
 
-    /// Tables turn integers into floats on the way.
+    /// Tables may have turned integers into floats.
     fn visit_f64<E: Error>(self, number: f64) -> Result<ImageId, E> {
         if number.fract() == 0.0 && (0.0..LARGEST_EXACT).contains(&number) {
             Ok(ImageId::Number(number as u64))
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_are_a_number_only_where_no_other_picture_has_it() {
+    fn digits_are_a_number_only_if_no_other_picture_has_it() {
         let ids = |names: &[&str]| -> Vec<String> {
             ImageId::of_all(names.iter().map(Path::new)).iter().map(ImageId::to_string).collect()
         };

@@ -1,4 +1,4 @@
-//! YOLO label files: one object per line, `class cx cy width height` or `class x y x y x y ..`, in shares of the
+//! YOLO label files: an object on each line, `class cx cy width height` or `class x y x y x y ..`, in shares of the
 //! picture's sides.
 
 use std::collections::HashSet;
@@ -13,10 +13,10 @@ use crate::text;
 const BOX_FIELDS: usize = 5;
 /// How many numbers are on the line of the smallest polygon: a class and three corners.
 const POLYGON_FIELDS: usize = 7;
-/// How far beyond the picture a coordinate may be, because annotation tools round.
+/// How far outside the picture a coordinate may be, because annotation tools round.
 const SLACK: f64 = 0.01;
 
-/// Where a picture's labels are: the last folder `images` of its path becomes `labels`; without one, beside it.
+/// Where a picture's labels are: the last folder `images` in its path becomes `labels`; if there is none, beside it.
 pub(crate) fn label_path(image: &Path) -> PathBuf {
     let mut parts: Vec<&OsStr> = image.iter().collect();
     let folders = parts.len().saturating_sub(1);
@@ -26,10 +26,10 @@ pub(crate) fn label_path(image: &Path) -> PathBuf {
     parts.iter().collect::<PathBuf>().with_extension("txt")
 }
 
-/// Bytes of a label file at most, for some ten million rows.
+/// The most bytes of a label file, enough for ten million rows.
 const LARGEST: u64 = 1 << 30;
 
-/// Reads a picture's labels; `None` if there is no label file: the picture shows nothing of interest.
+/// Reads a picture's labels; `None` if there is no label file, which means that nothing is in the picture.
 pub(crate) fn read_labels(path: &Path, classes: usize) -> Result<Option<Vec<Label>>, Error> {
     match text::read(path, LARGEST) {
         Ok(text) => parse_labels(&text, path, classes).map(Some),
@@ -67,7 +67,7 @@ fn parse_labels(text: &str, path: &Path, classes: usize) -> Result<Vec<Label>, E
     Ok(labels)
 }
 
-/// What two labels that are there twice have in common; adding 0 makes one of the two zeros that floats have.
+/// A key that is equal for equal labels; adding 0 turns -0 into 0.
 fn key(Label { class, bounds: Bounds { x1, y1, x2, y2 } }: &Label) -> (usize, [u64; 4]) {
     (*class, [x1, y1, x2, y2].map(|edge| (edge + 0.0).to_bits()))
 }

@@ -1,7 +1,7 @@
 //! How good a detector is: boxes, classes and scores in, the figures of `ultralytics val` and of COCO out.
 //!
 //! It knows nothing about pixels or networks. A [`Dataset`] says what is in the pictures; an [`Evaluator`] collects
-//! detections and labels picture by picture, [`coco::evaluate`] measures a file of predictions against a file of
+//! detections and labels picture by picture; [`coco::evaluate`] measures a file of predictions against a file of
 //! annotations.
 //!
 //! ```

@@ -1,14 +1,17 @@
-//! Which detection of one picture belongs to which label, as `ultralytics val` decides it.
+//! Which detection in a picture belongs to which label, decided as by `ultralytics val`.
 //!
-//! Greedy: best detection first, each takes of the labels still free the one it overlaps most. COCO's rule in
-//! `coco/matching.rs` is the same but for crowds and labels to be ignored.
+//! Greedy: from the best detection on, each takes the free label that it overlaps most. COCO's rule, in `coco/matching.rs`,
+//! is the same except for crowds and ignored labels.
 
 use std::collections::HashSet;
 
 use crate::bounds::{Detection, Label};
 
-/// How many IoU thresholds: 0.50, 0.55, .. 0.95.
+/// How many IoU thresholds there are: 0.50, 0.55, .. 0.95.
 pub const THRESHOLDS: usize = 10;
+/// Indices of the thresholds 0.50 and 0.75.
+pub const AT_50: usize = 0;
+pub const AT_75: usize = 5;
 
 /// Whether an IoU is enough for a hit at threshold number `index`: at least 0.5 + 0.05 `index`.
 fn suffices(iou: f64, index: usize) -> bool {
@@ -16,7 +19,7 @@ fn suffices(iou: f64, index: usize) -> bool {
     iou as f32 >= (0.5 + 0.05 * index as f64) as f32
 }
 
-/// Pairs of a lower IoU, or of just this one, never belong together: the confusion matrix wants more.
+/// Pairs with this IoU or less never belong together; the confusion matrix needs more.
 pub const LEAST_IOU: f64 = 0.45;
 
 /// A label that a detection overlaps.
@@ -24,11 +27,12 @@ pub const LEAST_IOU: f64 = 0.45;
 pub struct Overlap {
     /// Which of the picture's labels.
     pub label: usize,
-    /// By how much; above [`LEAST_IOU`].
+    /// By how much: more than [`LEAST_IOU`].
     pub iou: f64,
 }
 
-/// For every detection the labels that it may belong to, in their order. Few do: a table of all pairs would be large.
+/// For every detection the labels that it may belong to, in their order. They are few, while a table of all pairs would be
+/// large.
 pub fn overlaps(detections: &[Detection], labels: &[Label]) -> Vec<Vec<Overlap>> {
     let with_all = |detection: &Detection| -> Vec<Overlap> {
         let ious = labels.iter().map(|label| detection.bounds.iou(label.bounds)).enumerate();
@@ -37,7 +41,7 @@ pub fn overlaps(detections: &[Detection], labels: &[Label]) -> Vec<Vec<Overlap>>
     detections.iter().map(with_all).collect()
 }
 
-/// The label each detection gets, best detection first; only pairs that are `admissible(detection, overlap)` count.
+/// The label that each detection gets, from the best one on; only pairs that are `admissible(detection, overlap)` count.
 pub fn assign(overlaps: &[Vec<Overlap>], admissible: impl Fn(usize, Overlap) -> bool) -> Vec<Option<usize>> {
     let mut taken = HashSet::new();
     overlaps
@@ -52,7 +56,7 @@ pub fn assign(overlaps: &[Vec<Overlap>], admissible: impl Fn(usize, Overlap) -> 
         .collect()
 }
 
-/// For each detection, at which IoU thresholds it hits a label of its class; bit `t` belongs to 0.5 + 0.05 `t`.
+/// For each detection, the IoU thresholds at which it hits a label of its class; bit `t` stands for 0.5 + 0.05 `t`.
 pub fn hits(detections: &[Detection], labels: &[Label], overlaps: &[Vec<Overlap>]) -> Vec<u16> {
     let mut hits = vec![0; detections.len()];
     for index in 0..THRESHOLDS {

@@ -1,4 +1,4 @@
-//! What is odd about a data set: nothing that keeps it from being measured on, but something that one wants to know.
+//! Anything odd about a data set that does not prevent measuring but is worth knowing.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use crate::image_id::ImageId;
 use crate::text;
 
-/// Names that a note lists at most.
+/// The most names that a note lists.
 const LISTED: usize = 5;
 
 /// Something odd. Its text is one line.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
-    /// No picture has labels: they may lie where nobody looks for them.
+    /// No picture has labels: they may be in another place.
     NoLabels {
         /// How many pictures there are.
         pictures: usize,
-        /// Where the labels of the first one were looked for.
+        /// Where the labels of the first one would be.
         looked_for: PathBuf,
     },
     /// Annotations without a box are left out.
@@ -39,14 +39,14 @@ pub enum Note {
         /// The first such picture.
         first: ImageId,
     },
-    /// The detector has no class of these names: what they label is not looked for.
+    /// The detector has no classes with these names, so their objects are not looked for.
     UnknownToDetector {
         /// The categories that are in use.
         categories: Vec<String>,
         /// How many categories the file defines.
         of: usize,
     },
-    /// The data set calls classes otherwise than the detector; numbers decide.
+    /// Classes have other names in the data set than in the detector; their numbers decide.
     OtherNames {
         /// How many classes.
         classes: usize,
@@ -60,7 +60,7 @@ pub enum Note {
 }
 
 impl Note {
-    /// What is to be said of a data set whose classes have these names by number, for a detector whose have those.
+    /// A note if the classes of a data set and of a detector have different names.
     pub fn other_names(dataset: &[String], detector: &[String]) -> Option<Self> {
         let differs = |(_, (one, other)): &(usize, (&String, &String))| one != other;
         let mut differing = dataset.iter().zip(detector).enumerate().filter(differs);
@@ -102,7 +102,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// On one line, whatever the file has there.
+/// In quotes and on one line, whatever the file has there.
 fn quoted(name: &str) -> String {
     format!("{:?}", text::shown(name))
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::text::{self, LONGEST_PATH};
 
-/// Extensions of picture files, the reference's and two more; a format that can't be decoded here is a broken picture.
+/// Extensions of picture files, the reference's and two more; a format that can't be decoded here counts as broken.
 const ENDINGS: [&str; 15] =
     ["avif", "bmp", "dng", "gif", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "pfm", "png", "tif", "tiff", "webp"];
 
-/// The pictures of some places, sorted and each once: all in a folder and its folders, or those a text file lists.
+/// The pictures in these places, sorted, each once: all in a folder and its subfolders, or those that a text file lists.
 pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for place in places {
@@ -24,17 +24,17 @@ pub(crate) fn pictures(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             return Err(Error::NoPictures { path: place.clone() });
         }
     }
-    // As texts, as the reference sorts them: `a-b/1.jpg` stands before `a/1.jpg`.
+    // As texts, as the reference sorts them: `a-b/1.jpg` comes before `a/1.jpg`.
     found.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     found.dedup();
     Ok(found)
 }
 
-/// Links are followed; a folder that several paths lead to, one in a circle too, is entered once: by its own name, or by
-/// a link's where it lies elsewhere.
+/// Links are followed. A folder to which several paths lead, in a loop too, is entered once: by its own name, or by that of a
+/// link if it lies elsewhere.
 fn collect_folder(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let mut entered = HashSet::new();
-    // Real folders before links, so that they keep their names: labels are looked for by them.
+    // Real folders before links, so that they keep their names, by which labels are found.
     let (mut folders, mut links) = (vec![folder.to_owned()], VecDeque::new());
     while let Some(folder) = folders.pop().or_else(|| links.pop_front()) {
         let unreadable = |source| Error::Unreadable { path: folder.clone(), source };
@@ -57,7 +57,7 @@ fn collect_folder(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> 
     Ok(())
 }
 
-/// One path a line. `./` is the list's own folder; other relative paths start at the working directory, as in the
+/// A path on each line. `./` is the list's own folder; other relative paths start at the working directory, as in the
 /// reference, or else at the list's folder.
 fn collect_list(list: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let text = text::read(list, text::LARGEST)?;

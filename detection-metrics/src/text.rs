@@ -1,4 +1,4 @@
-//! Files of text: whole, within bounds, in UTF-8.
+//! Text files: read whole, within bounds, as UTF-8.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// Bytes of a text at most. Annotations of the largest public sets stay below.
+/// The most bytes of a text. Annotations of the largest public sets have fewer.
 pub const LARGEST: u64 = 4 << 30;
-/// Bytes of a path at most, Linux's own bound; also of what a message repeats.
+/// The most bytes of a path, which is Linux's own bound.
 pub const LONGEST_PATH: usize = 4096;
-/// Characters of a text that a message repeats.
+/// The most characters of a text that a message repeats.
 const SHOWN: usize = 200;
-/// What editors of Windows begin a text with.
+/// What editors on Windows put at the start of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads a text, its byte order mark left out.
+/// Reads a text, without its byte order mark.
 pub fn read(path: &Path, largest: u64) -> Result<String, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
@@ -35,7 +35,7 @@ pub fn read(path: &Path, largest: u64) -> Result<String, Error> {
     decode(bytes).map_err(|found| Error::Encoding { path: path.to_owned(), found })
 }
 
-/// The text, or the encoding that it has in place of UTF-8.
+/// The text, or the encoding that it has instead of UTF-8.
 fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     // Without a mark, text of mostly Latin letters in UTF-16 has a zero in every second byte.
     match *bytes {
@@ -50,7 +50,7 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     }
 }
 
-/// What has no end.
+/// Whether it is a device, which has no end.
 fn is_device(kind: &std::fs::FileType) -> bool {
     #[cfg(unix)]
     {
@@ -63,7 +63,7 @@ fn is_device(kind: &std::fs::FileType) -> bool {
     }
 }
 
-/// A text of a file, fit for one line of a message.
+/// Text from a file, cut to fit one line of a message.
 pub fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect();
     if text.chars().nth(SHOWN).is_some() {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn byte_order_marks_are_no_text_and_utf_16_is_named() {
+    fn byte_order_marks_are_not_text_and_utf_16_is_named() {
         assert_eq!(decode(b"\xef\xbb\xbfa".to_vec()), Ok("a".to_owned()));
         assert_eq!(decode(b"\xff\xfea\0b\0".to_vec()), Err("UTF-16"));
         assert_eq!(decode(b"\xfe\xff\0a\0b".to_vec()), Err("UTF-16"));

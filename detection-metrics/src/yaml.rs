@@ -1,4 +1,4 @@
-//! The ultralytics data set file: where the pictures of each split are and what the classes are called.
+//! The ultralytics data set file: where the pictures of each split are, and the names of the classes.
 //!
 //! Left out: `download` scripts, keypoints, and the search for data sets in a folder set up elsewhere.
 
@@ -24,7 +24,7 @@ pub enum Split {
     /// What it was tuned on.
     #[default]
     Val,
-    /// What nobody has looked at before.
+    /// What it has never seen.
     Test,
 }
 
@@ -50,7 +50,7 @@ struct DatasetFile {
     nc: Option<usize>,
 }
 
-/// One place with pictures, or several.
+/// One or several places with pictures.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Entries {
@@ -59,12 +59,12 @@ enum Entries {
 }
 
 impl Dataset {
-    /// Reads a data set file and the labels of one of its splits. Relative paths start at `path:` of the file, that at
-    /// the file's folder or else at the working directory; `../images` that is not there is looked for as `images`, as
-    /// Roboflow's exports need it.
+    /// Reads a data set file and the labels of one of its splits. Relative paths start at the file's `path:`, which itself
+    /// starts at the file's folder or else at the working directory. If there is no `../images`, `images` is tried, for
+    /// Roboflow's exports.
     ///
     /// # Errors
-    /// The file is not a data set's, lacks the split, or there are no pictures; broken label files are no error but
+    /// The file is not a data set file, lacks the split, or there are no pictures. Broken label files are not errors but are
     /// in `skipped`.
     pub fn from_yaml(path: &Path, split: Split) -> Result<Self, Error> {
         let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
@@ -95,8 +95,8 @@ impl Dataset {
     }
 }
 
-/// Where an entry's pictures are. Roboflow writes `../valid/images` beside the folder `valid`: the reference drops the
-/// dots where nothing is there with them.
+/// Where an entry's pictures are. Roboflow writes `../valid/images` into a file beside the folder `valid`: like the reference,
+/// this drops the dots if nothing is there with them.
 fn place(root: &Path, entry: &Path) -> PathBuf {
     let place = root.join(entry);
     match entry.strip_prefix("..") {
@@ -105,7 +105,7 @@ fn place(root: &Path, entry: &Path) -> PathBuf {
     }
 }
 
-/// COCO's own lists use COCO's own numbers; the classes of other data sets count from 1.
+/// COCO's own lists have COCO's own numbers; the classes of other data sets are numbered from 1.
 fn category_ids(entries: &[PathBuf], classes: usize) -> Vec<Option<u64>> {
     let is_coco = |entry: &PathBuf| {
         let in_coco = entry.to_string_lossy().contains("coco");

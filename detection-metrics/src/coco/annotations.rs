@@ -30,7 +30,7 @@ pub struct Annotations {
     pub annotations: Vec<Annotation>,
     /// The categories.
     pub categories: Vec<Category>,
-    /// Annotations left out because they have no box.
+    /// How many annotations were left out because they have no box.
     pub without_box: usize,
 }
 
@@ -57,7 +57,7 @@ pub struct Image {
     pub id: ImageId,
     /// Its file, relative to the folder of pictures.
     pub file_name: String,
-    /// Rows, if the file says so; the picture itself decides.
+    /// Rows, if the file says; the picture itself decides.
     #[serde(default, deserialize_with = "side")]
     pub height: Option<usize>,
     /// Columns, likewise.
@@ -100,7 +100,7 @@ impl AnnotationFields {
     }
 }
 
-/// A number as people write it: an integer, or a float or a text that is one.
+/// A number in any form: an integer, or a float or text that stands for one.
 fn category_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match ImageId::deserialize(deserializer)? {
         ImageId::Number(number) => Ok(number),
@@ -110,7 +110,7 @@ fn category_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Err
     }
 }
 
-/// 0 and 1, as COCO writes them, or false and true; nothing is no.
+/// 0 and 1, as COCO writes them, or false and true; a missing value is false.
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -125,7 +125,7 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     })
 }
 
-/// A side in pixels; what is none is as good as nothing.
+/// A side in pixels; impossible values count as missing.
 fn side<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     let side: Option<f64> = Option::deserialize(deserializer)?;
     Ok(side.filter(|side| *side >= 1.0 && *side <= f64::from(u32::MAX)).map(|side| side as usize))
@@ -137,7 +137,7 @@ pub struct Category {
     /// Its id.
     #[serde(deserialize_with = "category_id")]
     pub id: u64,
-    /// What it is called.
+    /// Its name.
     pub name: String,
 }
 
@@ -145,7 +145,7 @@ impl Annotations {
     /// Reads an annotation file.
     ///
     /// # Errors
-    /// The file can't be read or is no annotation file.
+    /// The file can't be read or is not an annotation file.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let malformed = |reason: &str| Error::Malformed {
             path: path.to_owned(),
@@ -160,7 +160,7 @@ impl Annotations {
         }
     }
 
-    /// The category id of each class, by name; `None` for a class that the annotations do not know.
+    /// The category id of each class, by name; `None` for a class that is not in the annotations.
     pub fn category_ids(&self, class_names: &[String]) -> Vec<Option<u64>> {
         let ids: HashMap<&str, u64> =
             self.categories.iter().map(|category| (category.name.as_str(), category.id)).collect();

@@ -1,6 +1,7 @@
-//! One category over all pictures: average precision and recall, from its judged detections.
+//! One category in all pictures: average precision and recall, from its judged detections.
 
-use super::matching::{Judged, THRESHOLDS, Verdict};
+use super::matching::{Judged, Verdict};
+use crate::matching::THRESHOLDS;
 
 /// Recalls at which precision is read: 0.00, 0.01, .. 1.00.
 const RECALL_POINTS: usize = 101;
@@ -14,7 +15,7 @@ pub struct Accumulated {
     pub recall: [f64; THRESHOLDS],
 }
 
-/// Figures from the `best` detections of each picture; `None` if there is nothing to find.
+/// Figures from the `best` detections in each picture; `None` if there is nothing to find.
 pub fn accumulate(pictures: &[Judged], best: usize) -> Option<Accumulated> {
     let labels: usize = pictures.iter().map(|picture| picture.labels).sum();
     if labels == 0 {

@@ -12,7 +12,7 @@ use crate::note::Note;
 impl Dataset {
     /// The data set that annotations describe, for a detector of these classes; the pictures are in `folder`.
     ///
-    /// Crowds are left out, and so is what the detector has no class for.
+    /// Crowds are left out, and so are categories for which the detector has no class.
     pub fn from_coco(annotations: &Annotations, folder: &Path, class_names: &[String]) -> Self {
         let ids = annotations.category_ids(class_names);
         let classes: HashMap<u64, usize> =
@@ -35,7 +35,7 @@ impl Dataset {
             samples: annotations.images.iter().map(sample).collect(),
             notes: notes(annotations, &classes),
             class_names: class_names.to_vec(),
-            // The detector's, by which categories are found.
+            // They are the detector's, by which categories are looked up.
             names_are_given: false,
             category_ids: ids,
             skipped: Vec::new(),
@@ -43,7 +43,7 @@ impl Dataset {
     }
 }
 
-/// What is odd about annotations, for a detector that has a class for these categories.
+/// What is odd about annotations, given a detector with classes for these categories.
 fn notes(annotations: &Annotations, classes: &HashMap<u64, usize>) -> Vec<Note> {
     let mut notes = Vec::new();
     if annotations.without_box > 0 {

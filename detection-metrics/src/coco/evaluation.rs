@@ -1,6 +1,6 @@
-//! A result file against an annotation file: the twelve figures of COCO's challenge, as `pycocotools` computes them.
+//! Compares a result file with an annotation file: the twelve figures of COCO's challenge, as `pycocotools` computes them.
 //!
-//! One known fault of the original is not repeated: it never finds an annotation whose id is 0.
+//! One known bug of the original is not repeated: it never finds an annotation whose id is 0.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,8 +10,9 @@ use super::matching::{AreaRange, Judged, MAX_DETECTIONS, Scene};
 use super::predictions::Prediction;
 use crate::error::Error;
 use crate::image_id::ImageId;
+use crate::matching::{AT_50, AT_75};
 
-/// COCO's figures, each 0..1, or `None` where there was nothing to find (`pycocotools` writes -1).
+/// COCO's figures, each 0..1, or `None` if there was nothing to find (`pycocotools` writes -1).
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Summary {
     /// Average precision: mean over IoU 0.50, 0.55, .. 0.95 and the categories.
@@ -38,7 +39,7 @@ pub struct Summary {
     pub ar_medium: Option<f64>,
     /// Of things of 96x96 pixels and more.
     pub ar_large: Option<f64>,
-    /// Each category on its own.
+    /// Each category separately.
     pub categories: Vec<CategorySummary>,
 }
 
@@ -47,7 +48,7 @@ pub struct Summary {
 pub struct CategorySummary {
     /// Its id.
     pub id: u64,
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Average precision over IoU 0.50, 0.55, .. 0.95; `None` if nothing is of this category.
     pub ap: Option<f64>,
@@ -55,10 +56,10 @@ pub struct CategorySummary {
     pub ap50: Option<f64>,
 }
 
-/// Measures predictions against annotations.
+/// Measures predictions against annotations. Predictions of unknown categories are ignored.
 ///
 /// # Errors
-/// A prediction is for a picture that the annotations do not have. Predictions of unknown categories are ignored.
+/// A prediction is for a picture that is not in the annotations.
 pub fn evaluate(annotations: &Annotations, predictions: &[Prediction]) -> Result<Summary, Error> {
     let categories = by_category(annotations, predictions)?;
     let figures = |range: AreaRange, best: usize| -> Vec<Option<Accumulated>> {
@@ -74,12 +75,12 @@ pub fn evaluate(annotations: &Annotations, predictions: &[Prediction]) -> Result
         id: category.id,
         name: category.name.clone(),
         ap: own.as_ref().map(precision),
-        ap50: own.map(|own| own.precision[0]),
+        ap50: own.map(|own| own.precision[AT_50]),
     };
     Ok(Summary {
         ap: over_categories(&all, precision),
-        ap50: over_categories(&all, |accumulated| accumulated.precision[0]),
-        ap75: over_categories(&all, |accumulated| accumulated.precision[5]),
+        ap50: over_categories(&all, |accumulated| accumulated.precision[AT_50]),
+        ap75: over_categories(&all, |accumulated| accumulated.precision[AT_75]),
         ap_small: over_categories(&small, precision),
         ap_medium: over_categories(&medium, precision),
         ap_large: over_categories(&large, precision),

@@ -2,13 +2,12 @@
 
 use super::annotations::Annotation;
 use super::predictions::Prediction;
+use crate::matching::THRESHOLDS;
 
-/// How many IoU thresholds: 0.50, 0.55, .. 0.95.
-pub const THRESHOLDS: usize = 10;
 /// The most detections of one category in one picture that count.
 pub const MAX_DETECTIONS: usize = 100;
 
-/// The range of areas that count, in square pixels, both ends included.
+/// The areas that count, in square pixels, both ends included.
 #[derive(Clone, Copy, Debug)]
 pub struct AreaRange {
     least: f64,
@@ -37,7 +36,7 @@ pub enum Verdict {
     Right,
     /// It hits nothing, or something that was hit before.
     Wrong,
-    /// It hits a crowd or a label of another area, or hits nothing and is of another area itself.
+    /// It hits a crowd or a label outside the area range, or hits nothing and is itself outside the range.
     Ignored,
 }
 
@@ -54,7 +53,7 @@ pub struct Scene<'a> {
 /// The verdicts on a scene.
 #[derive(Debug)]
 pub struct Judged {
-    /// Labels that are to be found.
+    /// Labels that should be found.
     pub labels: usize,
     /// For each detection, best first, its score and the verdict at each threshold.
     pub detections: Vec<(f64, [Verdict; THRESHOLDS])>,
@@ -71,7 +70,7 @@ impl<'a> Scene<'a> {
 
     pub fn judge(&self, range: AreaRange) -> Judged {
         let ignored: Vec<bool> = self.labels.iter().map(|label| label.crowd || range.lacks(label.area)).collect();
-        // Labels that count come first: once one of them is hit, it is never given up for one that does not count.
+        // Labels that count come first: once one of them is hit, it is never given up for one that does not.
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
         order.sort_by_key(|&label| ignored[label]);
         let mut detections: Vec<_> =
@@ -104,7 +103,7 @@ impl<'a> Scene<'a> {
         taken: &[bool],
     ) -> Option<usize> {
         let mut best = None;
-        // Equal boxes must reach thresholds close to 1.
+        // Identical boxes must reach thresholds close to 1.
         let mut best_overlap = least.min(1.0 - 1e-10);
         for &label in order {
             if best.is_some_and(|best: usize| !ignored[best] && ignored[label]) {
@@ -125,7 +124,7 @@ pub fn iou_threshold(index: usize) -> f64 {
     if index == THRESHOLDS - 1 { 0.95 } else { index as f64 * ((0.95 - 0.5) / (THRESHOLDS - 1) as f64) + 0.5 }
 }
 
-/// IoU; for a crowd the share of the detection that lies in it.
+/// IoU; for a crowd, the share of the detection that lies in it.
 fn overlap([x, y, width, height]: [f64; 4], label: &Annotation) -> f64 {
     let [label_x, label_y, label_width, label_height] = label.bbox;
     let shared_width = (x + width).min(label_x + label_width) - x.max(label_x);

@@ -15,10 +15,10 @@ use crate::text;
 pub struct Prediction {
     /// The picture.
     pub image_id: ImageId,
-    /// The picture's file: for people, COCO does not need it.
+    /// The picture's file, for people; COCO does not need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
-    /// The category, by COCO's number or the data set's.
+    /// The category, by COCO's or the data set's number.
     pub category_id: u64,
     /// Left, top, width, height in pixels of the picture.
     pub bbox: [f64; 4],
@@ -39,7 +39,7 @@ impl Prediction {
     }
 }
 
-/// The number rounded to these decimals, through text, because scaling would round twice.
+/// Rounds to this many decimals by way of text, because scaling would round twice.
 fn rounded(value: f64, decimals: usize) -> f64 {
     format!("{value:.decimals$}").parse().expect("a formatted number is a number")
 }
@@ -47,7 +47,7 @@ fn rounded(value: f64, decimals: usize) -> f64 {
 /// Reads a result file.
 ///
 /// # Errors
-/// The file can't be read or is no result file.
+/// The file can't be read or is not a result file.
 pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, Error> {
     let text = text::read(path, text::LARGEST)?;
     serde_json::from_str(&text).map_err(|error| Error::Malformed {
@@ -60,7 +60,7 @@ pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, Error> {
 /// Writes a result file.
 ///
 /// # Errors
-/// The writer's own.
+/// Those of the writer.
 pub fn write_predictions(writer: impl io::Write, predictions: &[Prediction]) -> io::Result<()> {
     Ok(serde_json::to_writer(writer, predictions)?)
 }

@@ -1,11 +1,11 @@
-//! What plots are drawn on.
+//! The canvas of a plot.
 
 use plotters::coord::Shift;
 use plotters::prelude::{BitMapBackend, DrawingArea, IntoDrawingArea, WHITE};
 
 use crate::error::Error;
 
-/// The name of this crate's font among the process's fonts.
+/// The name under which this crate's font is registered in the process.
 pub const FONT: &str = "detection-metrics";
 
 /// A picture, RGB, 0..255, row by row.
@@ -22,7 +22,7 @@ pub struct Plot {
 pub type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub type DrawingError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A white picture of `size`, width and height in pixels, that `draw` draws on.
+/// A white picture of `size`, width and height in pixels, on which `draw` draws.
 pub fn paint(
     plot: &'static str,
     size: (u32, u32),

@@ -1,4 +1,4 @@
-//! The confusion matrix as a table of shades: columns are what is there, rows what it was taken for.
+//! The confusion matrix as a table of shades: columns are true classes, rows predicted ones.
 
 use plotters::prelude::{BLACK, Color, IntoFont, RGBColor, Rectangle, Text, WHITE};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -12,9 +12,9 @@ use crate::error::Error;
 const MARGIN: i32 = 190;
 /// Roughly the sides of the table itself, in pixels.
 const TABLE: i32 = 1000;
-/// Sides of a cell, in pixels: few classes should still look like a table, and many should stay legible.
+/// The smallest and largest side of a cell, in pixels: few classes should look like a table, and many should be legible.
 const CELL: (i32, i32) = (14, 90);
-/// The side of a cell, in pixels, from which a number fits in.
+/// The side of a cell, in pixels, from which a number fits into it.
 const NUMBERED: i32 = 26;
 /// The darkest shade.
 const DARK: RGBColor = RGBColor(8, 48, 107);
@@ -23,9 +23,9 @@ const GRID: RGBColor = RGBColor(226, 226, 226);
 /// What the cells of the confusion matrix show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cells {
-    /// How often.
+    /// Numbers of objects.
     Counts,
-    /// Which share of the things that are there, 0..1.
+    /// Shares of the objects that are there, 0..1.
     Shares,
 }
 
@@ -62,7 +62,7 @@ impl Table<'_> {
         let most = values.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
         for (row, values) in values.iter().enumerate() {
             for (column, &value) in values.iter().enumerate() {
-                // Counts span decades: hundreds of false alarms must not hide the rest.
+                // Counts span decades: hundreds of false positives must not hide the rest.
                 let shade = match self.cells {
                     Cells::Counts => value.ln_1p() / most.ln_1p(),
                     Cells::Shares => value,

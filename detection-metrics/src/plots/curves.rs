@@ -14,7 +14,7 @@ use crate::evaluation::{ClassEvaluation, Evaluation, first_highest};
 const SIZE: (u32, u32) = (1280, 840);
 /// Columns of the chart; the rest is for the legend.
 const CHART_WIDTH: u32 = 960;
-/// Classes that get a colour and a legend of their own; more are drawn grey.
+/// Up to this many classes get their own colours and legends; more are drawn in grey.
 const NAMED_CLASSES: usize = 20;
 const GREY: RGBColor = RGBColor(160, 160, 160);
 const TEXT: f64 = 20.0;
@@ -66,7 +66,8 @@ impl Chart {
             let style: ShapeStyle = if named { class_color(index).stroke_width(2) } else { GREY.stroke_width(1) };
             chart.draw_series(LineSeries::new(points(class.curves.values(curve)), style))?;
             if named {
-                legend.push((style, class_legend(curve, &class_names[class.class], class)));
+                let name = class_names.get(class.class).map_or("", String::as_str);
+                legend.push((style, class_legend(curve, name, class)));
             }
         }
         let mean = BLUE.stroke_width(5);
@@ -104,7 +105,7 @@ fn points(values: &[f64]) -> impl Iterator<Item = (f64, f64)> {
     values.iter().enumerate().map(|(index, value)| (curve_position(index), *value))
 }
 
-/// Hues a golden section apart, so that any number of them stay distinct.
+/// Hues that are a golden section apart, so that any number of them are distinct.
 fn class_color(index: usize) -> RGBAColor {
     HSLColor((index as f64 * 0.618_034).fract(), 0.7, 0.45).to_rgba()
 }

@@ -1,6 +1,6 @@
 //! An evaluation as pictures: curves over score and recall, and the confusion matrix.
 //!
-//! Drawn with `plotters` into memory. It finds fonts through a table of the process, which [`Plots::new`] adds to.
+//! Drawn with `plotters` into memory. It finds fonts in a table of the process, to which [`Plots::new`] adds one.
 
 mod canvas;
 mod confusion;
@@ -21,7 +21,7 @@ use crate::evaluation::Evaluation;
 pub struct Plots(());
 
 impl Plots {
-    /// With a font file's content, OpenType or TrueType.
+    /// With the contents of a font file, OpenType or TrueType.
     ///
     /// # Errors
     /// It is not a font.
@@ -31,10 +31,10 @@ impl Plots {
         Ok(Self(()))
     }
 
-    /// A curve of each class and of the mean.
+    /// A curve for each class and for the mean.
     ///
     /// # Errors
-    /// The drawing library's.
+    /// The drawing library fails.
     pub fn curves(self, curve: Curve, evaluation: &Evaluation, class_names: &[String]) -> Result<Plot, Error> {
         curves::curves(curve, evaluation, class_names)
     }
@@ -42,7 +42,7 @@ impl Plots {
     /// What was mistaken for what, among the classes that occur.
     ///
     /// # Errors
-    /// The drawing library's.
+    /// The drawing library fails.
     pub fn confusion(self, cells: Cells, evaluation: &Evaluation, class_names: &[String]) -> Result<Plot, Error> {
         confusion::confusion(cells, &evaluation.confusion, class_names)
     }
