@@ -1,4 +1,4 @@
-//! Addresses without what only some may know: results go to others.
+//! Addresses without credentials, because results are passed on to others.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
         clean.push_str(before);
         let word = &after[..after.find(|c: char| c.is_whitespace() || "\"'<>".contains(c)).unwrap_or(after.len())];
         let authority = &word[..word.find(['/', '?', '#', '\\']).unwrap_or(word.len())];
-        // A password that is not encoded as it should be may hold what ends a host's name: then no port follows.
+        // A password that is not properly encoded may contain what ends a host's name; then no port follows.
         let is_port = |port: &str| port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
         let is_host = authority.rsplit_once(':').is_none_or(|(_, port)| is_port(port));
         let end = authority.rfind('@').or_else(|| word.rfind('@').filter(|_| !is_host));
@@ -25,8 +25,8 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
     clean.into()
 }
 
-/// An address without user, password, query and fragment: of a presigned one the query is a credential, and another at
-/// each try. What is no address stays as it is.
+/// An address without user, password, query and fragment: the query of a presigned one is a credential, and differs each
+/// time. Anything else is not changed.
 pub(crate) fn without_query(name: &str) -> Cow<'_, str> {
     let Some(scheme) = name.find("://") else {
         return name.into();

@@ -1,9 +1,9 @@
-//! A word from outside that ends every wait.
+//! Ending every wait from outside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends what waits for pictures, from another thread or a signal's handler. Its copies are one.
+/// Ends every wait for pictures, from another thread or a signal handler. All clones act as one.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
@@ -13,9 +13,7 @@ impl Cancel {
         Self::default()
     }
 
-    /// Ends every wait within a tenth of a second or so, and all that would follow.
-    ///
-    /// Whether it was cancelled before.
+    /// Ends every wait within about a tenth of a second, and all later ones. Returns whether it was cancelled before.
     pub fn cancel(&self) -> bool {
         self.0.swap(true, Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Everything that can keep a picture from being had. Errors do not name the source: their item does.
-//! A message says what befell it; the cause is its `source()`, and `{:#}` of anyhow writes both.
+//! Everything that can go wrong on the way to a picture. Errors do not name the source of the picture: their item does. A
+//! message says what happened; the cause is its `source()`, and anyhow's `{:#}` writes both.
 
 use std::io;
 use std::time::Duration;
@@ -13,27 +13,27 @@ pub(crate) const FFMPEG_ADVICE: &str = "apt install ffmpeg, or https://ffmpeg.or
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing goes by this name.
+    /// There is nothing with this name.
     #[error("no such file or folder")]
     NotFound,
-    /// What the operating system said.
+    /// The operating system's error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// More than a picture or a list may have.
+    /// A picture or list is too large.
     #[error("expected at most {limit} bytes, found {}", found.map_or("more".to_owned(), |found| found.to_string()))]
     TooLarge {
         /// The most that is read.
         limit: u64,
-        /// The size that was announced; `None` if it was found out by reading.
+        /// The announced size; `None` if it was found while reading.
         found: Option<u64>,
     },
-    /// Not a picture, or a broken one, or one that takes more than the budget.
+    /// Not a picture, or one that is broken or exceeds the budget.
     #[error(transparent)]
     Picture(yolov10_model::Error),
     /// A frame of an animation can't be decoded; it ends there.
     #[error("a broken frame")]
     Frame(#[source] yolov10_model::Error),
-    /// Bytes that are no font file.
+    /// Bytes that are not a font file.
     #[error("not a font: expected a TrueType or OpenType file")]
     NotAFont,
     /// A folder without anything to search.
@@ -50,31 +50,31 @@ pub enum Error {
         /// What is wrong there.
         reason: &'static str,
     },
-    /// A pattern that nothing matches.
+    /// A pattern that matches nothing.
     #[error("no file matches this pattern")]
     NoMatch,
-    /// A list that can't be read as one.
+    /// A list that can't be read.
     #[error("not a list of sources: {reason}")]
     NotAList {
         /// What is wrong with it.
         reason: String,
     },
-    /// Bytes on stdin, or at an address, that are none of what is read.
+    /// Bytes on stdin or at an address of a kind that is not read.
     #[error("neither a picture, a video nor a list of sources")]
     Unknown,
     /// A list that names nothing.
     #[error("the list is empty, expected one source per line")]
     EmptyList,
-    /// A list, or stdin, named by a list: it could name itself.
+    /// A list, or stdin, in a list: it could name itself.
     #[error("a list within a list")]
     NestedList,
-    /// A list at an address that names something else than addresses.
+    /// A list at an address that names anything but addresses.
     #[error("a list from the network names only http and https addresses")]
     NotAnAddress,
-    /// A line of a list that is searched in parts, and that names several files, or none that stays the same.
+    /// A line of a list that is searched in parts names several files, or something that may change.
     #[error("expected a file or an http(s) address: a list that is split has one on each line")]
     NotOneFile,
-    /// Videos, streams and cameras are decoded by a program that is not there.
+    /// The program that decodes videos, streams and cameras is missing.
     #[error("videos and cameras need ffmpeg, which is not installed: {}", FFMPEG_ADVICE)]
     NoFfmpeg,
     /// ffmpeg can't decode a video, or not all of it.
@@ -85,41 +85,41 @@ pub enum Error {
         /// What ffmpeg said.
         said: String,
     },
-    /// A stream that ended: none of them has an end of its own.
+    /// A stream ended, which streams never do by themselves.
     #[error("the stream ended after {frames} frames")]
     StreamEnded {
         /// How many had come.
         frames: usize,
-        /// Why, if it was said.
+        /// Why, if known.
         #[source]
         reason: Option<Box<Error>>,
     },
-    /// Nothing came.
+    /// Nothing came for too long.
     #[error("nothing has come for {} s", limit.as_secs())]
     Silence {
         /// How long it was waited for.
         limit: Duration,
     },
-    /// A transfer that would take for ever.
+    /// A transfer that is too slow.
     #[error("too slow: {found} bytes in {} s, expected {expected}", within.as_secs())]
     TooSlow {
         /// How much came.
         found: u64,
         /// The least that must come.
         expected: u64,
-        /// In this time.
+        /// The time in which it came.
         within: Duration,
     },
     /// The wait was ended from outside.
-    #[error("given up, as was asked for")]
+    #[error("cancelled")]
     Cancelled,
-    /// An address, and no feature `web`.
+    /// An address, in a build without the feature `web`.
     #[error("addresses need a build with the feature web")]
     NoWeb,
     /// A server refused.
     #[error("the server answered {status}")]
     Status {
-        /// What it answered.
+        /// The status that it answered with.
         status: u16,
     },
     /// A server can't be reached.

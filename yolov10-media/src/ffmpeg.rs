@@ -1,4 +1,4 @@
-//! The ffmpeg that is installed on this machine, found when it is needed.
+//! The installed ffmpeg, looked for when it is needed.
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::error::Error;
 
-/// What is said where it is missing.
+/// What to do if it is missing.
 pub const ADVICE: &str = crate::error::FFMPEG_ADVICE;
 
-/// A command that Ctrl-C does not reach, so that what it decodes or writes is ended in order, and that does not
-/// outlive the thread that starts it: to be started by one that lives as long as it is needed.
+/// A command that Ctrl-C does not reach, so that its output can be completed, and that does not outlive the thread which
+/// starts it: start it on a thread that lives as long as the command is needed.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     #[cfg(unix)]
@@ -20,8 +20,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Whatever ends this process, SIGKILL included, ends the command, too: a camera that is silent would else keep an
-/// ffmpeg waiting for ever, since only a write tells it that nobody reads.
+/// Whatever ends this process, even SIGKILL, ends the command too: a silent camera would otherwise keep ffmpeg waiting for
+/// ever, because only a write tells it that nobody reads any more.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the standard library has no safe way to ask the kernel for this")]
 fn die_with_parent(command: &mut Command) {
@@ -32,17 +32,17 @@ fn die_with_parent(command: &mut Command) {
         if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        // It may have ended between the fork and this.
+        // The parent may have ended since the fork.
         if std::os::unix::process::parent_id() != parent {
             return Err(io::ErrorKind::NotConnected.into());
         }
         Ok(())
     };
-    // SAFETY: between fork and exec the closure makes two system calls, takes no lock and no memory.
+    // SAFETY: between fork and exec the closure makes two system calls; it takes no locks and allocates nothing.
     unsafe { command.pre_exec(ask) };
 }
 
-/// Why it could not be started.
+/// The error when it could not be started.
 pub fn missing(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::NoFfmpeg,

@@ -5,7 +5,7 @@ use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
 
 use crate::error::Error;
 
-/// Quality, 1..100: that of OpenCV, and so what ultralytics users have.
+/// Quality, 1..100: OpenCV's, and so that of ultralytics.
 const QUALITY: u8 = 95;
 
 /// A JPEG file of `picture`.
@@ -28,7 +28,7 @@ mod tests {
         let bytes = encode_jpeg(&picture).expect("a small picture");
         let again = yolov10_model::picture::decode_picture(&bytes).expect("a JPEG");
         let worst = picture.iter().zip(again.iter()).map(|(one, other)| one.abs_diff(*other)).max();
-        // Colour at half the size blurs a slope of this steepness by so much.
+        // Colour at half the size blurs a slope this steep by that much.
         assert!(worst <= Some(8), "{worst:?}");
     }
 

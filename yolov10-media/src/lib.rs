@@ -25,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What can't be read is an item of its own, in its place, whose `value` is an [`Error`]: a caller that goes on with
-//! the next one loses nothing. Features: `draw` for the artist, `web` for http(s) addresses.
+//! A picture that can't be read is an item in its place, whose `value` is an [`Error`]: a caller that goes on with the next
+//! one loses nothing. Features: `draw` for the artist, `web` for http(s) addresses.
 
 mod address;
 mod cancel;

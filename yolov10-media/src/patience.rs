@@ -1,4 +1,4 @@
-//! How long others are waited for: servers, cameras, streams.
+//! How long to wait for others: servers, cameras, streams.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 use crate::cancel::Cancel;
 use crate::error::Error;
 
-/// How often a wait is looked at.
+/// How often a wait is checked.
 const GLANCE: Duration = Duration::from_millis(100);
-/// Silence that is worth a word.
+/// Silence that is worth a notice.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
-/// The longest pause before a stream is connected to again.
+/// The longest pause before reconnecting to a stream.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Hears what happens while pictures are waited for: the source's name, and what.
+/// Hears what happens during a wait for pictures: the source's name, and the notice.
 pub type Listener = Arc<dyn Fn(&str, Notice) + Send + Sync>;
 
-/// How sources that come over a network or from a device are waited for.
+/// How to wait for sources that come over a network or from a device.
 #[derive(Clone)]
 pub struct Patience {
-    /// How long one of them may say nothing.
+    /// How long a source may send nothing.
     pub limit: Duration,
-    /// How often in a row a stream is connected to again that broke off.
+    /// How many times in a row to reconnect to a stream that broke off.
     pub reconnects: usize,
     /// Ends every wait.
     pub cancel: Cancel,
@@ -31,22 +31,22 @@ pub struct Patience {
     pub notices: Option<Listener>,
 }
 
-/// What happens while pictures are waited for.
+/// What happens during a wait for pictures.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Notice {
     /// Nothing has come for a while.
     Silence {
-        /// When it is given up.
+        /// When the wait is given up.
         limit: Duration,
     },
-    /// A stream broke off, and is connected to again.
+    /// A stream broke off and is being reconnected.
     Reconnecting {
         /// Which attempt this is, from 1.
         attempt: usize,
         /// How many there will be at most.
         of: usize,
-        /// How long it waits before.
+        /// The pause before it.
         pause: Duration,
         /// Why it broke off.
         reason: String,
@@ -72,7 +72,7 @@ impl fmt::Display for Notice {
 }
 
 impl Default for Patience {
-    /// Twenty seconds, no second connection, nobody who hears of it.
+    /// Twenty seconds, no reconnects, no listener.
     fn default() -> Self {
         Self { limit: Duration::from_secs(20), reconnects: 0, cancel: Cancel::new(), notices: None }
     }
@@ -87,7 +87,7 @@ impl fmt::Debug for Patience {
 }
 
 impl Patience {
-    /// The next thing that comes; `None` when the sender is gone.
+    /// The next thing that comes; `None` if the sender is gone.
     pub(crate) fn receive<T>(&self, name: &str, receiver: &Receiver<T>) -> Result<Option<T>, Error> {
         let (started, mut is_said) = (Instant::now(), false);
         loop {
@@ -99,17 +99,18 @@ impl Patience {
             if self.cancel.is_cancelled() {
                 return Err(Error::Cancelled);
             }
-            if started.elapsed() >= self.limit {
-                return Err(Error::Silence { limit: self.limit });
-            }
-            if started.elapsed() >= WORTH_A_WORD && !is_said {
+            let silence = started.elapsed();
+            if silence >= WORTH_A_WORD && self.limit > WORTH_A_WORD && !is_said {
                 is_said = true;
                 self.notify(name, Notice::Silence { limit: self.limit });
+            }
+            if silence >= self.limit {
+                return Err(Error::Silence { limit: self.limit });
             }
         }
     }
 
-    /// Waits before attempt number `attempt` to connect again: twice as long each time.
+    /// Waits before attempt number `attempt` to reconnect, twice as long each time.
     pub(crate) fn pause(&self, name: &str, attempt: usize, reason: String) -> Result<(), Error> {
         let doublings = u32::try_from(attempt - 1).unwrap_or(u32::MAX).min(10);
         let pause = Duration::from_secs(1 << doublings).min(LONGEST_PAUSE);
@@ -162,6 +163,6 @@ mod tests {
         let started = Instant::now();
         assert!(matches!(patience.receive("camera", &receiver), Err(Error::Cancelled)));
         assert!(matches!(patience.pause("camera", 7, "gone".to_owned()), Err(Error::Cancelled)));
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < patience.limit, "both would wait for longer");
     }
 }

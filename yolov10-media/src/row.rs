@@ -1,4 +1,4 @@
-//! A picture and what is in it as JSON: a line of `run --json`, an answer of the server.
+//! A picture and what is in it, as JSON: a line of `run --json`, or an answer of the server.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ pub struct Row<'a> {
     image: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     frame: Option<usize>,
-    /// Of a frame, in seconds.
+    /// The time of a frame, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<f64>,
-    /// What is wrong with a picture of which a part could not be read.
+    /// What is wrong with a picture, if a part of it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<&'a str>,
     width: usize,
@@ -54,7 +54,7 @@ impl From<Speed> for StageMilliseconds {
     }
 }
 
-/// A picture that was not.
+/// A picture that could not be searched.
 #[derive(Debug, Serialize)]
 pub struct ErrorRow<'a> {
     image: &'a str,
@@ -64,10 +64,7 @@ pub struct ErrorRow<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The row of a picture of this size.
-    ///
-    /// # Panics
-    /// A detection is of a class without a name.
+    /// The row of a picture of this size. A class without a name gets an empty one.
     pub fn new(
         about: &'a About,
         size: Size,
@@ -77,7 +74,7 @@ impl<'a> Row<'a> {
     ) -> Self {
         let object = |&Detection { class, score, rect }: &Detection| Object {
             class,
-            name: &class_names[class],
+            name: class_names.get(class).map_or("", String::as_str),
             score,
             r#box: [rect.x1, rect.y1, rect.x2, rect.y2],
         };
@@ -93,7 +90,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The same without times: whenever and wherever it is made, it is the same.
+    /// The same without times, so that it is the same whenever and wherever it is made.
     pub fn timeless(self) -> Self {
         Self { ms: None, ..self }
     }

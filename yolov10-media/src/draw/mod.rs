@@ -1,6 +1,6 @@
-//! Detections for people to see: each has a box, a name and a score, in the colour of its class.
+//! Detections as people see them: each with a box, a name and a score, in the colour of its class.
 //!
-//! Boxes come first and labels on top of them all, each where it covers no other one, if there is such a place.
+//! Boxes come first, and labels go on top of them all, each where it covers no other label, if there is such a place.
 
 mod palette;
 mod text;
@@ -28,11 +28,11 @@ const PADDING: f32 = 0.15;
 /// What a label says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
-    /// There is none.
+    /// No label.
     Nothing,
     /// The class.
     Name,
-    /// The class and how sure the network is.
+    /// The class and the score.
     #[default]
     NameAndScore,
 }
@@ -72,20 +72,17 @@ impl Artist {
     /// The same with the letters of a font file, TrueType or OpenType.
     ///
     /// # Errors
-    /// It is no such file.
+    /// It is not such a file.
     pub fn with_font(self, file: Vec<u8>) -> Result<Self, Error> {
         Ok(Self { lettering: Lettering::of(file).map_err(|_| Error::NotAFont)?, ..self })
     }
 
-    /// The classes whose names have a character that the font has no letter for: name and character.
+    /// The classes whose names have a character that the font lacks: name and character.
     pub fn missing_letters(&self) -> impl Iterator<Item = (&str, char)> {
         self.class_names.iter().filter_map(|name| Some((name.as_str(), self.lettering.missing(name)?)))
     }
 
-    /// Draws all of `detections`, best first; the best lie on top.
-    ///
-    /// # Panics
-    /// A detection is of a class without a name.
+    /// Draws `detections`, which are best first; the best are on top. A class without a name is labelled with its number.
     pub fn draw(&self, picture: &mut RgbImage, detections: &[Detection]) {
         let line = i64::from(self.line_width(picture));
         for detection in detections.iter().rev() {
@@ -94,7 +91,7 @@ impl Artist {
         if self.style.label == Label::Nothing {
             return;
         }
-        // The best choose first, and are drawn last.
+        // The best choose their places first, and are drawn last.
         let mut labels: Vec<Placed> = Vec::with_capacity(detections.len());
         for detection in detections {
             let label = self.place(picture, detection, &labels);
@@ -107,13 +104,13 @@ impl Artist {
         }
     }
 
-    /// A label on top of its box, or where it covers none of the others: inside, below, inside at the bottom; always
-    /// within the picture. Where all places are taken, it is where it covers the least.
+    /// A label on top of its box, or where it covers no other label: inside, below, or inside at the bottom; always within
+    /// the picture. If all places are taken, where it covers the least.
     fn place(&self, picture: &RgbImage, detection: &Detection, others: &[Placed]) -> Placed {
-        let name = &self.class_names[detection.class];
+        let name = self.class_names.get(detection.class).map_or_else(|| detection.class.to_string(), String::clone);
         let text = match self.style.label {
             Label::NameAndScore => format!("{name} {:.2}", detection.score),
-            Label::Name | Label::Nothing => name.clone(),
+            Label::Name | Label::Nothing => name,
         };
         let line = i64::from(self.line_width(picture));
         let outline = outline(picture, &detection.rect, line);
@@ -155,7 +152,7 @@ struct Placed {
 }
 
 impl Area {
-    /// Pixels that both cover.
+    /// How many pixels both cover.
     fn overlap(&self, other: &Self) -> i64 {
         let columns = (self.right.min(other.right) - self.left.max(other.left)).max(0);
         let rows = (self.bottom.min(other.bottom) - self.top.max(other.top)).max(0);
@@ -180,7 +177,7 @@ fn draw_box(picture: &mut RgbImage, outline: Area, line: i64, color: Rgb<u8>) {
     }
 }
 
-/// The outer edge of a box's line, whose middle runs along the box, moved inside the picture.
+/// The outer edge of a box's line, whose middle runs along the box; moved inside the picture.
 fn outline(picture: &RgbImage, rect: &Rect, line: i64) -> Area {
     let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
     let low = |edge: f32| (edge.round() as i64 - line / 2).max(0);
@@ -267,7 +264,7 @@ mod tests {
         let mut picture = RgbImage::from_pixel(100, 100, GREY);
         let second = artist.place(&picture, &detections[1], &[artist.place(&picture, &detections[0], &[])]);
         artist.draw(&mut picture, &detections);
-        // The second label lies on the first box's lower line, and is whole nevertheless.
+        // The second label lies on the first box's lower line, and is complete nevertheless.
         let Area { left, bottom, .. } = second.area;
         assert_eq!(*picture.get_pixel(left as u32, bottom as u32 - 1), class_color(0));
         let mut alone = RgbImage::from_pixel(100, 100, GREY);
@@ -287,6 +284,14 @@ mod tests {
         assert_eq!(artist.missing_letters().collect::<Vec<_>>(), [("人", '人'), ("\u{1f600}", '\u{1f600}')]);
         assert!(artist.clone().with_font(b"no font".to_vec()).is_err());
         assert!(artist.with_font(FONT.to_vec()).is_ok());
+    }
+
+    #[test]
+    fn a_class_without_a_name_is_labelled_with_its_number() {
+        let detection = Detection { class: 7, score: 0.5, rect: Rect { x1: 10.0, y1: 40.0, x2: 60.0, y2: 80.0 } };
+        let picture = RgbImage::from_pixel(100, 100, GREY);
+        let label = Artist::new(Style::default(), &[]).place(&picture, &detection, &[]);
+        assert_eq!(label.text, "7 0.50");
     }
 
     #[test]

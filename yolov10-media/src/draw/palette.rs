@@ -7,9 +7,9 @@ use std::f32::consts::TAU;
 
 use image::Rgb;
 
-/// The part of a turn that spreads points on a circle best, whatever their number.
+/// The part of a turn that best spreads any number of points on a circle.
 const GOLDEN_ANGLE: f32 = 0.381_966;
-/// Where class 0 is: orange.
+/// The hue of class 0: orange.
 const FIRST_HUE: f32 = 0.13;
 const LIGHTNESS: [f32; 3] = [0.72, 0.56, 0.84];
 const CHROMA: f32 = 0.16;

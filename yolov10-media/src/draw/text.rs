@@ -1,6 +1,6 @@
-//! Text in pictures: a subset of DejaVu Sans with Latin, Greek and Cyrillic, or a font of the caller's.
+//! Text in pictures: a subset of DejaVu Sans with Latin, Greek and Cyrillic, or the caller's font.
 //!
-//! What a font has no letter for shows as a box. Letters are set side by side with kerning; there is no shaping.
+//! Characters that the font lacks show as boxes. Letters are set side by side with kerning; there is no shaping.
 
 use ab_glyph::{Font, FontArc, GlyphId, InvalidFont, PxScale, ScaleFont, point};
 use image::{Pixel, Rgb, RgbImage};
@@ -23,7 +23,7 @@ impl Lettering {
         Ok(Self(FontArc::try_from_vec(file)?))
     }
 
-    /// The first character that the font has no letter for.
+    /// The first character that the font lacks.
     pub fn missing(&self, text: &str) -> Option<char> {
         text.chars().find(|character| self.0.glyph_id(*character) == GlyphId(0))
     }

@@ -1,7 +1,7 @@
 //! A running ffmpeg, and what comes out of it.
 //!
-//! The thread that reads the frames is the one that starts it, and lives as long: whatever ends the process ends
-//! ffmpeg, too. Another one listens to what it says.
+//! The thread that reads the frames also starts ffmpeg, and lives as long, so that whatever ends the process ends ffmpeg
+//! too. Another thread reads its messages.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -21,30 +21,30 @@ use crate::error::Error;
 use crate::ffmpeg;
 use crate::patience::Patience;
 
-/// Frames per second of what does not say it: that of most cameras.
+/// Frames per second if ffmpeg does not say: that of most cameras.
 const USUAL_RATE: f64 = 30.0;
-/// A video that ffmpeg does not start with,
+/// A video that ffmpeg can't open,
 const UNOPENED: &str = "it can't be opened";
 /// and one that it complains about in the end.
 const UNFINISHED: &str = "not everything could be decoded";
-/// The longest wait for the line about a frame that is here: it is written first.
+/// The longest wait for the line about a frame that has come: the line is written first.
 const LINE_WAIT: Duration = Duration::from_secs(2);
-/// How often the end of a process is looked for that has closed its pipe.
+/// How often to check whether a process that has closed its pipe has ended.
 const GLANCE: Duration = Duration::from_millis(5);
-/// Frames that may wait to be taken.
+/// How many frames may wait to be taken.
 const QUEUE: usize = 1;
 
 /// What ffmpeg reads.
 pub struct Input {
-    /// What stands before `-i` and after it on its command line.
+    /// The part of its command line around `-i`.
     pub words: Vec<OsString>,
-    /// What results call that.
+    /// Its name in results.
     pub name: String,
-    /// The beginning of stdin, if it is stdin that it reads.
+    /// The beginning of stdin, if it reads stdin.
     pub head: Option<Arc<Vec<u8>>>,
 }
 
-/// The frames of one run of ffmpeg. It ends with this.
+/// The frames of one run of ffmpeg, which ends when this is dropped.
 pub struct Decoder {
     running: Running,
     frames: Receiver<Result<Moment, Error>>,
@@ -53,11 +53,11 @@ pub struct Decoder {
     is_over: bool,
 }
 
-/// A process that both the frames' thread and their reader can end.
+/// A process that both the thread of the frames and their reader can end.
 #[derive(Clone)]
 struct Running(Arc<Mutex<Child>>);
 
-/// What ffmpeg says of a frame, or of all.
+/// What ffmpeg says about a frame, or about all of them.
 enum Line {
     Rate(f64),
     Frame { at: Option<Duration> },
@@ -108,11 +108,11 @@ impl Drop for Decoder {
 
 impl Running {
     fn end(&self) {
-        // It may have ended by itself.
+        // It may already have ended.
         self.lock().kill().ok();
     }
 
-    /// Whether it has done all; waits for its end, and lets others end it meanwhile.
+    /// Whether it succeeded; waits for its end, and lets others end it meanwhile.
     fn has_succeeded(&self) -> bool {
         loop {
             match self.lock().try_wait() {
@@ -141,7 +141,7 @@ fn run(input: &Input, budget: &Budget) -> Result<(Running, Pipes), Error> {
         .arg(budget.pixels.min(i32::MAX as u64).to_string())
         .args(&input.words)
         .args(["-map", "0:v:0", "-vf", "showinfo=checksum=0", "-fps_mode", "passthrough"])
-        // Without this ffmpeg keeps ten bits and more.
+        // Without this, ffmpeg keeps ten bits and more.
         .args(["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"])
         .stdin(if input.head.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
@@ -156,7 +156,7 @@ fn run(input: &Input, budget: &Budget) -> Result<(Running, Pipes), Error> {
     Ok((Running(Arc::new(Mutex::new(child))), pipes))
 }
 
-/// Sends frames until there are no more, or nobody takes them; then what ffmpeg has to say, if anything.
+/// Sends frames until there are no more or nobody takes them, then ffmpeg's complaint, if any.
 fn read(running: Running, pipes: Pipes, input: &Input, budget: &Budget, sender: &SyncSender<Result<Moment, Error>>) {
     let (says, said) = channel();
     let helpers = feed(pipes.stdin, input.head.clone()).and_then(|()| {
@@ -188,31 +188,31 @@ fn read(running: Running, pipes: Pipes, input: &Input, budget: &Budget, sender: 
     let end = failure.or_else(|| frames.complaint_at_end(has_succeeded));
     if let Some(mut error) = end {
         if let Error::Video { said, .. } = &mut error {
-            // It repeats the address, password and all.
+            // It repeats the address, including the password.
             *said = said.replace(&address, &input.name);
         }
-        // Whoever does not listen any more has seen enough.
+        // If nobody listens any more, nobody wants to know.
         sender.send(Err(error)).ok();
     }
 }
 
-/// Hands stdin on, after the beginning that was read of it.
+/// Passes stdin on, after the beginning that was already read.
 fn feed(stdin: Option<ChildStdin>, head: Option<Arc<Vec<u8>>>) -> io::Result<()> {
     let (Some(mut stdin), Some(head)) = (stdin, head) else {
         return Ok(());
     };
     let copy = move || {
-        // ffmpeg may have seen enough, or has ended: it says so itself.
+        // ffmpeg may have read enough, or have ended: it says so itself.
         stdin.write_all(&head).and_then(|()| io::copy(&mut io::stdin().lock(), &mut stdin)).ok();
     };
     thread::Builder::new().name("stdin".to_owned()).spawn(copy).map(drop)
 }
 
-/// Tells what matters of ffmpeg's lines.
+/// Passes on those of ffmpeg's lines that matter.
 fn listen(stderr: ChildStderr, says: &Sender<Line>) {
     let mut stderr = BufReader::new(stderr);
     let mut bytes = Vec::new();
-    // A line that is endless is told in pieces, and says nothing.
+    // An endless line comes in pieces, which mean nothing.
     while (&mut stderr).take(1 << 16).read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
         let line = understood(&String::from_utf8_lossy(&bytes));
         if line.is_some_and(|line| says.send(line).is_err()) {
@@ -245,7 +245,7 @@ fn parse_rate(text: &str) -> Option<f64> {
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
-/// The frames in the pipe, and what was said of them.
+/// The frames in the pipe, and what was said about them.
 struct Frames {
     pipe: BufReader<ChildStdout>,
     said: Receiver<Line>,
@@ -271,8 +271,8 @@ impl Frames {
             .and_then(|(width, height)| Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?)));
         let parsed = parsed.filter(|_| magic.trim() == "P6" && levels.trim() == "255");
         let (width, height) =
-            parsed.ok_or_else(|| Error::video(UNFINISHED, "ffmpeg sent something that is no frame"))?;
-        // The picture, and the one before it that is being searched.
+            parsed.ok_or_else(|| Error::video(UNFINISHED, "ffmpeg sent something that is not a frame"))?;
+        // This picture, and the one before it, which is being searched.
         budget.admit(Size { height: height as usize, width: width as usize }, 6.0, 0)?;
         let mut pixels = vec![0; 3 * width as usize * height as usize];
         self.pipe.read_exact(&mut pixels).map_err(|_| Error::video(UNFINISHED, "the last frame is cut off"))?;
@@ -282,7 +282,7 @@ impl Frames {
         Ok(Some(Moment { content: Content::Frame(picture), at, shown: Duration::from_secs_f64(1.0 / self.rate) }))
     }
 
-    /// When the frame comes that was just read, as ffmpeg says, or else by its number.
+    /// The time of the frame that was just read, as ffmpeg says or else by its number.
     fn time_of_frame(&mut self) -> Duration {
         while let Ok(line) = self.said.recv_timeout(LINE_WAIT) {
             match line {
@@ -295,9 +295,9 @@ impl Frames {
         Duration::from_secs_f64(f64::from(self.count) / self.rate)
     }
 
-    /// What ffmpeg has to say in the end, if anything.
+    /// ffmpeg's complaint at its end, if any.
     fn complaint_at_end(mut self, has_succeeded: bool) -> Option<Error> {
-        // Its words end with it.
+        // Its messages end when it does.
         for line in self.said {
             if let Line::Complaint(said) = line {
                 self.complaint = Some(said);

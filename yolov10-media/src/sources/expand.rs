@@ -27,24 +27,24 @@ const LIST_EXTENSIONS: [&str; 2] = [TABLE_EXTENSION, "txt"];
 const TABLE_EXTENSION: &str = "csv";
 /// Extensions of pictures that may have several frames.
 const ANIMATION_EXTENSIONS: [&str; 2] = ["gif", "webp"];
-/// Pictures that are left to ffmpeg. The Rust decoder of AV1 whose licence fits ends the process where it panics.
+/// Pictures that are left to ffmpeg. The Rust decoder of AV1 with a suitable licence ends the process when it panics.
 const FFMPEG_EXTENSIONS: [&str; 1] = ["avif"];
-/// Addresses that start so are asked for over the web.
+/// Starts of addresses that are fetched over the web.
 const WEB_SCHEMES: [&str; 2] = ["http://", "https://"];
-/// The extension of a list of a video's pieces.
+/// Extensions of lists of a video's pieces.
 const PLAYLIST_EXTENSIONS: [&str; 2] = ["m3u8", "mpd"];
 /// The characters that make a word a pattern.
 const PATTERN: [char; 3] = ['*', '?', '['];
-/// What goes into folders within folders.
+/// Matches folders within folders.
 const EVERY_FOLDER: &str = "**";
-/// As much of stdin as tells what it is.
+/// How much of stdin is enough to tell what it is.
 const HEAD: u64 = 4096;
 
-/// What was found, and what was not wanted.
+/// The sources that were found, and the files that were skipped.
 #[derive(Default)]
 pub struct Expansion {
     pub sources: Vec<Source>,
-    /// Files of folders and patterns that are no pictures: how many there are of each kind.
+    /// Files in folders and patterns that are not pictures: how many there are of each kind.
     pub passed_over: BTreeMap<String, usize>,
 }
 
@@ -71,7 +71,7 @@ pub fn single(word: &Path) -> Source {
     Source::Broken { name: text.to_owned(), error }
 }
 
-/// A list in a list could name itself.
+/// Whether lists are allowed: a list in a list could name itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ListsAre {
     Read,
@@ -79,7 +79,7 @@ enum ListsAre {
 }
 
 impl Expansion {
-    /// Adds what `word` names, or that it is not available.
+    /// Adds what `word` names, or an error if that is not available.
     fn add(&mut self, word: &Path, depth: Depth, lists: ListsAre) {
         if let Err(error) = self.try_add(word, depth, lists) {
             self.add_broken(word, error);
@@ -114,7 +114,7 @@ impl Expansion {
         self.add_other(text)
     }
 
-    /// What is not a file: an address, a camera's number, a pattern.
+    /// Adds something that is not a file: an address, a camera's number, a pattern.
     fn add_other(&mut self, word: &str) -> Result<(), Error> {
         if starts_with(word, &WEB_SCHEMES) {
             self.sources.push(Source::Url(word.to_owned()));
@@ -141,7 +141,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// A file of a folder or a pattern: one of many, so that only what looks like a picture is meant.
+    /// Adds a file from a folder or a pattern. It is one of many, so only those that look like pictures are meant.
     fn add_found(&mut self, found: walk::Found) {
         match found {
             Ok(path) if is_searched(&path) => self.sources.push(file(path)),
@@ -179,7 +179,7 @@ impl Expansion {
         Ok(())
     }
 
-    /// A picture, a video or a list, whichever the first bytes look like.
+    /// Adds a picture, a video or a list, as the first bytes tell.
     fn add_stdin(&mut self, depth: Depth, lists: ListsAre) -> Result<(), Error> {
         if lists == ListsAre::Refused {
             return Err(Error::NestedList);
@@ -210,7 +210,7 @@ impl Expansion {
     }
 }
 
-/// What the lines of a list say, or the cells of a table.
+/// The lines of a list, or the cells of a table.
 pub fn words_of(list: &Path) -> Result<Vec<String>, Error> {
     let text = list::text(read_all(File::open(list)?)?)?;
     if has_extension(list, &[TABLE_EXTENSION]) { list::column(&text) } else { list::lines(&text) }
@@ -229,7 +229,7 @@ fn file(path: PathBuf) -> Source {
     }
 }
 
-/// An entry of a list that came from a server: such a list must not lead to files.
+/// An entry of a list from a server, which must not lead to files.
 #[cfg(feature = "web")]
 pub fn from_network(word: String) -> Source {
     if starts_with(&word, &WEB_SCHEMES) {
@@ -239,13 +239,13 @@ pub fn from_network(word: String) -> Source {
     }
 }
 
-/// Whether an address ends as videos and their playlists do.
+/// Whether an address has the extension of a video or a playlist.
 pub fn is_video_address(url: &str) -> bool {
     let address = Path::new(url.split(['?', '#']).next().unwrap_or(url));
     has_extension(address, &VIDEO_EXTENSIONS) || has_extension(address, &PLAYLIST_EXTENSIONS)
 }
 
-/// Whether a name ends as those of pictures that move.
+/// Whether a name has the extension of a video or an animation.
 pub fn may_have_frames(name: &str) -> bool {
     is_video_address(name) || has_extension(Path::new(name), &ANIMATION_EXTENSIONS)
 }
@@ -262,7 +262,7 @@ fn globbed(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     Ok(found.filter(|found| found.as_ref().map_or(true, |path| is_meant(path))).collect())
 }
 
-/// What a pattern matches that goes into every folder: each is entered once, whatever links lead there.
+/// What a pattern matches that enters every folder; each folder is entered once, whatever links lead there.
 fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     let compiled = Pattern::new(pattern)?;
     let options =
@@ -282,19 +282,19 @@ fn names_hidden(pattern: &str) -> bool {
     pattern.rsplit('/').next().is_some_and(|last| last.starts_with('.'))
 }
 
-/// What a line of a list names: something in the working directory, or else beside the list.
+/// The path that a line of a list names: in the working directory, or else beside the list.
 pub fn beside(folder: &Path, line: &str) -> PathBuf {
     let path = Path::new(line);
     let there = folder.join(path);
     if !path.exists() && there.exists() { there } else { path.to_owned() }
 }
 
-/// Whether a file counts when its folder is named.
+/// Whether a file is searched when its folder is named.
 fn is_searched(path: &Path) -> bool {
     has_extension(path, &PICTURE_EXTENSIONS) || has_extension(path, &VIDEO_EXTENSIONS)
 }
 
-/// What a file is called that is passed over.
+/// The kind of a file that is skipped.
 fn kind_of(path: &Path) -> String {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.map_or("without an extension".to_owned(), |extension| format!(".{extension}"))

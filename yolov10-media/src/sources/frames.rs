@@ -1,4 +1,4 @@
-//! From sources to their pictures: what has many gives its frames, and everything gets a name of its own.
+//! From sources to their pictures: videos and animations yield frames, and everything gets a unique name.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -12,12 +12,12 @@ use super::{About, Content, Frame, Item, Source};
 use crate::error::Error;
 use crate::patience::Patience;
 
-/// Where sources stand and what they are called, if they are part of a list.
+/// The places and names of sources that are part of a list.
 #[derive(Debug, Default)]
 pub struct Numbering {
     /// How many come before them.
     pub before: usize,
-    /// What results call each, and the stem of what is written for it; empty where they have names of their own.
+    /// The name of each in results, and the stem of its files; empty if the sources have names of their own.
     pub names: Vec<(String, String)>,
 }
 
@@ -26,12 +26,12 @@ pub struct Pictures {
     waiting: VecDeque<(usize, Source)>,
     /// How many sources come before those.
     before: usize,
-    /// What results call each and the stem of what is written for it, where they have no names of their own.
+    /// The name of each in results, and the stem of its files, unless the sources have names of their own.
     names: Vec<(String, String)>,
-    /// The source that gives many.
+    /// The source whose frames are being read.
     current: Option<Playing>,
     stems: Stems,
-    /// Of animations and videos every so many frames.
+    /// Take every so many frames of videos and animations.
     stride: NonZeroUsize,
     budget: Budget,
     patience: Patience,
@@ -66,7 +66,7 @@ impl Pictures {
         Self { waiting, before, names, current: None, stems: Stems::default(), stride, budget, patience }
     }
 
-    /// What a source is known by; a list has no name of its own, as each of its sources has one.
+    /// What identifies a source. A list claims no name, because each of its sources has one.
     fn about(
         &mut self,
         index: usize,
@@ -110,7 +110,7 @@ impl Iterator for Pictures {
                 Ok(Opened::Many(Sequence { moments, total })) => {
                     self.current = Some(Playing { about, moments, total, read: 0 });
                 }
-                // What such a list names may change from one try to the next.
+                // What such a list names may change between two tries.
                 Ok(Opened::List(_)) if !self.names.is_empty() => {
                     return Some(Item { about, value: Err(Error::NestedList) });
                 }
@@ -125,14 +125,14 @@ impl Iterator for Pictures {
 }
 
 impl Playing {
-    /// The next frame that is wanted: the first one, and every so many after it.
+    /// The next frame that is wanted: the first one, and then every so many.
     fn next(&mut self, stride: NonZeroUsize) -> Option<Item<Content>> {
         loop {
             let about = |frame| About { frame, ..self.about.clone() };
             let moment = match self.moments.next()? {
                 Ok(moment) => moment,
                 Err(Error::Cancelled) => return None,
-                // What can't be opened is a source that failed, not a frame.
+                // If it can't be opened, the source has failed, not a frame.
                 Err(error) if self.read == 0 => return Some(Item { about: about(None), value: Err(error) }),
                 Err(error) => {
                     let number = self.read + 1;

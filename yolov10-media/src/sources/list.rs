@@ -2,13 +2,13 @@
 
 use crate::error::Error;
 
-/// A column with one of these headings has the sources of a table.
+/// The headings that a column with the sources of a table may have.
 const HEADS: [&str; 4] = ["image", "path", "file", "source"];
 /// What some editors write before the first letter of UTF-8,
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 /// and before that of UTF-16, in either order of bytes.
 const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
-/// A name longer than this is none: no system has longer paths, no server longer addresses.
+/// The longest name: no system has longer paths, and no server longer addresses.
 const LONGEST_NAME: usize = 1 << 15;
 
 /// The text of a list.

@@ -4,7 +4,7 @@
 //! words -> Sources -> Item, Item, ..
 //! ```
 //!
-//! Expansion holds names, never pictures; a source that is missing or broken stays in its place and says so.
+//! Expansion holds names, never pictures; a source that is missing or broken becomes an error in its place.
 
 mod decoder;
 mod expand;
@@ -37,10 +37,10 @@ use source::{Source, unnamed};
 pub use split::List;
 use video::Video;
 
-/// Bytes of a list, or of stdin, at most.
+/// The most bytes of a list, or of stdin.
 const LARGEST_FILE: u64 = 1 << 30;
 
-/// Things to search, in the order given.
+/// Things to search, in the given order.
 #[derive(Debug)]
 pub struct Sources {
     list: Vec<Source>,
@@ -54,33 +54,33 @@ pub struct Sources {
 /// How deep to search folders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// The folder alone.
+    /// Only the folder.
     Folder,
     /// Its subfolders too.
     Everything,
 }
 
-/// A picture on its way, or whatever it becomes, or why it is not available.
+/// A picture, or what it became, or why it is not available.
 #[derive(Debug)]
 pub struct Item<T, E = Error> {
-    /// What it is known by.
+    /// What identifies it.
     pub about: About,
     /// The picture, or whatever it became.
     pub value: Result<T, E>,
 }
 
-/// What a picture is known by.
+/// What identifies a picture.
 #[derive(Clone, Debug)]
 pub struct About {
     /// The position of its source, from 1.
     pub index: usize,
-    /// What results call it: the path as it was given, or as it was found.
+    /// Its name in results: the path as it was given or found.
     pub name: String,
-    /// The name for files about its source, without folder and extension; no other source has it.
+    /// The name for files about its source, without folder and extension; it is unique among the sources.
     pub stem: String,
     /// The extension of its name, in lower case; empty if it has none.
     pub extension: String,
-    /// Where it stands in its source, if that has many.
+    /// Its place in its source, if that has several frames.
     pub frame: Option<Frame>,
     /// What is wrong with it, if a part of it could not be read; known once it is decoded.
     pub damage: Option<String>,
@@ -89,11 +89,11 @@ pub struct About {
 /// A place among the frames of one source.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
-    /// Its number in its source from 1, those that are left out counted.
+    /// Its number in its source, from 1; frames that are left out count.
     pub number: usize,
-    /// How many there are, where that is known.
+    /// How many there are, if known.
     pub total: Option<usize>,
-    /// When it comes, from the first one; `None` where none came.
+    /// Its time, counted from the first one; `None` if there was none.
     pub at: Option<Duration>,
     /// How long it is shown.
     pub shown: Duration,
@@ -120,13 +120,13 @@ impl Sources {
     /// What `words` name, in the given order; within a folder or a pattern, in order of names.
     ///
     /// A word is a file, a folder, a pattern with `*`, `?` or `[`, a `.txt` or `.csv` list of any of these, `-` for a
-    /// picture, a video or a list on stdin, an http(s) address, or for an installed ffmpeg a video, a stream's
-    /// address, or a camera's number. stdin is read here, everything else when its turn comes.
+    /// picture, video or list on stdin, an http(s) address, or, with ffmpeg installed, a video, the address of a stream or
+    /// the number of a camera. stdin is read here, everything else when its turn comes.
     pub fn expand<W: AsRef<Path>>(words: impl IntoIterator<Item = W>, depth: Depth) -> Self {
         Self::of(expand(words, depth))
     }
 
-    /// A picture file in memory, and what results call it.
+    /// A picture file in memory, and its name in results.
     pub fn picture(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         let sources = vec![Source::Bytes { name: name.to_owned(), bytes: bytes.into() }];
         Self::of(Expansion { sources, ..Expansion::default() })
@@ -154,7 +154,7 @@ impl Sources {
         Self { budget, ..self }
     }
 
-    /// With more or less patience for cameras and servers, and a way to end it.
+    /// With another patience for cameras and servers, and a way to end waits.
     pub fn waiting(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
@@ -164,7 +164,7 @@ impl Sources {
         self.list.len()
     }
 
-    /// The files among them that were named; those of lists from the network are not known yet.
+    /// Those that are files; the ones in lists from the network are not known yet.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.list.iter().filter_map(Source::file)
     }
@@ -174,13 +174,13 @@ impl Sources {
         self.list.is_empty()
     }
 
-    /// The files of folders and patterns that are not searched, since their names are not those of pictures or
-    /// videos: how many there are of each extension. Hidden ones are not counted.
+    /// The files in folders and patterns that are skipped because they do not have the extension of a picture or video: how
+    /// many there are of each extension. Hidden files are not counted.
     pub fn passed_over(&self) -> &BTreeMap<String, usize> {
         &self.passed_over
     }
 
-    /// The pictures, one after another, yet to be decoded: that may be done elsewhere.
+    /// The pictures, one after another, not yet decoded, so that it can be done elsewhere.
     pub fn items(self) -> impl Iterator<Item = Item<Content>> {
         Pictures::new(self.list, self.numbering, self.stride, self.budget, self.patience)
     }
@@ -193,7 +193,7 @@ impl Sources {
 }
 
 impl Item<Content> {
-    /// The picture: upright, 8-bit RGB. A part of it that could not be read is told in [`About::damage`].
+    /// The picture: upright, 8-bit RGB. [`About::damage`] says if a part of it could not be read.
     pub fn decode(mut self, budget: &Budget) -> Item<RgbImage> {
         let value = self.value.and_then(|content| content.decode(budget)).map(|Picture { pixels, damage, .. }| {
             self.about.damage = damage;
@@ -204,7 +204,7 @@ impl Item<Content> {
 }
 
 impl<T, E> Item<T, E> {
-    /// The next work on it, unless it has failed before.
+    /// Does the next step of work on it, unless it has already failed.
     pub fn then<U, F: From<E>>(self, work: impl FnOnce(&About, T) -> Result<U, F>) -> Item<U, F> {
         let value = match self.value {
             Ok(value) => work(&self.about, value),
@@ -215,7 +215,7 @@ impl<T, E> Item<T, E> {
 }
 
 impl About {
-    /// The name for files about this picture alone, without folder and extension.
+    /// The name for files about this picture, without folder and extension.
     pub fn file_stem(&self) -> String {
         match self.frame {
             Some(frame) => format!("{}_{}", self.stem, frame.number),
@@ -228,7 +228,7 @@ impl Content {
     /// The picture, upright.
     ///
     /// # Errors
-    /// It can't be read, is not a whole picture in a known format, or takes more than the budget.
+    /// It can't be read, is not a complete picture in a known format, or exceeds the budget.
     pub fn decode(self, budget: &Budget) -> Result<Picture, Error> {
         Ok(match self {
             Self::Frame(pixels) => Picture { pixels, damage: None },

@@ -1,14 +1,14 @@
-//! Names of results: made harmless from names that come from outside, and each used only once.
+//! Names of results: made from names that come from outside, made harmless, and each used only once.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Bytes of a name at most. Systems take 255, and numbers and an extension are added.
+/// The most bytes of a name. Systems take 255, and numbers and an extension are added.
 const LONGEST: usize = 200;
 
-/// A name from a weight file or an address as a name within a folder: it must not lead out of it, and every system
-/// must take it.
+/// Turns a name from a weight file or an address into a file name: it can't lead out of a folder, and every system takes
+/// it.
 pub fn file_name(name: &str) -> String {
     match without_harm(name).trim_matches([' ', '.']) {
         "" => "_".to_owned(),
@@ -16,12 +16,12 @@ pub fn file_name(name: &str) -> String {
     }
 }
 
-/// With `_` for whatever some system treats as a separator or refuses.
+/// With `_` for everything that any system treats as a separator or refuses.
 fn without_harm(name: &str) -> String {
     name.replace(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c), "_")
 }
 
-/// The beginning of a name that is too long for a file's.
+/// The beginning of a name, if it is too long for a file name.
 fn shortened(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST)]
 }
@@ -49,20 +49,20 @@ pub fn stem_and_extension(name: &str) -> (String, String) {
     (stem, part(path.extension()).to_lowercase())
 }
 
-/// The names that are taken: each belongs to one source, with the names of its frames, `NAME_1` and so on.
+/// The names that are taken: each belongs to one source, together with the names of its frames, `NAME_1` and so on.
 #[derive(Default)]
 pub struct Stems {
     taken: HashSet<String>,
     /// Those that belong to sources with frames.
     films: HashSet<String>,
-    /// What stands before the number of those that end as a frame's does.
+    /// The part before the number, of names that end like a frame's.
     before_numbers: HashSet<String>,
     /// The number to try when a name is asked for again.
     next: HashMap<String, usize>,
 }
 
 impl Stems {
-    /// This stem, with a number where another source has it, or its frames have.
+    /// This stem, with a number if another source or its frames have it.
     pub fn claim(&mut self, stem: &str, has_frames: bool) -> String {
         let stem = shortened(stem);
         let mut free = stem.to_owned();
@@ -93,7 +93,7 @@ fn before_number(stem: &str) -> Option<&str> {
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(before)
 }
 
-/// What two names have in common that are one file's to the system.
+/// Equal for two names that are the same file to the system.
 fn folded(name: &str) -> String {
     if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.to_owned() }
 }

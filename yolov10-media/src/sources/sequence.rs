@@ -1,4 +1,4 @@
-//! Sources of many pictures: what they give, one moment after another, and streams that are connected to again.
+//! Sources of many pictures: their moments, one after another, and streams that reconnect.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::patience::Patience;
 /// Pictures that come one after another.
 pub struct Sequence {
     pub moments: Moments,
-    /// How many there will be, where that is known.
+    /// How many there will be, if known.
     pub total: Option<usize>,
 }
 
@@ -18,18 +18,18 @@ pub type Moments = Box<dyn Iterator<Item = Result<Moment, Error>>>;
 /// A picture and its place in time.
 pub struct Moment {
     pub content: Content,
-    /// When it comes, from the first one.
+    /// Its time, counted from the first one.
     pub at: Duration,
     /// How long it is shown.
     pub shown: Duration,
 }
 
-/// A stream has no end of its own: where it ends it broke off, and is connected to again as often as is wanted.
+/// A stream never ends by itself: if it does, it broke off, and is reconnected as often as the patience says.
 pub struct Stream<F> {
     pub name: String,
     pub patience: Patience,
     pub connect: F,
-    /// `None` before it is connected to.
+    /// `None` before it is connected.
     pub moments: Option<Moments>,
     pub progress: Progress,
 }
@@ -38,16 +38,16 @@ pub struct Stream<F> {
 #[derive(Default)]
 pub struct Progress {
     frames: usize,
-    /// Connections in a row that gave nothing.
+    /// How many connections in a row yielded nothing.
     failures: usize,
-    /// When the last connection's first picture came, and when the next one's may.
+    /// When the current connection's first picture came, and when that of the next one may.
     start: Duration,
     next: Duration,
     is_over: bool,
 }
 
 impl<F: FnMut() -> Result<Moments, Error>> Stream<F> {
-    /// The next moment, of this connection or of the next one.
+    /// The next moment, from this connection or the next one.
     fn advance(&mut self) -> Result<Moment, Error> {
         loop {
             let step = match &mut self.moments {
@@ -81,7 +81,7 @@ impl<F: FnMut() -> Result<Moments, Error>> Stream<F> {
 
     fn broken(&self, reason: Option<Error>) -> Error {
         match (self.progress.frames, reason) {
-            // It has not even begun: that is all there is to say.
+            // It has not even begun: there is nothing more to say.
             (0, Some(reason)) => reason,
             (frames, reason) => Error::StreamEnded { frames, reason: reason.map(Box::new) },
         }
@@ -108,7 +108,7 @@ impl<F: FnMut() -> Result<Moments, Error>> Iterator for Stream<F> {
         }
         let moment = self.advance();
         self.progress.is_over = moment.is_err();
-        // Who cancels it knows.
+        // Whoever cancelled it knows.
         (!matches!(moment, Err(Error::Cancelled))).then_some(moment)
     }
 }
@@ -125,7 +125,7 @@ mod tests {
         Ok(Moment { content: Content::Bytes(vec![].into()), at: at as u32 * tick, shown: tick })
     }
 
-    /// What a stream gives whose connections give these.
+    /// What a stream yields if its connections yield these.
     fn times(connections: Vec<Result<Vec<u64>, Error>>, reconnects: usize) -> (Vec<Result<u64, String>>, usize) {
         let heard = Arc::new(Mutex::new(0));
         let count = Arc::clone(&heard);

@@ -21,7 +21,7 @@ pub enum Source {
     ByFfmpeg(PathBuf),
     /// A video file, a stream or a camera.
     Video(Video),
-    /// An address on the web; the server says of what.
+    /// An address on the web; the server says what is there.
     Url(String),
     /// A picture file in memory.
     Bytes { name: String, bytes: Cow<'static, [u8]> },
@@ -30,7 +30,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What results call it.
+    /// Its name in results.
     pub fn name(&self) -> String {
         match self {
             Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => path.display().to_string(),
@@ -40,7 +40,7 @@ impl Source {
         }
     }
 
-    /// The file that it is.
+    /// Its path, if it is a file.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Picture(path) | Self::Animation(path) | Self::ByFfmpeg(path) => Some(path),
@@ -49,7 +49,7 @@ impl Source {
         }
     }
 
-    /// The extension of what has none in its name.
+    /// The extension, if its name has none.
     pub fn extension(&self) -> Option<&'static str> {
         match self {
             Self::Bytes { name, bytes } if !name.contains('.') => Kind::of(bytes).map(Kind::extension),
@@ -65,7 +65,7 @@ impl Source {
                 let bytes = picture::read(&path, budget).map_err(unnamed)?;
                 match Frames::open(bytes, budget) {
                     Ok(Some(frames)) => Opened::Many(animated(frames)),
-                    // What is broken from the start is left to the picture's decoder, whose messages are better.
+                    // A file that is broken from the start is left to the picture decoder, whose messages are better.
                     Ok(None) | Err(yolov10_model::Error::NotAPicture(_)) => Opened::One(Content::File(path)),
                     Err(error) => return Err(error.into()),
                 }
@@ -90,7 +90,7 @@ fn open_bytes(bytes: Cow<'static, [u8]>, budget: &Budget) -> Result<Opened, Erro
     }
 }
 
-/// A picture's error without its path: that is what results call it already.
+/// A picture's error without its path, which results already show as its name.
 pub fn unnamed(error: yolov10_model::Error) -> Error {
     match error {
         yolov10_model::Error::Unreadable { source, .. } => source.into(),
@@ -98,7 +98,7 @@ pub fn unnamed(error: yolov10_model::Error) -> Error {
     }
 }
 
-/// What a server has: its first bytes say it where they can, else what it says itself.
+/// Opens what a server sends: its first bytes tell what it is if they can, otherwise its content type.
 #[cfg(feature = "web")]
 fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
     use super::expand::is_video_address;
@@ -149,16 +149,16 @@ fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, E
         }
         return Ok(Opened::List(words.into_iter().map(super::expand::from_network).collect()));
     }
-    // An HTML page, HEIC: the decoder knows their names.
+    // The decoder recognises HTML pages, HEIC and so on.
     Ok(Opened::One(Content::Response(response)))
 }
 
-/// A camera's pictures, with the time that they come.
+/// A camera's pictures, each with the time when it came.
 #[cfg(feature = "web")]
 fn shots(mut parts: crate::web::Parts) -> super::sequence::Moments {
     use std::time::{Duration, Instant};
 
-    /// What films of these cameras are played at: they do not say their rate.
+    /// How long each picture is shown in a film: these cameras do not say their rate.
     const SHOWN: Duration = Duration::from_millis(40);
     let mut first = None;
     Box::new(std::iter::from_fn(move || {

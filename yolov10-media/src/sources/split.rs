@@ -1,5 +1,5 @@
-//! A list that is searched in parts, perhaps on many machines: a line is one file or address, and what results call it
-//! depends on the list alone.
+//! A list that is searched in parts, perhaps on many machines: each line is one file or address, and its name in results
+//! depends only on the list.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::error::Error;
 
 /// A list of files and addresses, one on each line.
 ///
-/// Folders, patterns, streams and lists within it are no sources but errors in their places: what they name may change
-/// from one part to the next.
+/// Folders, patterns, streams and lists in it are errors in their places, because what they name may change between two
+/// parts.
 #[derive(Debug)]
 pub struct List {
     words: Vec<String>,
@@ -25,7 +25,7 @@ impl List {
     /// Reads a list, as `.txt` or `.csv`.
     ///
     /// # Errors
-    /// It can't be read, is no list, or names nothing.
+    /// It can't be read, is not a list, or names nothing.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let words = words_of(path)?;
         if words.is_empty() {
@@ -44,16 +44,14 @@ impl List {
         self.words.is_empty()
     }
 
-    /// What results call the sources: the lines, but addresses without query, fragment, user and password.
+    /// The names of the sources in results: the lines, with addresses without query, fragment, user and password.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.words.iter().map(|word| without_query(word).into_owned())
     }
 
-    /// The sources on some of the lines, named and numbered as in the whole list.
-    ///
-    /// # Panics
-    /// The list has no such lines.
+    /// The sources on those of the lines that the list has, named and numbered as in the whole list.
     pub fn part(&self, lines: Range<usize>) -> Sources {
+        let lines = lines.start.min(self.len())..lines.end.min(self.len());
         let mut stems = Stems::default();
         // Whether a file has frames is not known before it is opened; its name decides, so that all parts agree.
         let named = self.names().take(lines.end).map(|name| {
@@ -61,7 +59,8 @@ impl List {
             (name, stem)
         });
         let numbering = Numbering { before: lines.start, names: named.skip(lines.start).collect() };
-        let list = self.words[lines].iter().map(|word| single(&beside(&self.folder, word))).collect();
+        let list =
+            self.words.get(lines).unwrap_or_default().iter().map(|word| single(&beside(&self.folder, word))).collect();
         Sources { numbering, ..Sources::of(Expansion { sources: list, ..Expansion::default() }) }
     }
 }
@@ -88,6 +87,8 @@ mod tests {
         assert_eq!(whole[1], (2, "b/bus.jpg".to_owned(), "bus-2".to_owned()));
         assert_eq!([abouts(0..1), abouts(1..2)].concat(), whole);
         assert_eq!(abouts(3..4), [(4, "c/bus.jpg".to_owned(), "bus-4".to_owned())]);
+        assert_eq!(abouts(3..9), abouts(3..4));
+        assert_eq!(abouts(7..9), []);
     }
 
     #[test]

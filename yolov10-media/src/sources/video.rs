@@ -1,7 +1,7 @@
 //! Videos, cameras and streams, decoded by an installed ffmpeg.
 //!
-//! ffmpeg sends the frames as PPM pictures through a pipe: each says its own size. When a frame comes it says on
-//! stderr, in a line of its filter `showinfo`. Threads read both, so that a wait can end.
+//! ffmpeg sends the frames through a pipe as PPM pictures, which carry their size. The time of a frame comes on stderr, in a
+//! line of its filter `showinfo`. Threads read both, so that a wait can be ended.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -18,26 +18,26 @@ use crate::error::Error;
 use crate::ffmpeg;
 use crate::patience::Patience;
 
-/// File names that end so are videos.
+/// Extensions of videos.
 pub const VIDEO_EXTENSIONS: [&str; 13] =
     ["asf", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ts", "webm", "wmv", "y4m"];
-/// Addresses that start so are streams.
+/// Starts of addresses that are streams.
 pub const STREAM_SCHEMES: [&str; 5] = ["rtsp://", "rtsps://", "rtmp://", "tcp://", "udp://"];
-/// What ffmpeg may read of a file: itself. A playlist under a video's name would make it read others.
+/// What ffmpeg may read when given a file: only that file. A playlist with a video's name would make it read others.
 const FILE_PROTOCOLS: &str = "file,pipe,fd";
 const FILE_FORMATS: &str = "asf,av1,avi,flv,gif,h264,hevc,image2,ivf,jpeg_pipe,j2k_pipe,jpegxl_pipe,m4v,matroska,mjpeg,\
      mov,mp4,mpeg,mpegts,mpegvideo,ogg,obu,rawvideo,webm,yuv4mpegpipe";
-/// What it may read of an address: other addresses, never files.
+/// What it may read when given an address: other addresses, never files.
 const NETWORK_PROTOCOLS: &str = "crypto,http,https,httpproxy,rtcp,rtmp,rtmps,rtp,rtsp,rtsps,srtp,tcp,tls,udp";
-/// What has befallen a file that ffprobe refuses.
+/// What is wrong with a file that ffprobe refuses.
 const NOT_A_VIDEO: &str = "not a video that ffmpeg can read";
 
 /// Something that ffmpeg can open.
 #[derive(Clone, Debug)]
 pub struct Video {
-    /// What results call it.
+    /// Its name in results.
     pub name: String,
-    /// What stands before `-i` and after it on ffmpeg's command line.
+    /// The part of ffmpeg's command line around `-i`.
     input: Vec<OsString>,
     kind: Kind,
 }
@@ -46,7 +46,7 @@ pub struct Video {
 enum Kind {
     /// Its length can be asked for.
     File,
-    /// A file of our own, gone with the last of these.
+    /// A temporary file, deleted with the last clone.
     Spooled { _file: Arc<NamedTempFile> },
     /// The rest of stdin, after these bytes.
     Stdin { head: Arc<Vec<u8>> },
@@ -62,18 +62,18 @@ impl Video {
         Self { name: path.display().to_string(), input: file_input(path.as_os_str()), kind: Kind::File }
     }
 
-    /// Where it is, if it is a file that was named.
+    /// Its path, if it is a file that was named.
     pub fn path(&self) -> Option<&Path> {
         matches!(self.kind, Kind::File).then(|| Path::new(&self.name))
     }
 
-    /// A video that came over stdin and had to be kept: its format is read from its end.
+    /// A video from stdin that had to be stored, because its format is read from the end.
     pub fn spooled(name: &str, file: NamedTempFile) -> Self {
         let input = file_input(file.path().as_os_str());
         Self { name: name.to_owned(), input, kind: Kind::Spooled { _file: Arc::new(file) } }
     }
 
-    /// A video that comes over stdin, of which the beginning has been read.
+    /// A video from stdin, of which the beginning has been read.
     pub fn stdin(name: &str, head: Vec<u8>) -> Self {
         Self { name: name.to_owned(), input: restricted("pipe:0".into()), kind: Kind::Stdin { head: Arc::new(head) } }
     }
@@ -99,7 +99,7 @@ impl Video {
         Self { name: number.to_string(), input, kind: Kind::Live }
     }
 
-    /// Its frames; what can't be opened shows at the first of them.
+    /// Its frames; if it can't be opened, the first one is an error.
     pub fn open(self, budget: Budget, patience: &Patience) -> Result<Sequence, Error> {
         let total = match self.kind {
             Kind::File | Kind::Spooled { .. } => self.probe()?,
@@ -108,7 +108,7 @@ impl Video {
         let (name, patience) = (self.name.clone(), patience.clone());
         let is_live = matches!(self.kind, Kind::Live);
         let waits = match self.kind {
-            // These can't keep silent, only be slow.
+            // These can't fall silent, only be slow.
             Kind::File | Kind::Spooled { .. } | Kind::Stdin { .. } => {
                 Patience { limit: Duration::MAX, notices: None, ..patience.clone() }
             }
@@ -120,7 +120,7 @@ impl Video {
                 _ => None,
             };
             let input = Input { words: self.input.clone(), name: self.name.clone(), head };
-            // Kept by the frames, for as long as they are read: a spooled file must not go before.
+            // The frames keep it as long as they are read: a spooled file must not be deleted before.
             let keep = self.kind.clone();
             let decoder = Decoder::start(input, budget, waits.clone())?;
             Ok(Box::new(decoder.inspect(move |_| _ = &keep)) as Moments)
@@ -140,7 +140,7 @@ impl Video {
         moment.content.decode(&budget)
     }
 
-    /// How many frames the container promises.
+    /// How many frames the container claims to have.
     fn probe(&self) -> Result<Option<usize>, Error> {
         let output = ffmpeg::command("ffprobe")
             .args(["-v", "error", "-select_streams", "v:0", "-of", "default=noprint_wrappers=1"])
@@ -164,7 +164,7 @@ impl Video {
 
 /// A file and nothing else.
 fn file_input(path: &OsStr) -> Vec<OsString> {
-    // The scheme keeps a name from being taken for an address, or for an option.
+    // The scheme keeps a name from being taken for an address or an option.
     let mut address = OsString::from("file:");
     address.push(path);
     restricted(address)
@@ -185,12 +185,12 @@ fn network_input(url: &str) -> Vec<OsString> {
         .collect()
 }
 
-/// How the beginning of a video is carried on.
+/// How a video reaches ffmpeg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carriage {
     /// It can be decoded as it comes.
     Pipe,
-    /// What its frames are may stand at its end: it must be a file.
+    /// Its index may be at the end, so it must be a file.
     File,
 }
 
@@ -204,7 +204,7 @@ pub fn recognize(head: &[u8]) -> Option<Carriage> {
         // Matroska and WebM, MPEG program streams, YUV4MPEG.
         [0x1a, 0x45, 0xdf, 0xa3, ..] | [0, 0, 1, 0xba | 0xb3, ..] => Some(Carriage::Pipe),
         _ if head.starts_with(b"YUV4MPEG2 ") => Some(Carriage::Pipe),
-        // MPEG transport streams: packets of 188 bytes that begin so.
+        // MPEG transport streams: packets of 188 bytes that begin with this byte.
         [0x47, ..] if head.get(188) == Some(&0x47) => Some(Carriage::Pipe),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! The files of a folder, by name; every folder is entered once, whatever links lead to it.
+//! The files in a folder, by name; every folder is entered once, whatever links lead to it.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::Depth;
 
-/// What a walk found: a file, or what could not be read.
+/// What a walk found: a file, or a path that could not be read.
 pub type Found = Result<PathBuf, (PathBuf, io::Error)>;
 
-/// The files below `folder` in the order of their names, links followed, hidden ones left out.
+/// The files below `folder` in the order of their names; links are followed, hidden files left out.
 ///
-/// Two names of a file are two files, as two names of a picture in a data set are two samples. A folder that several
-/// links lead to is walked by its own name, or by the first of them where it lies elsewhere: a link into a folder that
-/// it is in would else count its files over and over.
+/// Two names of a file are two files, as two names of a picture in a data set are two samples. A folder to which several
+/// links lead is walked by its own name, or by the first link if it lies elsewhere: otherwise a link to a folder that
+/// contains it would count its files again and again.
 pub fn files(folder: &Path, depth: Depth) -> Vec<Found> {
     let mut walk = Walk { entered: HashSet::new(), links: Vec::new(), found: Vec::new() };
     walk.enter(folder, depth);
-    // Linked folders after all real ones, so that these keep their names.
+    // Linked folders come after all real ones, so that these keep their names.
     while let Some(link) = (!walk.links.is_empty()).then(|| walk.links.remove(0)) {
         walk.enter(&link, depth);
     }
@@ -33,7 +33,7 @@ struct Walk {
     found: Vec<Found>,
 }
 
-/// Device and inode; where there are none, the path without links.
+/// Device and inode; if there are none, the path without links.
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
@@ -69,7 +69,7 @@ impl Walk {
             (true, Depth::Everything) => folders.push(path),
             // A link that leads nowhere is a file that can't be read.
             (false, _) if kind.is_file() || kind.is_symlink() => self.found.push(Ok(path)),
-            // Sockets, pipes and devices are nothing to search.
+            // Sockets, pipes and devices are not searched.
             (false, _) => (),
         }
     }

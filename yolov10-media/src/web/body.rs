@@ -1,4 +1,4 @@
-//! A server's answer that can be waited for, and given up: a thread reads it, and is let go when nobody listens.
+//! A server's answer, with waits that can be ended: a thread reads it, and stops when nobody listens.
 
 use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,9 +9,9 @@ use super::{Answer, get};
 use crate::error::Error;
 use crate::patience::Patience;
 
-/// A file takes no longer than this,
+/// A file may take no longer than this,
 const LONGEST_TRANSFER: Duration = Duration::from_secs(600);
-/// and comes no slower than this, in bytes per second.
+/// and come no slower than this, in bytes per second.
 const LEAST_RATE: u64 = 1000;
 /// Bytes that are read at a time, and how many of these may wait.
 const PIECE: usize = 1 << 16;
@@ -20,14 +20,14 @@ const QUEUE: usize = 4;
 /// What a server sends, as it comes.
 #[derive(Debug)]
 pub struct Response {
-    /// What it says that it is.
+    /// The content type, if the server says.
     pub content_type: Option<String>,
-    /// How many bytes, if it says.
+    /// How many bytes there are, if the server says.
     length: Option<u64>,
     pieces: Receiver<Piece>,
     name: String,
     patience: Patience,
-    /// What has come before it was wanted.
+    /// Bytes that came before they were wanted.
     early: Vec<u8>,
 }
 
@@ -38,16 +38,16 @@ enum Piece {
     Failed(Error),
 }
 
-/// Asks for what is at `url`, which results call `name`.
+/// Fetches what is at `url`, whose name in results is `name`.
 ///
 /// # Errors
-/// The server can't be reached, refuses, or says nothing.
+/// The server can't be reached, refuses, or does not answer.
 pub fn open(url: &str, name: &str, patience: &Patience) -> Result<Response, Error> {
     let (sender, pieces) = sync_channel(QUEUE);
     let address = url.to_owned();
     thread::Builder::new().name("download".to_owned()).spawn(move || {
         if let Err(error) = read(&address, &sender) {
-            // Nobody listens any more: nobody wants to know.
+            // If nobody listens any more, nobody wants to know.
             sender.send(Piece::Failed(error)).ok();
         }
     })?;
@@ -79,7 +79,7 @@ impl Response {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// The transfer broke off, or nothing comes any more.
+    /// The transfer broke off, or nothing more comes.
     pub fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
         if !self.early.is_empty() {
             return Ok(Some(std::mem::take(&mut self.early)));
@@ -91,7 +91,7 @@ impl Response {
         }
     }
 
-    /// The first bytes, which stay to be read: at least `count` of them, unless there are fewer.
+    /// The first bytes, which remain to be read: at least `count`, unless there are fewer.
     ///
     /// # Errors
     /// As [`Self::next_bytes`].
@@ -110,7 +110,7 @@ impl Response {
     /// All of it.
     ///
     /// # Errors
-    /// It is more than `limit` bytes, it comes too slowly, or as [`Self::next_bytes`].
+    /// It has more than `limit` bytes, comes too slowly, or as [`Self::next_bytes`].
     pub fn read_all(mut self, limit: u64) -> Result<Vec<u8>, Error> {
         if let Some(length) = self.length.filter(|length| *length > limit) {
             return Err(Error::TooLarge { limit, found: Some(length) });

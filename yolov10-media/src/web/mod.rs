@@ -1,4 +1,4 @@
-//! What is fetched over http and https, within limits.
+//! Fetching over http and https, within limits.
 
 mod body;
 mod multipart;
@@ -26,13 +26,13 @@ pub struct Answer {
     pub start: u64,
     /// Bytes from there on, if the server says.
     pub length: Option<u64>,
-    /// What it says that it is, in small letters.
+    /// The content type, if the server says.
     pub content_type: Option<String>,
     /// The bytes themselves.
     pub body: Box<dyn Read + Send>,
 }
 
-/// Asks for what is at `url`, from byte `start` on; the answer says whether the server agrees.
+/// Fetches what is at `url`, from byte `start` on; the answer tells whether the server does that.
 ///
 /// # Errors
 /// The server can't be reached, or refuses.
@@ -51,7 +51,7 @@ pub fn get(url: &str, start: u64) -> Result<Answer, Error> {
     let response = request.call().map_err(|error| match error {
         ureq::Error::StatusCode(status) => Error::Status { status },
         ureq::Error::Io(error) => Error::Unreachable { reason: error.to_string() },
-        // Some of them repeat the address, with password and query.
+        // Some errors repeat the address, with password and query.
         other => Error::Unreachable { reason: other.to_string().replace(url, &without_query(url)) },
     })?;
     let is_rest = response.status() == PARTIAL_CONTENT;

@@ -3,17 +3,17 @@
 use super::body::Response;
 use crate::error::Error;
 
-/// The lines before a picture take no more than this.
+/// The most bytes of the lines before a picture.
 const LONGEST_HEAD: usize = 1 << 16;
 
 /// The pictures of a stream.
 pub struct Parts {
     response: Response,
-    /// What stands between them.
+    /// The delimiter between them.
     delimiter: Vec<u8>,
-    /// What has come and is not used yet.
+    /// What has come but is not used yet.
     buffer: Vec<u8>,
-    /// Bytes of a picture at most.
+    /// The most bytes of a picture.
     limit: usize,
 }
 
@@ -62,7 +62,7 @@ impl Parts {
         }
     }
 
-    /// So many bytes.
+    /// The next `length` bytes.
     fn take(&mut self, length: usize) -> Result<Option<Vec<u8>>, Error> {
         if length > self.limit {
             return Err(Error::TooLarge { limit: self.limit as u64, found: Some(length as u64) });
@@ -75,7 +75,7 @@ impl Parts {
         Ok(Some(self.buffer.drain(..length).collect()))
     }
 
-    /// What comes before `end`, which goes as well.
+    /// What comes before `end`, which is dropped.
     fn take_until(&mut self, end: &[u8], limit: usize) -> Result<Option<Vec<u8>>, Error> {
         let Some(at) = self.find(end, limit)? else {
             return Ok(None);
@@ -85,7 +85,7 @@ impl Parts {
         Ok(Some(before))
     }
 
-    /// Where `wanted` begins, within so many bytes; `None` if the stream ends before it.
+    /// Where `wanted` begins, within `limit` bytes; `None` if the stream ends before it.
     fn find(&mut self, wanted: &[u8], limit: usize) -> Result<Option<usize>, Error> {
         let mut searched = 0;
         loop {
@@ -93,7 +93,7 @@ impl Parts {
             if let Some(at) = found {
                 return Ok(Some(searched + at));
             }
-            // It may have begun at the end.
+            // A part of it may be at the end.
             searched = self.buffer.len().saturating_sub(wanted.len() - 1);
             if searched > limit {
                 let wanted = String::from_utf8_lossy(wanted).trim().to_owned();
@@ -115,7 +115,7 @@ impl Parts {
     }
 }
 
-/// What a content type names as the boundary of its parts.
+/// The boundary of the parts that a content type names.
 fn boundary(content_type: &str) -> Option<&str> {
     let mut fields = content_type.split(';').map(str::trim);
     let kind = fields.next()?;
