@@ -1,4 +1,4 @@
-//! `convert`: a checkpoint in any form to the safetensors file that loads fastest.
+//! `convert`: a checkpoint in any form becomes the safetensors file that loads fastest.
 
 use anyhow::Result;
 pub use weights_convert::command::Arguments as Args;
@@ -6,7 +6,7 @@ pub use weights_convert::command::Arguments as Args;
 use crate::outcome::Outcome;
 use crate::{message, release};
 
-/// Converts the file that is meant: a name like `n` stands for what [`release::find`] finds.
+/// Converts the given file; a name like `n` means the file that [`release::find`] finds.
 pub fn convert(args: &Args) -> Result<Outcome> {
     let found = release::find(&args.input)?;
     message::result(args.run(found.as_deref())?)?;

@@ -1,10 +1,10 @@
-//! SHA-256, by which files are told apart.
+//! SHA-256, which identifies files.
 
 use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-/// Bytes that are read at a time.
+/// Bytes read at a time.
 const PIECE: usize = 1 << 16;
 
 /// The digest of all that is read, in hexadecimal.
@@ -21,7 +21,7 @@ pub fn sha256(reader: &mut impl Read) -> io::Result<String> {
     }
 }
 
-/// Two digits a byte.
+/// Two digits per byte.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

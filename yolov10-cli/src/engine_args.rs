@@ -1,4 +1,4 @@
-//! The options that choose weights and engine, which several commands share.
+//! The options for weights and engine that several commands share.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::known_values::Known;
 use crate::message;
 use crate::setup::Setup;
 
-/// Only what completion offers: devices may also have numbers and commas.
+/// What completion offers; a device may also have a number, and commas separate several.
 const DEVICES: [&str; 5] = ["auto", "cpu", "flex", "cuda", "wgpu"];
 const ISAS: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
 const DTYPES: [&str; 4] = ["f32", "tf32", "f16", "bf16"];
@@ -52,7 +52,7 @@ pub struct EngineArgs {
     kernels: KernelArgs,
 }
 
-/// The devices named, or the best one there is.
+/// The named devices, or the best available one.
 #[derive(Clone, Debug)]
 enum Choice {
     Auto,
@@ -67,7 +67,7 @@ impl FromStr for Choice {
         if names == "auto" {
             return Ok(Self::Auto);
         }
-        // As Python prints them: ultralytics takes device=[0,1].
+        // In brackets, as Python prints them: ultralytics takes device=[0,1].
         let names = names.trim_matches(['[', ']', '(', ')']);
         let devices: Result<_, _> = names.split(',').map(|name| name.trim().parse()).collect();
         devices.map(Self::Named)
@@ -75,7 +75,7 @@ impl FromStr for Choice {
 }
 
 impl Choice {
-    /// The devices; says on stderr if `auto` had to do without a GPU.
+    /// The devices; says on stderr if `auto` found no GPU.
     fn devices(&self) -> Vec<Device> {
         match self {
             Self::Named(devices) => devices.clone(),
@@ -108,14 +108,14 @@ pub struct KernelArgs {
 }
 
 impl EngineArgs {
-    /// The choice, for a command that takes one device.
+    /// The setup of a command that takes one device.
     pub fn setup(&self, assignment: Assignment) -> Result<Setup> {
         let setups = self.setups(assignment);
         ensure!(setups.len() == 1, "--device: expected one device, found {}", setups.len());
         Ok(setups.into_iter().next().expect("there is one"))
     }
 
-    /// The choice for each device, with the head that finds the objects.
+    /// The setup for each device, with the head that finds the objects.
     pub fn setups(&self, assignment: Assignment) -> Vec<Setup> {
         let on = |device| {
             let mut options = Options {
@@ -133,7 +133,7 @@ impl EngineArgs {
         devices.into_iter().map(on).collect()
     }
 
-    /// Says which options have no effect.
+    /// Prints notes about options that have no effect.
     fn note_what_has_no_effect(&self, devices: &[Device]) {
         let of_cpu = [
             ("--threads", self.threads.is_some()),
@@ -153,7 +153,7 @@ impl EngineArgs {
 }
 
 impl KernelArgs {
-    /// How a detector computes on `device`; everything else is the default.
+    /// Options for `device`, with defaults for everything but the kernels.
     pub fn options(self, device: Device) -> Options {
         let precision = if self.half { half_precision_on(device) } else { self.dtype };
         let mut options = Options { device, precision, ..Options::default() };
@@ -163,7 +163,7 @@ impl KernelArgs {
     }
 }
 
-/// The half precision that a device has; if it has none, none and a note.
+/// The half precision of a device; if it has none, `None` and a note.
 fn half_precision_on(device: Device) -> Option<Precision> {
     #[cfg(target_arch = "x86_64")]
     let has_bf16 = std::arch::is_x86_feature_detected!("avx512bf16");

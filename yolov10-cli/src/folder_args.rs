@@ -1,4 +1,4 @@
-//! Where the files of a run go: the options that `run` and `val` share.
+//! The options of `run` and `val` that say where files go.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::output::RunFolder;
 
-/// A command gives `name` its default.
+/// Where files go. Each command sets the default of `name`.
 #[derive(clap::Args, Debug)]
 pub struct FolderArgs {
     /// The folder in which each run gets its own folder.
@@ -21,7 +21,7 @@ pub struct FolderArgs {
 }
 
 impl FolderArgs {
-    /// The folder that this run may write into.
+    /// Opens the folder of this run.
     pub fn open(&self) -> Result<RunFolder> {
         if self.exist_ok {
             RunFolder::reuse(&self.project, &self.name)

@@ -1,6 +1,6 @@
-//! Numbers as C's `%g` prints them, which is what the reference's label files and tables hold.
+//! Numbers as C's `%g` prints them, which the reference's label files and tables use.
 
-/// `number` with so many significant digits, without zeros at the end, with an exponent where that is shorter.
+/// `number` with at most `digits` significant digits, without trailing zeros, with an exponent if that is shorter.
 pub fn general(number: f64, digits: usize) -> String {
     let scientific = format!("{number:.*e}", digits - 1);
     let (mantissa, exponent) = scientific.split_once('e').expect("the format has an exponent");

@@ -1,11 +1,11 @@
-//! Which of the dual heads finds the objects: the options that `run` and `val` share.
+//! The options of `run` and `val` that choose one of the two heads.
 
 use clap::ValueEnum;
 use yolov10_model::selection::{Assignment, Suppression};
 
 use crate::message;
 
-/// The names that ultralytics gives the heads.
+/// The two heads, named as in ultralytics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Head {
     /// One box per object, without NMS.
@@ -29,7 +29,7 @@ pub struct HeadArgs {
 }
 
 impl HeadArgs {
-    /// The library's name for it.
+    /// The same choice in the library's terms.
     pub fn assignment(self) -> Assignment {
         match self.head {
             Head::One2one => Assignment::OneToOne,
@@ -41,7 +41,7 @@ impl HeadArgs {
         }
     }
 
-    /// Says which options have no effect.
+    /// Prints notes about options that have no effect.
     pub fn note_what_has_no_effect(self) {
         let given = [("--iou", self.iou.is_some()), ("--agnostic-nms", self.agnostic_nms)];
         for (option, _) in given.into_iter().filter(|(_, given)| *given && self.head == Head::One2one) {
@@ -50,7 +50,7 @@ impl HeadArgs {
     }
 }
 
-/// A score or an overlap, from 0 to 1.
+/// Parses a score or an overlap, from 0 to 1.
 pub fn parse_share(text: &str) -> Result<f32, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "expected a number from 0 to 1".to_owned())

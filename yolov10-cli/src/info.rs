@@ -1,4 +1,4 @@
-//! `info`: what a weight file holds, and what running it costs.
+//! `info`: what a weight file holds, and how much work running it takes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::message;
 use crate::outcome::Outcome;
 use crate::weights;
 
-/// The reference counts these fixed weights of the box distribution, which are not a tensor here.
+/// Fixed weights of the box distribution, which the reference counts; they are not a tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
 
 /// Show what weights hold: variant, classes, parameters, FLOPs, layers, origin.
@@ -40,16 +40,16 @@ struct Info<'a> {
     weights: String,
     variant: &'a str,
     classes: &'a [String],
-    /// As the reference counts them.
+    /// Parameters, as the reference counts them.
     parameters: usize,
     flops: u64,
     input: Size,
     dtype: String,
     heads: &'static str,
-    /// Of the file itself; the built-in weights have none.
+    /// The digest of the file; `None` for the built-in weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
-    /// What the checkpoint said about itself.
+    /// Metadata of the original checkpoint.
     source: BTreeMap<&'a str, &'a str>,
     layers: &'a [Step],
 }
@@ -106,7 +106,7 @@ fn rows(info: &Info<'_>, layers: bool) -> Vec<String> {
     rows
 }
 
-/// 2299264 as 2,299,264.
+/// Formats 2299264 as 2,299,264.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let is_start = |position: usize| position > 0 && (digits.len() - position).is_multiple_of(3);

@@ -1,6 +1,6 @@
-//! Signals that ask the program to end: the first one lets it finish what is in flight, the second one ends it.
+//! Signals that ask the program to end: at the first one it finishes what is in progress, the second one kills it.
 //!
-//! A signal that was ignored when the program started, as `nohup` has it, stays ignored.
+//! A signal that was ignored when the program started, as under `nohup`, stays ignored.
 
 use std::fs;
 use std::io;
@@ -18,21 +18,21 @@ use crate::message;
 /// No signal has this number.
 const NONE: i32 = 0;
 
-/// Whether the program was asked to end.
+/// Knows whether the program was asked to end.
 #[derive(Clone)]
 pub struct Interrupt(Arc<State>);
 
 struct State {
-    /// The first signal that came.
+    /// The first signal received, or [`NONE`].
     signal: AtomicI32,
-    /// Ends what waits for pictures.
+    /// Stops waiting for pictures.
     cancel: Cancel,
-    /// What a second one removes before it ends the program.
+    /// The folder that a second signal removes before it ends the program.
     scratch: Mutex<Option<PathBuf>>,
 }
 
 impl Interrupt {
-    /// Catches what asks to end from now on.
+    /// Catches signals that ask to end from now on.
     pub fn catch() -> Result<Self> {
         let interrupt = Self::new();
         let handler = interrupt.clone();
@@ -40,7 +40,8 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Has what a terminal sends to all its programs pass by: another one of them decides when this one ends.
+    /// Ignores signals that ask to end: a terminal sends them to its whole process group, and the parent decides when
+    /// this process ends.
     pub fn leave_to_parent() -> Result<()> {
         watch(|_| ()).context("signals can't be caught")
     }
@@ -65,28 +66,28 @@ impl Interrupt {
         }
     }
 
-    /// Has a second signal remove this folder of unfinished files.
+    /// Makes a second signal remove this folder of unfinished files.
     pub fn guard(&self, scratch: &Path) {
         *self.0.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch.to_owned());
     }
 
-    /// The signal that came, if any.
+    /// The first signal received, if any.
     pub fn signal(&self) -> Option<i32> {
         Some(self.0.signal.load(Ordering::Relaxed)).filter(|signal| *signal != NONE)
     }
 
-    /// Whether one came.
+    /// Whether a signal was received.
     pub fn is_pressed(&self) -> bool {
         self.signal().is_some()
     }
 
-    /// What ends every wait for pictures when one comes.
+    /// Cancelled at the first signal; give it to everything that waits for pictures.
     pub fn cancel(&self) -> Cancel {
         self.0.cancel.clone()
     }
 }
 
-/// Whether a signal repeats itself without anybody asking again: a limit on file sizes speaks at every write.
+/// Whether repeats of a signal mean nothing: the limit on file sizes sends one at every write.
 fn asks_once(signal: i32) -> bool {
     cfg!(unix) && signal == SIGXFSZ
 }
@@ -97,7 +98,7 @@ use signal_hook::consts::SIGXFSZ;
 #[cfg(not(unix))]
 const SIGXFSZ: i32 = NONE;
 
-/// Calls `receive` on a thread of its own with every signal that asks to end.
+/// Calls `receive` on its own thread with every signal that asks to end.
 #[cfg(unix)]
 fn watch(receive: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -108,7 +109,7 @@ fn watch(receive: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that are ignored, a bit each from the lowest; none where the system does not tell.
+/// The ignored signals, one bit each from the lowest; none if the system does not say.
 #[cfg(unix)]
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -116,7 +117,7 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Calls `receive` on a thread of its own when Ctrl-C is pressed.
+/// Calls `receive` on its own thread when Ctrl-C is pressed.
 #[cfg(not(unix))]
 fn watch(receive: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     const SIGINT: i32 = 2;

@@ -1,4 +1,4 @@
-//! Values that have a form of their own, and a few that everybody types: completion offers those.
+//! Options whose values are parsed freely, but have a few common values for completion to offer.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command, Error};
 
-/// Parses by `FromStr`, and knows these values.
+/// Parses with `FromStr`, and offers these values for completion.
 #[derive(Debug)]
 pub struct Known<T>(&'static [&'static str], PhantomData<fn() -> T>);
 

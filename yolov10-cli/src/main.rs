@@ -1,6 +1,6 @@
 //! `yolo10-burn`: YOLOv10 detection on the command line.
 //!
-//! `main` maps what happened to exit codes. Results go to stdout, everything else to stderr.
+//! `main` maps outcomes to exit codes. Results go to stdout, everything else to stderr.
 
 mod arguments;
 mod bench;
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let matches = Cli::command().try_get_matches_from(arguments);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        // Help and version are no errors, though they come as such.
+        // clap returns help and version as errors.
         Err(answer) if answer.kind() == ErrorKind::DisplayHelp || answer.kind() == ErrorKind::DisplayVersion => {
             answer.exit()
         }
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     };
     match dispatch(cli.command) {
         Ok(outcome) => outcome.into(),
-        // Whoever reads the results has had enough of them, as `head` does.
+        // The reader of the results closed the pipe, as `head` does.
         Err(error) if message::is_closed_pipe(&error) => Outcome::Done.into(),
         Err(error) => failed(&error),
     }

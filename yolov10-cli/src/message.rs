@@ -1,7 +1,7 @@
-//! What the program says: results on stdout, everything else on stderr.
+//! What the program prints: results on stdout, everything else on stderr.
 //!
-//! `println!` and `eprintln!` panic when nobody listens. Results that can't be written are an error; messages are not.
-//! Names come from files, addresses and weights: nothing of them reaches a terminal that it would obey, and no password.
+//! `println!` and `eprintln!` panic if nobody reads. Results that can't be written are an error; messages are not.
+//! Names come from files, addresses and weights: control sequences and passwords in them never reach a terminal.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -11,46 +11,46 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use yolov10_media::without_credentials;
 
-/// Characters of an error or a note at most: its beginning says what it is about, its end why.
+/// Longest error or note, in characters. Its beginning says what failed and its end says why, so the middle is cut.
 const LONGEST: usize = 1000;
 const LONGEST_END: usize = 300;
 
-/// Whether notes are wanted: stderr belongs to the whole process, and so does this.
+/// Whether to print errors only. Global, as stderr is.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Has errors alone said from now on.
+/// Prints only errors from now on.
 pub fn keep_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
-/// A line of results.
+/// Prints a line of results.
 pub fn result(what: impl Display) -> Result<()> {
     text(printable(&what.to_string()))
 }
 
-/// Several lines that this program alone has made.
+/// Prints lines of results that contain no names from outside.
 pub fn text(what: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{what}").context("stdout")
 }
 
-/// Whether it failed because nobody reads the results any more: `head` has had enough of them, for one.
+/// Whether it failed because nobody reads the results any more, as after `| head`.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Something failed.
+/// Prints an error.
 pub fn error(what: impl Display) {
     say(&format!("error: {}", one_line(&what.to_string())));
 }
 
-/// Something worth knowing or doing.
+/// Prints something worth knowing or doing.
 pub fn note(what: impl Display) {
     if !QUIET.load(Ordering::Relaxed) {
         say(&format!("note: {}", one_line(&what.to_string())));
     }
 }
 
-/// Lines as they are, made by this program alone.
+/// Prints lines on stderr that contain no names from outside.
 pub fn line(what: impl Display) {
     say(&what.to_string());
 }
@@ -59,7 +59,7 @@ fn say(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
 }
 
-/// A text on one line of bounded length.
+/// The text on one line of bounded length.
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
     let text = printable(&words.join(" ")).into_owned();
@@ -72,7 +72,7 @@ fn one_line(text: &str) -> String {
     format!("{start} .. {end}")
 }
 
-/// A text without what a terminal would obey, escaped as JSON has it, and without the passwords of addresses.
+/// The text with control characters escaped as in JSON, and without passwords in addresses.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let text = without_credentials(text);
     if !text.contains(is_obeyed) {
@@ -89,7 +89,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
-/// Control characters, and those that turn the direction of what follows.
+/// Whether a terminal would act on it: control characters, and those that change the direction of text.
 fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

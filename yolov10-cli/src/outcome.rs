@@ -1,19 +1,19 @@
-//! How a command ends, and the exit code that says it.
+//! How a command ends, and its exit code.
 
 use std::process::ExitCode;
 
-/// How a command ended without an error of its own.
+/// How a command ended, if it did not fail as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything that was asked for.
+    /// Everything was done.
     Done,
-    /// No object in any picture, and `--fail-empty` was given.
+    /// No object was found in any picture, and `--fail-empty` was given.
     NothingFound,
     /// A promise of the memory contract was broken.
     NotKept,
-    /// Some or all of it failed; what failed has been reported.
+    /// Some or all of it failed; the failures have been reported.
     Failed,
-    /// A signal asked to end: what was in flight is done, the rest is not.
+    /// A signal asked to end: what was in progress is done, the rest is not.
     Interrupted {
         /// Its number.
         signal: i32,
@@ -34,7 +34,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Done => 0,
             Outcome::NothingFound | Outcome::NotKept => 1,
             Outcome::Failed => 2,
-            // As shells have it.
+            // The convention of shells.
             Outcome::Interrupted { signal } => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         })
     }

@@ -1,7 +1,7 @@
-//! Stages that work at the same time, on no more pictures than their queues hold.
+//! Stages that work at the same time, on no more pictures than their queues can hold.
 //!
-//! A stage deals its input to its lanes in turn and collects their output in turn, so that the order of results is
-//! the order of the input without a buffer that could grow. When a receiver is dropped, everything before it stops.
+//! A stage deals its input to its lanes in turn and collects their output in turn, so results keep the order of the
+//! input without a buffer that could grow. When a receiver is dropped, all stages before it stop.
 
 use std::io;
 use std::iter;
@@ -9,37 +9,37 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Scope};
 
-/// How many items may wait between two stages, per lane.
+/// Most items that wait between two stages, per lane.
 const QUEUE: usize = 1;
-/// The most threads for a stage beside the detector: each may hold three pictures.
+/// Most threads of a stage beside the detector: each may hold three pictures.
 const MOST_LANES: usize = 4;
 
-/// Where a stage's input goes.
+/// The input of a stage.
 pub struct Dealer<T> {
     lanes: Vec<SyncSender<T>>,
     turn: usize,
 }
 
-/// Where a stage's output comes from.
+/// The output of a stage.
 pub struct Collector<T> {
     lanes: Vec<Receiver<T>>,
     turn: usize,
 }
 
-/// Nobody wants any more results.
+/// The receiver is gone: nobody wants more results.
 #[derive(Clone, Copy, Debug)]
 pub struct Closed;
 
-/// How many threads a stage beside the detector gets.
+/// Number of threads for a stage beside the detector.
 pub fn lanes() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     cores.div_ceil(2).min(MOST_LANES)
 }
 
-/// Starts a stage: `lanes` threads, each of which applies `work` to what it is dealt.
+/// Starts a stage: `lanes` threads, each of which applies `work` to its share of the input.
 ///
 /// # Errors
-/// There are no further threads to be had.
+/// The system refuses more threads.
 pub fn stage<'scope, I, O, W>(
     scope: &'scope Scope<'scope, '_>,
     lanes: usize,
@@ -53,10 +53,10 @@ where
     stage_of(scope, vec![work; lanes])
 }
 
-/// Starts a stage of different workers, each on its own thread.
+/// Starts a stage of several workers, each on its own thread.
 ///
 /// # Errors
-/// There are no further threads to be had.
+/// The system refuses more threads.
 pub fn stage_of<'scope, I, O, W>(
     scope: &'scope Scope<'scope, '_>,
     workers: Vec<W>,
@@ -79,10 +79,10 @@ where
     Ok((Dealer { lanes: inputs, turn: 0 }, Collector { lanes: outputs, turn: 0 }))
 }
 
-/// Starts a thread of the scope. One that ends early has nobody left to work for.
+/// Starts a thread of the scope. One that ends early has no receiver left.
 ///
 /// # Errors
-/// There is no further thread to be had.
+/// The system refuses another thread.
 pub fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> Result<(), Closed> + Send + 'scope,
@@ -90,7 +90,7 @@ pub fn spawn<'scope>(
     thread::Builder::new().spawn_scoped(scope, work).map(drop)
 }
 
-/// Groups of `size` items, in order; the last one has what is left.
+/// Groups of `size` items, in order; the last group may be smaller.
 pub fn batches<T>(mut items: impl Iterator<Item = T>, size: NonZeroUsize) -> impl Iterator<Item = Vec<T>> {
     iter::from_fn(move || {
         let batch: Vec<T> = items.by_ref().take(size.get()).collect();
@@ -99,7 +99,7 @@ pub fn batches<T>(mut items: impl Iterator<Item = T>, size: NonZeroUsize) -> imp
 }
 
 impl<T> Dealer<T> {
-    /// Waits until the lane whose turn it is has room.
+    /// Waits until the next lane has room.
     pub fn deal(&mut self, item: T) -> Result<(), Closed> {
         self.lanes[self.turn].send(item).map_err(|_| Closed)?;
         self.turn = (self.turn + 1) % self.lanes.len();
@@ -111,7 +111,7 @@ impl<T> Iterator for Collector<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        // The next item would be in the lane whose turn it is: if that one has ended, all have.
+        // The next item would come from this lane: if it has ended, all have.
         let item = self.lanes[self.turn].recv().ok()?;
         self.turn = (self.turn + 1) % self.lanes.len();
         Some(item)
@@ -156,7 +156,7 @@ mod tests {
             scope.spawn(move || while dealer.deal(dealt.fetch_add(1, Ordering::Relaxed)).is_ok() {});
             assert_eq!(collector.take(5).sum::<usize>(), 10);
         });
-        // Five taken; per lane one in each of two queues, one in work and one that failed.
+        // Five taken; per lane one in each of the two queues, one in work and one that failed to be sent.
         assert!(dealt.into_inner() <= 5 + 2 * 4);
     }
 }

@@ -1,14 +1,14 @@
-//! A progress bar on stderr for long work, if somebody is watching.
+//! A progress bar for long work, if stderr is a terminal.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shorter work shows no bar.
+/// The bar appears after this time.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// The bar, once there is one.
+/// A progress bar that appears when the work takes long.
 pub struct Progress {
     bar: ProgressBar,
     started: Instant,
@@ -16,7 +16,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress over this many sources, shown only on a terminal.
+    /// Progress over this many sources; shown only on a terminal.
     pub fn new(sources: usize) -> Self {
         let bar = ProgressBar::hidden();
         bar.set_length(sources as u64);
@@ -25,12 +25,12 @@ impl Progress {
         Self { bar, started: Instant::now(), is_wanted: io::stderr().is_terminal() }
     }
 
-    /// Progress that nobody gets to see.
+    /// Progress that is never shown.
     pub fn hidden() -> Self {
         Self { is_wanted: false, ..Self::new(0) }
     }
 
-    /// Everything up to source number `index` is finished.
+    /// Everything before number `index` is done.
     pub fn reached(&self, index: usize) {
         if self.bar.is_hidden() && self.is_wanted && self.started.elapsed() > SHORT {
             self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
@@ -38,7 +38,7 @@ impl Progress {
         self.bar.set_position(index as u64);
     }
 
-    /// Writes lines with the bar out of the way.
+    /// Hides the bar while `write` prints.
     pub fn pause<T>(&self, write: impl FnOnce() -> T) -> T {
         self.bar.suspend(write)
     }

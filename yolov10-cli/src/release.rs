@@ -1,6 +1,6 @@
 //! The authors' weights by name: in the working directory, in the cache, or from their release.
 //!
-//! A download is a `.part` file in the cache: resumed where it ended, checked when complete, and renamed.
+//! A download is a `.part` file in the cache: resumed if interrupted, checked when complete, and then renamed.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -13,18 +13,18 @@ use yolov10_media::web;
 
 use crate::message;
 
-/// The release of the authors' code that has the paper's weights.
+/// The release of the authors' code with the weights of the paper.
 const RELEASE: &str = "https://github.com/THU-MIG/yolov10/releases/download/v1.1";
 const RELEASE_VARIABLE: &str = "YOLO10_BURN_RELEASE";
-/// Where downloads are kept, if not in the user's cache folder.
+/// Environment variable for the download folder; otherwise it is the user's cache folder.
 const CACHE_VARIABLE: &str = "YOLO10_BURN_CACHE";
 const VARIANTS: [&str; 6] = ["n", "s", "m", "b", "l", "x"];
-/// Bytes of a weight file at most; the largest of the release, x, has 64 MB.
+/// Largest weight file, in bytes; the largest of the release, x, has 64 MB.
 const LARGEST: u64 = 1 << 30;
 
-/// The file that `name` means: `None` if it is a path like any other.
+/// The file that `name` stands for; `None` if `name` is an ordinary path.
 ///
-/// `n`, `yolov10n`, `yolov10n.pt` and `yolov10n.safetensors` are names, unless there is a file called so.
+/// `n`, `yolov10n`, `yolov10n.pt` and `yolov10n.safetensors` are names, unless a file of that name exists.
 pub fn find(name: &Path) -> Result<Option<PathBuf>> {
     let Some(stem) = stem_of(name).filter(|_| !name.exists()) else {
         return Ok(None);
@@ -51,7 +51,7 @@ pub fn find(name: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
-/// Where downloads are kept.
+/// The folder for downloads.
 pub fn cache_folder() -> Option<PathBuf> {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable(CACHE_VARIABLE).or_else(|| {
@@ -60,13 +60,13 @@ pub fn cache_folder() -> Option<PathBuf> {
     })
 }
 
-/// `yolov10n` for any of its names.
+/// `yolov10n` for any name of it.
 fn stem_of(name: &Path) -> Option<String> {
     let name = name.to_str()?;
     let stem = name.strip_suffix(".pt").or_else(|| name.strip_suffix(".safetensors")).unwrap_or(name);
     let variant = match stem.strip_prefix("yolov10") {
         Some(variant) => variant,
-        // A letter alone is short for the whole name; a letter with an extension is somebody's own file.
+        // A single letter is short for the whole name; a letter with an extension is the user's own file.
         None if stem == name => stem,
         None => return None,
     };
@@ -78,7 +78,7 @@ fn download(url: &str, path: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let part_path = path.with_extension("pt.part");
     let mut part = OpenOptions::new().create(true).append(true).read(true).open(&part_path)?;
-    // Another process that wants the same file waits here and then finds it.
+    // Another process that wants the same file waits here, and then finds it complete.
     part.lock()?;
     if path.is_file() {
         return Ok(());
@@ -89,7 +89,7 @@ fn download(url: &str, path: &Path) -> Result<()> {
         fs::remove_file(&part_path)?;
     }
     received?;
-    // So far only lengths have been compared, and a part may be of another file. Conversion checks the CRC of every entry.
+    // So far only lengths were compared, and the part may be of another file. Converting checks the CRC of every entry.
     if let Err(error) = weights_convert::convert(&part_path, &weights_convert::Options::default()) {
         fs::remove_file(&part_path)?;
         return Err(anyhow!(error).context("the download is broken and has been deleted"));
@@ -99,10 +99,10 @@ fn download(url: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Appends to `part` what it lacks.
+/// Downloads the rest of `part`.
 fn receive(url: &str, part: &mut File) -> Result<()> {
     let had = part.seek(SeekFrom::End(0))?;
-    // A part that the server will not continue, for instance because it is complete, is started afresh.
+    // If the server refuses to continue the part, for instance because it is complete, start again.
     let web::Answer { start, length, body, .. } = match web::get(url, had) {
         Err(_) if had > 0 => web::get(url, 0)?,
         answer => answer?,

@@ -1,4 +1,4 @@
-//! Which weights, and how they run: what a command's options come to, and the detector they make.
+//! Which weights to run, and how: made from a command's options, makes the detector.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use yolov10_model::{Detector, Device, Error, Options, Weights};
 
 use crate::{message, release, weights};
 
-/// What to say if [`Detector::graphs_refused`].
+/// The note to print if [`Detector::graphs_refused`].
 pub const GRAPHS_REFUSED: &str = "the device refused to hold the network as a graph: it runs kernel by kernel, slower";
 
 /// Which weights, and how they run.
@@ -19,19 +19,19 @@ pub const GRAPHS_REFUSED: &str = "the device refused to hold the network as a gr
 pub struct Setup {
     /// A file, or a variant's name; the built-in demo if `None`.
     pub weights: Option<PathBuf>,
-    /// Where a GPU's kernels are kept; in the program's cache if `None`.
+    /// Where to keep a GPU's kernels; in the program's cache if `None`.
     pub cache: Option<PathBuf>,
     /// How they run.
     pub options: Options,
 }
 
 impl Setup {
-    /// What messages call the weights.
+    /// The name of the weights in messages.
     pub fn weights_name(&self) -> String {
         weights::name_of(self.weights.as_deref())
     }
 
-    /// The weights, with the heads that the options ask for.
+    /// Loads the weights, with the heads that the options ask for.
     pub fn load_weights(&self) -> Result<Arc<Weights>> {
         let heads = match self.options.selection.assignment {
             Assignment::OneToOne => Heads::OneToOne,
@@ -41,7 +41,7 @@ impl Setup {
         weights::load(self.weights.as_deref(), &options)
     }
 
-    /// A detector with these weights. It has its own copy, so dropping the weights gives their memory back.
+    /// Makes a detector. It has its own copy of the weights, so dropping them gives their memory back.
     pub fn detector(&self, weights: &Arc<Weights>) -> Result<Detector> {
         let Options { device, input, .. } = self.options;
         if let Some(size) = input.filter(|size| *size != size.to_stride()) {
@@ -61,20 +61,20 @@ impl Setup {
     }
 }
 
-/// Where a GPU's kernels are kept: in `folder`, or in the program's cache.
+/// The folder for a GPU's kernels: `folder`, or one in the program's cache.
 pub fn kernel_folder(folder: Option<PathBuf>) -> Option<PathBuf> {
     folder.or_else(|| Some(release::cache_folder()?.join("kernels")))
 }
 
-/// Keeps a GPU's kernels in `folder`, or in the program's cache. Says where, and that compiling takes time, when there are
-/// none yet.
+/// Keeps a GPU's kernels in `folder`, or in the program's cache. If there are none yet, prints where they go, and that
+/// compiling takes time.
 pub fn keep_kernels(device: Device, folder: Option<PathBuf>) -> Result<()> {
     let file = device.keep_kernels(kernel_folder(folder).as_deref())?;
     let Some(file) = file.filter(|file| !file.exists()) else {
         return Ok(());
     };
     let folder = file.parent().expect("a file is in a folder");
-    // The device's own cache goes without, silently, where it cannot write.
+    // The device's cache silently keeps nothing if it can't write, so check here.
     let kept = match fs::create_dir_all(folder) {
         Ok(()) => format!(", once for this GPU; they are kept in {}", file.display()),
         Err(error) => format!("; they cannot be kept in {}: {error}", folder.display()),

@@ -1,5 +1,5 @@
 //! `tune`: tries every kernel that a GPU could use, and keeps the fastest for later runs. Without it a rule chooses the
-//! kernels, which takes less time, and no memory for trying them.
+//! kernels, which takes less time and no memory for trials.
 
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
@@ -16,9 +16,9 @@ use crate::message;
 use crate::outcome::Outcome;
 use crate::setup::{GRAPHS_REFUSED, kernel_folder};
 
-/// Eager, recorded, replayed: every way there is to run.
+/// Three runs cover every way to run: eager, recorded, replayed.
 const RUNS: usize = 3;
-/// Side of the pictures in pixels if no size is given, so that they fill the whole input.
+/// Default side of the pictures, in pixels; it fills the whole input.
 const SIDE: usize = 640;
 
 /// Find a GPU's fastest kernels for given picture and batch sizes, and keep them for later runs.
@@ -68,7 +68,7 @@ pub fn tune(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Runs done, on a terminal.
+/// A progress bar that counts runs, shown on a terminal.
 fn bar(runs: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -1,12 +1,12 @@
-//! Bad usage in one line: what is wrong, what may have been meant, where to read on.
+//! Bad usage in one line: what is wrong, what may have been meant, where to read more.
 
 use clap::error::{ContextKind, ContextValue};
 
-/// The line of an error that clap found.
+/// An error from clap as one line.
 pub fn line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    // What is wrong ends at the first empty line. Of the tips below only those that name something that exists help.
+    // The error ends at the first empty line. Of the tips below it, only those that name something existing help.
     let wrong: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let meant = kinds.into_iter().find_map(|kind| match error.get(kind)? {

@@ -1,13 +1,13 @@
-//! What this program is: version, commit, features, and the instruction sets it can use here.
+//! Version, commit, features, and the instruction sets available on this machine.
 
 use yolov10_model::options::Isa;
 
-/// Everything, on several lines.
+/// All of it, on several lines.
 pub fn long() -> String {
     format!("{}\ninstruction sets here: {}", build().replace("; ", "\n"), instruction_sets())
 }
 
-/// What was built.
+/// Version, commit and features of this build.
 pub fn build() -> String {
     let features = [("cuda", cfg!(feature = "cuda")), ("wgpu", cfg!(feature = "wgpu"))];
     let features: Vec<&str> =
@@ -16,13 +16,13 @@ pub fn build() -> String {
     format!("{}; features: {features}", program())
 }
 
-/// The version, and the commit that it was built from.
+/// The version, and the commit of the build.
 pub fn program() -> String {
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("YOLO10_BURN_COMMIT"));
     format!("{version} (commit {commit})")
 }
 
-/// Those that this machine has, best first.
+/// The instruction sets of this machine, best first.
 pub fn instruction_sets() -> String {
     let names: Vec<String> = Isa::available().map(|isa| isa.to_string()).collect();
     names.join(", ")

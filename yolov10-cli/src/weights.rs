@@ -1,4 +1,4 @@
-//! Weights in memory, whatever form they have on disk.
+//! Loads weights of any form.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,13 +11,12 @@ use yolov10_model::Weights;
 use crate::digest::sha256;
 use crate::{demo, release};
 
-/// What messages call the weights at a path, or the built-in ones.
+/// The name in messages of the weights at a path, or of the built-in ones.
 pub fn name_of(path: Option<&Path>) -> String {
     path.map_or(demo::WEIGHTS_NAME.to_owned(), |path| path.display().to_string())
 }
 
-/// Reads weights in any form, and converts them as `options` say if they are not converted yet; the built-in ones if
-/// there is no path.
+/// Reads weights in any form, converting them as `options` say if necessary; without a path, the built-in ones.
 pub fn load(path: Option<&Path>, options: &Options) -> Result<Arc<Weights>> {
     let weights = match path {
         None => Weights::from_static(demo::WEIGHTS)?,
@@ -43,7 +42,7 @@ pub fn digest(path: Option<&Path>) -> Result<String> {
     digest.with_context(|| path.display().to_string())
 }
 
-/// A converted file is read straight into its place; every other form is converted in memory first.
+/// A converted file is read straight into place; every other form is converted in memory first.
 fn read(path: &Path, options: &Options) -> Result<Weights> {
     if weights_convert::is_converted(path)? {
         return Ok(Weights::open(path)?);

@@ -87,7 +87,7 @@ fn the_one_to_many_head_finds_what_the_reference_finds_with_it() {
         }
         counts.push(found.len());
     }
-    // The choices make a difference, so that one that is passed over would be noticed.
+    // The choices make a difference, so ignoring one would be noticed.
     assert_eq!(counts, [9, 27, 8]);
 }
 

@@ -210,7 +210,7 @@ fn a_folder_says_what_it_passed_over_and_a_pattern_is_treated_like_one() {
         let names: Vec<String> = said.json().iter().map(|line| line["image"].to_string()).collect();
         assert_eq!(said.code, Some(0), "{said:?}");
         assert_eq!(names, ["\"phone/1.jpg\"", "\"phone/2.jfif\""], "{source}");
-        let note = "note: passed over 4 files: 2 .heic, 1 .txt, 1 without an extension";
+        let note = "note: skipped 4 files: 2 .heic, 1 .txt, 1 without an extension";
         assert!(said.stderr.lines().any(|line| line == note), "{said:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! `key=value` arguments as ultralytics has them, turned into `--key value` before the options are parsed.
+//! `key=value` arguments, as ultralytics writes them, turned into `--key value` before the options are parsed.
 //!
-//! One is only an option if the command has one of that name: `a=b.jpg` stays a file, and so does what follows an
-//! option that takes a value.
+//! `key=value` is an option only if the command has an option of that name: `a=b.jpg` stays a file, and so does
+//! whatever follows an option that takes a value.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,11 +11,11 @@ use clap::{Arg, ArgAction, Command};
 
 use super::ultralytics::{self, Meaning};
 
-/// ultralytics' options that are the opposite of one here.
+/// Options of ultralytics that are the opposite of one of ours.
 const OPPOSITES: [(&str, &str); 3] = [("show-labels", "hide-labels"), ("show-conf", "hide-conf"), ("verbose", "quiet")];
-/// The keys of arguments without a key.
+/// Keys for positional arguments.
 const POSITIONAL: [(&str, &str); 3] = [("source", "sources"), ("model", "weights"), ("model", "input")];
-/// How much alike a key and the one that may have been meant are, from 0 to 1.
+/// How similar a mistyped key must be to the suggested one, from 0 to 1.
 const ALIKE: f64 = 0.8;
 
 /// Rewrites the arguments that follow the name of `command`.
@@ -75,7 +75,7 @@ fn takes_next(command: &Command, argument: &str) -> bool {
         let mut args = command.get_arguments().filter(takes_value);
         (index + letter.len_utf8(), args.any(|arg| arg.get_short() == Some(letter)))
     });
-    // The first one that takes a value has the rest of the letters, or else the next argument.
+    // The first one that takes a value takes the remaining letters, or the next argument if there are none.
     options.into_iter().find(|(_, takes_value)| *takes_value).is_some_and(|(end, _)| end == letters.len())
 }
 
@@ -85,7 +85,7 @@ pub fn split(argument: &str) -> Option<(String, &str)> {
     is_key(key).then(|| (key.replace('_', "-"), value))
 }
 
-/// No key has other characters than letters, digits and underscores.
+/// Whether `text` can be a key: letters, digits and underscores.
 fn is_key(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -109,7 +109,7 @@ fn as_options(command: &Command, argument: &str) -> Result<Vec<OsString>> {
         let is_meant = is_key(argument) && find(command, &name).is_some_and(is_flag) && !Path::new(argument).exists();
         return if is_meant { Ok(vec![format!("--{name}").into()]) } else { as_it_is() };
     };
-    // As somebody has it who copies from Python.
+    // A trailing comma is left over from a Python call.
     let value = if Path::new(value).exists() { value } else { value.trim_end_matches(',') };
     let is_named = |(from, to): &(&str, &str)| *from == key && command.get_positionals().any(|arg| arg.get_id() == *to);
     if POSITIONAL.iter().any(is_named) {
@@ -141,7 +141,7 @@ fn as_options(command: &Command, argument: &str) -> Result<Vec<OsString>> {
     }
 }
 
-/// The key that is most like this one.
+/// The known key most similar to this one.
 fn meant(command: &Command, key: &str) -> Option<String> {
     let names = command.get_arguments().filter_map(Arg::get_long).chain(POSITIONAL.map(|(name, _)| name));
     let names = names.filter(|name| *name != "help").map(|name| (strsim::jaro_winkler(key, name), name));
@@ -149,7 +149,7 @@ fn meant(command: &Command, key: &str) -> Option<String> {
     (alike >= ALIKE).then(|| name.replace('-', "_"))
 }
 
-/// Whether a value stands for what is done without it.
+/// Whether a value means the default.
 fn is_default(value: &str) -> bool {
     matches!(value, "" | "None" | "none" | "null")
 }

@@ -1,4 +1,4 @@
-//! The command line as people type it, ultralytics' way included, as the one that is parsed.
+//! Turns the command line as people type it, in ultralytics' form too, into the one that is parsed.
 
 mod key_value;
 mod ultralytics;
@@ -9,9 +9,9 @@ use std::iter;
 use anyhow::{Result, bail};
 use clap::Command;
 
-/// What ultralytics' command line may say first; here it goes without saying.
+/// The task that ultralytics' command line may name first; here it is the only one.
 const TASK: &str = "detect";
-/// The key that names a command, and the command that a line without one means.
+/// The key that names a command, and the default command.
 const MODE: &str = "mode=";
 const USUAL_MODE: &str = "predict";
 

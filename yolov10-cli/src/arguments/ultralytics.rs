@@ -1,18 +1,18 @@
-//! What ultralytics' command line has and this one has not: keys without a meaning here, and commands.
+//! Keys and commands of ultralytics that this program does not have.
 
 use crate::message;
 
-/// What a key and its value come to.
+/// What a key and its value mean here.
 pub enum Meaning {
     /// An option of this program.
     Option(&'static str),
-    /// Nothing; that has been said where somebody may miss it.
+    /// Nothing; the user has been told if it matters.
     Nothing,
-    /// It asks for something that there is not.
+    /// Something that this program cannot do.
     Refused(&'static str),
 }
 
-/// Keys that say how ultralytics goes about it, or that belong to its training.
+/// Keys about ultralytics' own workings or its training.
 const WITHOUT_MEANING: [&str; 67] = [
     "amp",
     "augment",
@@ -82,11 +82,11 @@ const WITHOUT_MEANING: [&str; 67] = [
     "stream-buffer",
     "visualize",
 ];
-/// And those that some command here has.
+/// Keys that only some commands here have.
 const WITHOUT_MEANING_EVERYWHERE: [&str; 9] =
     ["format", "plots", "save", "save-frames", "split", "time", "translate", "tracker", "workers"];
 
-/// Its commands, and what there is instead.
+/// Commands of ultralytics, and what to use instead.
 const COMMANDS: [(&str, &str); 9] = [
     ("benchmark", "yolo10-burn bench measures speed and memory, yolo10-burn val accuracy"),
     ("cfg", "there are no settings: every option is given with the command, see yolo10-burn run --help"),
@@ -104,11 +104,11 @@ const COMMANDS: [(&str, &str); 9] = [
     ),
     ("version", "yolo10-burn --version says it"),
 ];
-/// What detection is not.
+/// Tasks other than detection.
 const OTHER_TASKS: [&str; 5] = ["classify", "obb", "pose", "segment", "semantic"];
 const ONE_TASK: &str = "this program detects objects, and nothing else";
 
-/// What `key=value` comes to, if ultralytics knows the key.
+/// What `key=value` means here, if ultralytics knows the key.
 pub fn meaning(key: &str, value: &str) -> Option<Meaning> {
     let is_off = matches!(value, "" | "None" | "False" | "false" | "0");
     match key {
@@ -126,7 +126,7 @@ pub fn meaning(key: &str, value: &str) -> Option<Meaning> {
     }
 }
 
-/// What there is instead of ultralytics' command of this name.
+/// What to use instead of ultralytics' command of this name.
 pub fn instead_of(command: &str) -> Option<&'static str> {
     let sentence = COMMANDS.iter().find(|(name, _)| *name == command).map(|(_, sentence)| *sentence);
     sentence.or_else(|| OTHER_TASKS.contains(&command).then_some(ONE_TASK))

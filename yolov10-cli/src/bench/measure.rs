@@ -24,19 +24,19 @@ pub struct Row {
     pub weights: String,
     pub variant: String,
     pub device: String,
-    /// Of the CPU engine.
+    /// Threads of the CPU engine.
     pub threads: Option<NonZeroUsize>,
-    /// What computed.
+    /// The kernels that ran.
     pub kernels: Kernels,
     /// Pictures per call; times are per picture.
     pub batch: NonZeroUsize,
-    /// The input size that was asked for, in pixels.
+    /// The requested input size, in pixels.
     pub imgsz: Size,
-    /// What the network saw of it, in pixels.
+    /// The actual input of the network, in pixels.
     pub input: Size,
-    /// Milliseconds from the file to a detector.
+    /// Milliseconds to load the file and make a detector.
     pub load_ms: f64,
-    /// The first call, which makes plans and compiles kernels.
+    /// Milliseconds of the first call, which makes plans and compiles kernels.
     pub first_ms: f64,
     /// How many calls were measured.
     pub runs: usize,
@@ -48,18 +48,18 @@ pub struct Row {
     pub memory: MemoryUse,
 }
 
-/// How a device multiplied.
+/// How a device computed.
 #[derive(Debug, Serialize)]
 pub struct Kernels {
-    /// Of the CPU engine.
+    /// Instruction set of the CPU engine.
     pub isa: Option<String>,
     pub dtype: String,
-    /// Every convolution as plain sums of products.
+    /// Every convolution was computed directly, without Winograd transforms.
     pub exact: bool,
 }
 
 impl Kernels {
-    /// What these options come to.
+    /// The kernels that these options select.
     fn of(options: &Options) -> Self {
         let usual = if matches!(options.device, Device::Cpu | Device::Flex) { Precision::F32 } else { Precision::Tf32 };
         let isa = (options.device == Device::Cpu).then(|| options.cpu.isa.unwrap_or_else(Isa::detect).to_string());
@@ -72,13 +72,13 @@ pub struct Stages {
     pub preprocess: Summary,
     pub inference: Summary,
     pub postprocess: Summary,
-    /// The three together.
+    /// The sum of the three.
     pub detect: Summary,
     /// From the bytes of the picture file to detections.
     pub end_to_end: Summary,
 }
 
-/// Resident bytes of the process; `None` where the system does not say.
+/// Resident bytes of the process; `None` if the system does not report them.
 #[derive(Debug, Serialize)]
 pub struct MemoryUse {
     pub before_load: Option<u64>,
@@ -88,9 +88,9 @@ pub struct MemoryUse {
     pub peak: Option<u64>,
 }
 
-/// What is searched.
+/// The picture to search.
 pub struct Picture {
-    /// Its file.
+    /// The bytes of its file.
     bytes: Cow<'static, [u8]>,
     pixels: RgbImage,
 }
@@ -102,14 +102,14 @@ impl Picture {
     }
 }
 
-/// What is measured.
+/// One combination to measure.
 pub struct Choice {
     pub setup: Setup,
     /// Pictures at a time.
     pub batch: NonZeroUsize,
 }
 
-/// Loads, warms up for some seconds, and measures twice within `budget`: detection alone, then with decoding.
+/// Loads, warms up for `warmup` seconds, and measures twice within `budget`: detection alone, then with decoding.
 pub fn measure(choice: &Choice, picture: &Picture, warmup: f64, budget: Budget) -> Result<Row> {
     let Choice { setup, batch } = choice;
     let Picture { bytes, pixels } = picture;
@@ -173,14 +173,14 @@ fn detect(detector: &mut Detector, pictures: &[RgbImage]) -> Result<Speed> {
     Ok(detector.speed())
 }
 
-/// How often to repeat.
+/// When to stop repeating.
 #[derive(Clone, Copy)]
 pub enum Budget {
     Seconds(f64),
     Runs(NonZeroUsize),
 }
 
-/// What `run` gives, at least once.
+/// Calls `run` at least once, until the budget is used up, and returns its results.
 fn repeat<T>(budget: Budget, mut run: impl FnMut() -> Result<T>) -> Result<Vec<T>> {
     let started = Instant::now();
     let mut results = vec![run()?];
@@ -194,7 +194,7 @@ fn repeat<T>(budget: Budget, mut run: impl FnMut() -> Result<T>) -> Result<Vec<T
     Ok(results)
 }
 
-/// With one decimal.
+/// Rounded to one decimal.
 fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

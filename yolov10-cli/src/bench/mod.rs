@@ -1,4 +1,4 @@
-//! `bench`: how long detection takes on this machine, stage by stage, and what memory it holds.
+//! `bench`: how long detection takes on this machine, stage by stage, and how much memory it holds.
 
 mod measure;
 mod plot;
@@ -91,7 +91,7 @@ pub fn bench(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Every combination that was asked for.
+/// Every requested combination.
 fn choices(args: &Args) -> Vec<Choice> {
     let fit = if args.no_rect { Fit::Full } else { Fit::Minimal };
     let mut choices = Vec::new();
@@ -112,7 +112,7 @@ fn choices(args: &Args) -> Vec<Choice> {
     choices
 }
 
-/// The values, or none, which leaves the choice to the setup.
+/// The values, or a single `None`, which leaves the choice to the setup.
 fn each<T: Clone>(values: &[T]) -> Vec<Option<T>> {
     if values.is_empty() { vec![None] } else { values.iter().cloned().map(Some).collect() }
 }

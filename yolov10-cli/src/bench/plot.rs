@@ -1,4 +1,4 @@
-//! The rows of `bench` as a picture: the latency of each, its percentiles on one scale.
+//! The rows of `bench` as a chart: each row's latency percentiles on one scale.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,23 +19,23 @@ use super::measure::Row;
 use super::sample::Summary;
 use super::table::{engine, weights_name};
 
-/// The font's name among the process's fonts.
+/// The font's name in the process-wide table of fonts.
 const FONT_NAME: &str = "bench";
 /// Heights of letters, in pixels.
 const LARGE: i32 = 28;
 const SMALL: i32 = 19;
 const MARGIN: i32 = 24;
-/// Where the bars begin, after the rows' names, and how long they may be; columns.
+/// First column of the bars, after the rows' names, and their greatest width.
 const BARS: i32 = 490;
 const BARS_WIDTH: i32 = 680;
-/// Where the figures begin, and how far from there those of the last column end.
+/// First column of the figures, and the width of all of them.
 const FIGURES: i32 = BARS + BARS_WIDTH + 40;
 const RATES: i32 = 320;
-/// Rows: above the bars, of one bar with the space around it, below the bars.
+/// Heights in pixels: above the bars, of one bar with the space around it, and below the bars.
 const HEAD: i32 = 124;
 const ROW: i32 = 52;
 const FOOT: i32 = 44;
-/// Half the height of the bar up to each percentile, from the usual time to the rarest.
+/// Half the height of each percentile's bar, from the median to the rarest.
 const P50_HALF: i32 = 14;
 const P90_HALF: i32 = 8;
 const P99_HALF: i32 = 3;
@@ -43,21 +43,21 @@ const DARK: RGBColor = RGBColor(31, 94, 168);
 const MIDDLE: RGBColor = RGBColor(117, 168, 222);
 const LIGHT: RGBColor = RGBColor(176, 176, 176);
 const GRID: RGBColor = RGBColor(226, 226, 226);
-/// Ticks of the axis, about.
+/// About how many ticks the axis has.
 const TICKS: f64 = 6.0;
 
-/// What a plot of this program has in its first bytes, so that it may be replaced.
+/// Marks a plot as made by this program, near the start of the file, so that it may be replaced.
 const KEYWORD: &str = "Software";
 const SOFTWARE: &str = "yolo10-burn";
 const LOOKED_AT: u64 = 256;
 
-/// A picture to be drawn. It is asked for before anything is measured, so that a wrong name costs no time.
+/// The file of a chart. It is opened before anything is measured, so that a wrong name costs no time.
 pub struct Plot(PathBuf);
 
 type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 impl Plot {
-    /// Whether the file can be written there: its folder is, and no file that this program did not make.
+    /// Checks that the file can be written: its folder exists, and no file of another program is in the way.
     pub fn create(path: &Path) -> Result<Self> {
         let name = || path.display().to_string();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -114,7 +114,7 @@ fn draw(rows: &[Row]) -> Result<RgbImage> {
     Ok(picture)
 }
 
-/// A row's name, its bars and its figures; `middle` is its height.
+/// A row's name, its bars and its figures; `middle` is the vertical middle of the row.
 fn draw_row(canvas: &Canvas<'_>, scale: &Scale, row: &Row, (label, middle): (String, i32)) -> Result<()> {
     let Summary { p50, p90, p99, .. } = row.ms.detect;
     for (percentile, half, color) in [(p99, P99_HALF, LIGHT), (p90, P90_HALF, MIDDLE), (p50, P50_HALF, DARK)] {
@@ -131,21 +131,21 @@ fn draw_row(canvas: &Canvas<'_>, scale: &Scale, row: &Row, (label, middle): (Str
     Ok(())
 }
 
-/// Letters of this height, beside or around the point where they are put.
+/// Text of this height, aligned at its point as `side` says.
 fn lettering(size: i32, side: HPos) -> TextStyle<'static> {
     let style: TextStyle<'_> = (FONT_NAME, size).into_font().color(&BLACK);
     style.pos(Pos::new(side, VPos::Center))
 }
 
-/// From milliseconds to columns.
+/// Maps milliseconds to columns.
 struct Scale {
-    /// Milliseconds from tick to tick: 1, 2 or 5 times a power of ten.
+    /// Milliseconds between ticks: 1, 2 or 5 times a power of ten.
     step: f64,
     ticks: u32,
 }
 
 impl Scale {
-    /// About [`TICKS`] ticks, the last at `end` milliseconds or after.
+    /// About [`TICKS`] ticks, the last one at or beyond `end` milliseconds.
     fn up_to(end: f64) -> Self {
         let least = (end / TICKS).max(f64::MIN_POSITIVE);
         let power = 10f64.powf(least.log10().floor());
@@ -160,7 +160,7 @@ impl Scale {
         BARS + (ms / end * f64::from(BARS_WIDTH)).round() as i32
     }
 
-    /// Draws the ticks from the head down to `bottom`, and below what they mean.
+    /// Draws the ticks from the head down to `bottom`, and their labels below.
     fn draw(&self, canvas: &Canvas<'_>, bottom: i32) -> Result<()> {
         for tick in 0..=self.ticks {
             let ms = f64::from(tick) * self.step;
@@ -174,7 +174,7 @@ impl Scale {
     }
 }
 
-/// What all rows have in common, and what tells each from the others.
+/// What all rows have in common, and what distinguishes each row.
 fn labels(rows: &[Row]) -> (String, Vec<String>) {
     let choices: Vec<[String; 5]> = rows.iter().map(choices).collect();
     let is_common = |column: usize| {

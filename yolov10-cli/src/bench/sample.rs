@@ -1,4 +1,4 @@
-//! Times of one thing, measured many times.
+//! Summaries of repeated time measurements.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::milliseconds::milliseconds;
 
-/// The figures of a sample, in milliseconds.
+/// Statistics of a sample, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub min: f64,
@@ -17,7 +17,7 @@ pub struct Summary {
     pub max: f64,
 }
 
-/// Sums up a sample of at least one time.
+/// Summarizes a sample of at least one time.
 pub fn summarize(mut times: Vec<Duration>) -> Summary {
     times.sort_unstable();
     // The smallest time that at least this share of the sample does not exceed (nearest rank).

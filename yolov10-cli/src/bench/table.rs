@@ -1,24 +1,24 @@
-//! The rows of `bench` for a person: a hundred columns. `--json` has the rest.
+//! The rows of `bench` for a person, 100 characters wide. `--json` has the rest.
 
 use std::path::Path;
 
 use super::measure::Row;
 
-/// Letters of a weight file's name at most.
+/// Longest name of a weight file in the table, in characters.
 const NAME_WIDTH: usize = 10;
 
-/// What the columns are; [`row`] says what they mean.
+/// The names of the columns; [`row`] explains them.
 pub fn head() -> String {
     columns(["weights", "engine", "n", "imgsz", "input", "p50 ms", "p99 ms", "infer", "+decode", "img/s", "MB"])
 }
 
-/// The weights' name without folder and extension, cut where it is too long.
+/// The weights' name without folder and extension, cut if it is too long.
 pub fn weights_name(row: &Row) -> String {
     let name = Path::new(&row.weights).file_stem().unwrap_or_default().to_string_lossy();
     name.trim_start_matches("built-in ").chars().take(NAME_WIDTH).collect()
 }
 
-/// What computed: `cpu/2 avx512 f32`, `cuda:0 tf32`.
+/// Device and kernels: `cpu/2 avx512 f32`, `cuda:0 tf32`.
 pub fn engine(row: &Row) -> String {
     let threads = row.threads.map_or(String::new(), |threads| format!("/{threads}"));
     let isa = row.kernels.isa.as_ref().map_or(String::new(), |isa| format!(" {isa}"));
@@ -26,8 +26,8 @@ pub fn engine(row: &Row) -> String {
     format!("{}{threads}{isa} {}{exact}", row.device, row.kernels.dtype)
 }
 
-/// Times are per picture, of preprocess, inference and postprocess together, then the median of inference, then the
-/// median with the decoding of the picture. Memory is what came on top of what the process had before it loaded the
+/// Times are per picture: preprocess, inference and postprocess together, then the median of inference, then the
+/// median including the decoding of the picture. Memory is what the process gained since before it loaded the
 /// weights: while it runs, and after the detector is dropped.
 pub fn row(row: &Row) -> String {
     let ms = &row.ms;

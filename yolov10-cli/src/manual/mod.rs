@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use crate::message;
 use crate::outcome::Outcome;
 
-/// The program's name, by which shells find completions.
+/// The program's name, under which shells find completions.
 const NAME: &str = "yolo10-burn";
 
 /// Print completions for a shell: yolo10-burn completions bash > /etc/bash_completion.d/yolo10-burn
@@ -27,22 +27,22 @@ pub struct ManArgs {
     folder: PathBuf,
 }
 
-/// Prints completions of `program`.
+/// Prints the completions of `program`.
 pub fn completions(args: &CompletionsArgs, mut program: Command) -> Result<Outcome> {
-    // Into memory first: the generator panics when it can't write.
+    // Into memory first: the generator panics if it can't write.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program, NAME, &mut script);
     let mut script = String::from_utf8(script)?;
     if args.shell == Shell::Bash {
-        // The generator takes the dash of the program's name for the start of a subcommand in one half of its script
-        // and not in the other, so that nothing is found after a subcommand: clap-rs/clap#6386.
+        // One half of the generated script takes the dash in the program's name for the start of a subcommand,
+        // the other does not, so nothing is completed after a subcommand: clap-rs/clap#6386.
         script = script.replace("yolo10__subcmd__burn", "yolo10__burn");
     }
     message::text(script.trim_end())?;
     Ok(Outcome::Done)
 }
 
-/// Writes the pages of `program`.
+/// Writes the manual pages of `program`.
 pub fn man(args: &ManArgs, program: Command) -> Result<Outcome> {
     pages::write(&args.folder, program)?;
     message::result(format_args!("Manual pages saved to {}", args.folder.display()))?;

@@ -1,4 +1,4 @@
-//! Manual pages: the help of the options, and the sections that people look for.
+//! Manual pages: the help of the options, and the usual sections.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use clap_mangen::Man;
 
 use crate::outcome::EXIT_CODES;
 
-/// For each command its most common uses, and the lines that do them.
+/// The most common uses of each command, and their command lines.
 const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
     ("yolo10-burn", &[("yolo10-burn run", "Search the built-in picture."), ("yolo10-burn help run", "All options.")]),
     (
@@ -95,13 +95,13 @@ fn page(man: &Man, name: &str) -> Result<Vec<u8>> {
     Ok(page)
 }
 
-/// A section of entries, each with what is to be said of it.
+/// A section of entries, each with its explanation.
 fn section(title: &str, entries: &[(&str, &str)]) -> String {
     let entries = entries.iter().map(|(entry, text)| format!(".TP\n\\fB{}\\fR\n{}\n", plain(entry), plain(text)));
     format!(".SH \"{title}\"\n{}", entries.collect::<String>())
 }
 
-/// A text that means nothing to troff.
+/// Escapes whatever is special to troff.
 fn plain(text: &str) -> String {
     let text = text.trim().replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }

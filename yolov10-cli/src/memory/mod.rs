@@ -1,6 +1,6 @@
-//! `memory`: what a detector holds in each state of its life, and whether it keeps the memory contract on this machine.
+//! `memory`: what a detector holds in each state, and whether it keeps the memory contract on this machine.
 //!
-//! The states are those of the contract (docs/memory.md); each promise that one process can check gets a verdict.
+//! The states are those of the contract (docs/memory.md); every promise that one process can check gets a verdict.
 
 mod verdict;
 
@@ -64,7 +64,7 @@ pub fn memory(args: &Args) -> Result<Outcome> {
     Ok(if is_kept { Outcome::Done } else { Outcome::NotKept })
 }
 
-/// What a detector's life needs.
+/// What a detector's life cycle needs.
 struct Life {
     setup: Setup,
     weights: Arc<Weights>,
@@ -87,7 +87,7 @@ impl Life {
         let loaded = detector.memory();
         let found = detector.detect(&self.picture)?;
         let ran = detector.memory();
-        // A GPU captures its graph when an input size comes a second time: from then on nothing more is taken.
+        // A GPU captures its graph when an input size appears a second time; after that it takes no more memory.
         let second = detector.detect(&self.picture)?;
         let ran_twice = detector.memory();
         let again = detector.detect(&self.picture)?;
@@ -128,7 +128,7 @@ impl Life {
         Ok(Report { device: device.to_string(), cycles, states, verdicts })
     }
 
-    /// Load, run, drop.
+    /// Loads, runs and drops a detector.
     fn live(&self) -> Result<FreeReport> {
         let mut detector = self.load()?;
         detector.detect(&self.picture)?;

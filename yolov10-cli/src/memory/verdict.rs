@@ -1,10 +1,10 @@
-//! Whether a promise was kept, and the numbers that say so.
+//! Whether a promise was kept, and the numbers that prove it.
 
 use serde::Serialize;
 use yolov10_model::memory::{FreeReport, MemoryReport};
 
-/// How far the resident set may grow over all cycles without a leak: thread stacks, the allocator's own pages, and what a
-/// device's driver sets up on first use.
+/// How far the resident set may grow over all cycles without a leak: thread stacks, the allocator's own pages, and
+/// what a device's driver sets up on first use.
 const RESIDENT_NOISE: u64 = 8 << 20;
 
 /// One promise of the contract.
@@ -12,7 +12,7 @@ const RESIDENT_NOISE: u64 = 8 << 20;
 pub struct Verdict {
     pub promise: &'static str,
     pub kept: bool,
-    /// The numbers.
+    /// The numbers behind it.
     pub why: String,
 }
 
@@ -28,19 +28,19 @@ pub fn same(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> 
     Verdict::new(promise, one == other, format!("{one} bytes reserved, then {other}"))
 }
 
-/// Weights and workspace hold as much in both states. How many pages a GPU's pools take for that is up to them.
+/// Weights and workspace use as much in both states; how many pages a GPU's pools reserve for that may differ.
 pub fn same_use(promise: &'static str, one: &MemoryReport, other: &MemoryReport) -> Verdict {
     let [one, other] = [one, other].map(|report| (report.weights + report.workspace).in_use);
     Verdict::new(promise, one == other, format!("{one} bytes in use, then {other}"))
 }
 
-/// Nothing is left of what should have gone.
+/// Nothing is left of what should have been freed.
 pub fn gave_back(promise: &'static str, freed: &FreeReport) -> Verdict {
     let FreeReport { released, residue, .. } = freed;
     Verdict::new(promise, *residue == 0, format!("{released} bytes released, {residue} left"))
 }
 
-/// The first half of the lives sets the level; the last one stays at it, in reserved and in resident bytes.
+/// The last life stays at the level of the first half, in reserved and in resident bytes.
 pub fn flat(promise: &'static str, lives: &[FreeReport]) -> Verdict {
     let (first, last) = lives.split_at(lives.len() / 2);
     let reserved = |lives: &[FreeReport]| most(lives, |life| life.after.total().reserved);

@@ -1,4 +1,4 @@
-//! Crops: each object as a picture of its own, in a folder named after its class.
+//! Crops: each object as its own picture, in a folder named after its class.
 
 use anyhow::Result;
 use image::{RgbImage, imageops};
@@ -11,7 +11,7 @@ use super::{RunFolder, save_picture};
 const GAIN: f32 = 1.02;
 const MARGIN: f32 = 10.0;
 
-/// Writes `crops/CLASS/STEM-N.jpg` for every detection, N counting them from 1.
+/// Writes `crops/CLASS/STEM-N.jpg` for every detection; N counts from 1.
 pub fn save_crops(
     folder: &RunFolder,
     stem: &str,

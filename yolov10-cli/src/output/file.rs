@@ -1,4 +1,4 @@
-//! One file of a run's folder, written whole or not at all; its errors name it.
+//! One file of a run's folder, written completely or not at all; errors name the file.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use weights_convert::WholeFile;
 use super::ledger::Ledger;
 use crate::message;
 
-/// A file in the making. Dropped before [`OutputFile::keep`], it leaves nothing.
+/// An unfinished file. Dropped before [`OutputFile::keep`], it leaves nothing behind.
 pub struct OutputFile {
     file: WholeFile,
     ledger: Arc<Ledger>,
@@ -22,7 +22,7 @@ pub struct OutputFile {
 }
 
 impl OutputFile {
-    /// Starts a file in `scratch` that will lie at `path`, known to the ledger by `name`.
+    /// Starts a file in `scratch` that will be moved to `path`; the ledger knows it as `name`.
     pub(super) fn create(
         scratch: &Path,
         path: PathBuf,
@@ -34,22 +34,22 @@ impl OutputFile {
         Ok(Self { file, ledger, path, name, verbose })
     }
 
-    /// Adds to what is in it.
+    /// Appends to the file.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).with_context(|| self.path.display().to_string())
     }
 
-    /// Where it will lie.
+    /// Its final path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it is until it is kept, for a program that writes it in our place.
+    /// Its path until it is kept, for another program that writes it.
     pub fn temporary_path(&self) -> &Path {
         self.file.path_for_others()
     }
 
-    /// It is complete: gives it its name, in place of an older one.
+    /// Moves the complete file to its final path, replacing an older one.
     pub fn keep(self) -> Result<()> {
         let Self { file, ledger, path, name, verbose } = self;
         file.keep_unsynced()?;

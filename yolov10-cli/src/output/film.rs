@@ -1,4 +1,4 @@
-//! Annotated animations and videos: frames in, a GIF or an MP4 file out.
+//! Annotated animations and videos: turns frames into a GIF or an MP4 file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use super::RunFolder;
 use super::file::OutputFile;
 use super::mp4::Mp4;
 
-/// From 1 to 30: the fastest at which colours still look right.
+/// Speed of the encoder, from 1 to 30: the fastest at which colours still look right.
 const GIF_SPEED: i32 = 10;
-/// GIF counts time in these.
+/// The unit of time in a GIF.
 const GIF_TICK: Duration = Duration::from_millis(10);
-/// Sources with these extensions become GIFs, which are written without ffmpeg.
+/// Sources with these extensions become GIFs, which need no ffmpeg.
 const GIF_SOURCES: [&str; 2] = ["gif", "webp"];
 
-/// The films of a run, one at a time: frames come in the order of their sources.
+/// The films of a run, one at a time, as frames come in the order of their sources.
 #[derive(Default)]
 pub struct Films {
     current: Option<Current>,
-    /// The source whose film could not be written.
+    /// Index of the source whose film could not be written.
     failed: Option<usize>,
 }
 
 struct Current {
-    /// Of the film's source.
+    /// Index of the film's source.
     index: usize,
     path: PathBuf,
     film: Film,
@@ -40,7 +40,7 @@ enum Film {
 }
 
 impl Films {
-    /// Adds a frame to its source's film, and ends the previous film. A film that fails is given up, and said once.
+    /// Adds a frame to its source's film, and ends the previous film. A film that fails is reported once and abandoned.
     pub fn add(&mut self, folder: &RunFolder, about: &About, picture: &RgbImage) -> Result<()> {
         if self.has_failed(about.index) {
             return Ok(());
@@ -72,7 +72,7 @@ impl Films {
         film.finish().with_context(|| path.display().to_string())
     }
 
-    /// The film of this source, begun if it is not there yet: a GIF of what was a GIF or WebP, an MP4 of all else.
+    /// The film of this source, started if necessary: a GIF if the source is a GIF or WebP, otherwise an MP4.
     fn current(
         &mut self,
         folder: &RunFolder,

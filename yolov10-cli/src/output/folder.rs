@@ -1,6 +1,6 @@
-//! The folder of a run: `runs/detect/predict`, `predict2` and so on. Everything that a run writes goes through it.
+//! The folder of a run: `runs/detect/predict`, `predict2` and so on. A run writes all its files through it.
 //!
-//! It never replaces a source of the run, nor a file that this program did not make.
+//! It never replaces a source of the run or a file that this program did not make.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::file::OutputFile;
 use super::ledger::Ledger;
 
-/// What unfinished files are kept in begins so.
+/// Prefix of the folder for unfinished files.
 const SCRATCH: &str = ".yolo10-burn-";
 
 /// A folder that this run may write into.
@@ -22,15 +22,15 @@ pub struct RunFolder {
     path: PathBuf,
     is_new: bool,
     ledger: Arc<Ledger>,
-    /// The files that the run reads, where one of them may lie in the folder.
+    /// The files that the run reads, as some may be in this folder.
     sources: HashSet<Identity>,
     verbose: bool,
-    /// Unfinished files; gone before the folder is.
+    /// Holds unfinished files; removed before the folder itself.
     scratch: Option<TempDir>,
 }
 
 impl RunFolder {
-    /// Makes `project/name`, with a number after it if it exists. Two runs never get the same one.
+    /// Makes `project/name`, or `project/nameN` if that exists. Two runs never get the same folder.
     pub fn create(project: &Path, name: &str) -> Result<Self> {
         let first = project.join(name);
         let parent = first.parent().unwrap_or(project);
@@ -46,7 +46,7 @@ impl RunFolder {
         unreachable!("numbers do not end")
     }
 
-    /// `project/name`, whether it is there or not; what is in it stays, unless a run wrote it and this one does again.
+    /// Opens or makes `project/name`. Files in it stay, except those of an earlier run that this one writes again.
     pub fn reuse(project: &Path, name: &str) -> Result<Self> {
         let path = project.join(name);
         make_folder(&path)?;
@@ -60,15 +60,15 @@ impl RunFolder {
         Ok(Self { path, is_new, ledger, sources: HashSet::new(), verbose: false, scratch })
     }
 
-    /// Keeps these files from being replaced, under whatever name.
+    /// Protects these files from being replaced, under any name.
     pub fn protect<'a>(&mut self, sources: impl IntoIterator<Item = &'a Path>) {
-        // A folder that was just made has none of them.
+        // A new folder contains none of them.
         if !self.is_new {
             self.sources.extend(sources.into_iter().filter_map(identity));
         }
     }
 
-    /// Has every file named on stderr when it is there.
+    /// Prints the name of every finished file on stderr from now on.
     pub fn name_files(&mut self) {
         self.verbose = true;
     }
@@ -77,17 +77,17 @@ impl RunFolder {
         &self.path
     }
 
-    /// Where files are until they are complete.
+    /// The folder of unfinished files.
     pub fn scratch(&self) -> &Path {
         self.scratch.as_ref().expect("it is there until the folder is dropped").path()
     }
 
-    /// Whether this run has left nothing in it.
+    /// Whether this run has written nothing into it.
     pub fn is_untouched(&self) -> bool {
         self.ledger.is_untouched()
     }
 
-    /// Starts a file of this name within the folder, folders on its way included.
+    /// Starts a file of this name in the folder; makes the folders that it needs.
     pub fn file(&self, name: &str) -> Result<OutputFile> {
         let path = self.path.join(name);
         self.check(name, &path)?;
@@ -96,14 +96,14 @@ impl RunFolder {
         OutputFile::create(self.scratch(), path, name.to_owned(), Arc::clone(&self.ledger), self.verbose)
     }
 
-    /// Writes a file of this name within the folder.
+    /// Writes a file of this name in the folder.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut file = self.file(name)?;
         file.append(bytes)?;
         file.keep()
     }
 
-    /// Removes the file of this name that an earlier run has left.
+    /// Removes the file of this name if an earlier run left one.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.path.join(name);
         if path.symlink_metadata().is_err() {
@@ -113,7 +113,7 @@ impl RunFolder {
         fs::remove_file(&path).with_context(|| path.display().to_string())
     }
 
-    /// Whether there is nothing at `path`, or something that may be replaced.
+    /// Checks that there is nothing at `path`, or a file that may be replaced.
     fn check(&self, name: &str, path: &Path) -> Result<()> {
         let Ok(found) = path.symlink_metadata() else {
             return Ok(());
@@ -131,7 +131,7 @@ impl RunFolder {
     }
 }
 
-/// Makes a folder and those on its way; says which of them is something else.
+/// Makes a folder and its parents; the error names one that is not a folder.
 fn make_folder(folder: &Path) -> Result<()> {
     if let Some(other) = folder.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
         bail!("{}: expected a folder, found a file", other.display());
@@ -140,23 +140,23 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 impl Drop for RunFolder {
-    /// Removes a new folder in which nothing was written.
+    /// Removes a new folder into which nothing was written.
     fn drop(&mut self) {
         self.scratch = None;
         if self.is_new {
-            // It is removed only if it is empty: usually this fails, as it should.
+            // Removes it only if it is empty; otherwise this fails, as it should.
             fs::remove_dir(&self.path).ok();
         }
     }
 }
 
-/// What tells two files apart, whatever their names.
+/// Identifies a file, whatever its name: device and inode.
 #[cfg(unix)]
 type Identity = (u64, u64);
 #[cfg(not(unix))]
 type Identity = PathBuf;
 
-/// That of a file, or of what a link leads to.
+/// The identity of a file, or of the target of a link.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<Identity> {
     let found = path.metadata().ok()?;

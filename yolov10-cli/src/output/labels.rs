@@ -8,19 +8,19 @@ use yolov10_model::{Detection, Size};
 use super::RunFolder;
 use crate::general::general;
 
-/// Significant digits, as the reference prints them (`%g`).
+/// Significant digits, as in the reference (`%g`).
 const DIGITS: usize = 6;
 
 /// Whether a line ends with the score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scores {
-    /// It does.
+    /// Every line ends with the score.
     Written,
-    /// It does not.
+    /// No line has a score.
     LeftOut,
 }
 
-/// Writes `labels/STEM.txt` for a picture of this size. Without detections there is none, and an earlier run's goes.
+/// Writes `labels/STEM.txt` for a picture of this size. Without detections there is no file; an old one is removed.
 pub fn save_labels(folder: &RunFolder, stem: &str, detections: &[Detection], size: Size, scores: Scores) -> Result<()> {
     let name = format!("labels/{stem}.txt");
     if detections.is_empty() {
@@ -29,7 +29,7 @@ pub fn save_labels(folder: &RunFolder, stem: &str, detections: &[Detection], siz
     folder.write(&name, label_text(detections, size, scores).as_bytes())
 }
 
-/// What the label file of a picture of this size holds.
+/// The content of the label file of a picture of this size.
 pub fn label_text(detections: &[Detection], size: Size, scores: Scores) -> String {
     detections.iter().map(|detection| line(detection, size, scores)).collect()
 }

@@ -1,7 +1,7 @@
-//! What this program has written into a folder, so that a later run replaces its own files and nobody else's.
+//! Records what this program wrote into a folder, so that a later run replaces only such files.
 //!
-//! `.yolo10-burn` in the folder has a line for each file: bytes, time of the last change, path. A file that is no
-//! longer as it was left there, because somebody wrote into it, is somebody else's.
+//! `.yolo10-burn` in the folder has a line for each file: bytes, time of the last change, path. A file that has
+//! changed since then is treated as somebody else's.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -12,10 +12,10 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
 
-/// The ledger's own name.
+/// The ledger's file name.
 const NAME: &str = ".yolo10-burn";
 
-/// A folder's ledger. Shared by the threads that write.
+/// A folder's ledger, shared by the threads that write.
 #[derive(Debug)]
 pub struct Ledger {
     folder: PathBuf,
@@ -25,11 +25,11 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct Entries {
     left: HashMap<String, Stamp>,
-    /// Opened for the first file of this run.
+    /// Opened when this run writes its first file.
     file: Option<File>,
 }
 
-/// How a file was left.
+/// The state in which a file was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
@@ -38,7 +38,7 @@ struct Stamp {
 }
 
 impl Ledger {
-    /// The ledger of a folder, empty where it has none.
+    /// The ledger of a folder; an empty one if the folder has none.
     pub fn of(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let text = match fs::read_to_string(&path) {
@@ -49,7 +49,7 @@ impl Ledger {
         Ok(Self { folder: folder.to_owned(), entries: Mutex::new(entries) })
     }
 
-    /// Whether the file `name` of the folder is as this program left it.
+    /// Whether the file `name` in the folder is as this program left it.
     pub fn has(&self, name: &str) -> bool {
         let left = self.entries().left.get(name).copied();
         left.is_some() && left == stamp(&self.folder.join(name)).ok()
@@ -60,7 +60,7 @@ impl Ledger {
         self.entries().file.is_none()
     }
 
-    /// Takes down the file `name` as it is now.
+    /// Records the file `name` as it is now.
     pub fn record(&self, name: &str) -> io::Result<()> {
         let Stamp { bytes, changed } = stamp(&self.folder.join(name))?;
         let mut entries = self.entries();
@@ -68,7 +68,7 @@ impl Ledger {
             Some(file) => file,
             none => none.insert(OpenOptions::new().create(true).append(true).open(self.folder.join(NAME))?),
         };
-        // In one piece: another run may write here, too.
+        // In one write, as another run may write here too.
         file.write_all(format!("{bytes} {changed} {name}\n").as_bytes())?;
         entries.left.insert(name.to_owned(), Stamp { bytes, changed });
         Ok(())
@@ -86,7 +86,7 @@ fn parse(line: &str) -> Option<(String, Stamp)> {
 }
 
 fn stamp(path: &Path) -> io::Result<Stamp> {
-    // Of a link, not of what it leads to.
+    // Of a link itself, not of its target.
     let found = path.symlink_metadata()?;
     let changed = found.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     Ok(Stamp { bytes: found.len(), changed })

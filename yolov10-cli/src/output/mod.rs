@@ -1,4 +1,4 @@
-//! What a run leaves on disk: annotated pictures, films, labels, crops, tables.
+//! Everything that a run writes to disk: annotated pictures, films, labels, crops, tables.
 
 mod crops;
 mod file;

@@ -1,4 +1,4 @@
-//! A running ffmpeg that writes a video.
+//! Writes a video through ffmpeg.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,35 +11,35 @@ use yolov10_media::ffmpeg;
 
 use super::file::OutputFile;
 
-/// Bytes of what ffmpeg says that are read.
+/// Most bytes to read of ffmpeg's messages.
 const MOST_SAID: u64 = 1 << 16;
 
-/// A video in the making: frames go in, one after another. Dropped before it is finished, it leaves nothing.
+/// An unfinished video that takes one frame after another. Dropped before it is finished, it leaves nothing behind.
 pub struct Mp4 {
-    /// Closed when the film is over.
+    /// Closed at the end of the film.
     frames: ChildStdin,
     encoder: Encoder,
     size: (u32, u32),
     file: OutputFile,
 }
 
-/// ffmpeg, ended with its owner.
+/// The ffmpeg process, killed on drop.
 struct Encoder {
     child: Child,
     said: File,
 }
 
 impl Mp4 {
-    /// A video whose frames have the size of the first one, and are shown for so long each.
+    /// Starts a video: all frames have the size of the first one, and each is shown for `shown`.
     pub fn start(file: OutputFile, first: &RgbImage, shown: Duration) -> Result<Self> {
         let size = first.dimensions();
-        // A file, as nobody reads a pipe while frames are written.
+        // A file, because nobody would read a pipe while frames are written.
         let said = tempfile::tempfile()?;
         let mut child = ffmpeg::command("ffmpeg")
             .args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{}x{}", size.0, size.1)])
             .args(["-r", &format!("{:.6}", 1.0 / shown.as_secs_f64()), "-i", "-"])
-            // Players want the colours at half the size, which must be a whole number.
+            // Players expect colours at half the resolution, so both sides must be even.
             .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-f", "mp4"])
             .arg(file.temporary_path())
             .stdin(Stdio::piped())
@@ -74,9 +74,9 @@ impl Mp4 {
 }
 
 impl Encoder {
-    /// The last line of what ffmpeg has said, if anything.
+    /// The last line of ffmpeg's messages, if any.
     fn last_words(&mut self) -> Option<String> {
-        // What it says on its way out is there once it is gone.
+        // Its last messages are there once it has ended.
         self.child.kill().ok();
         self.child.wait().ok()?;
         let mut said = String::new();
@@ -88,7 +88,7 @@ impl Encoder {
 
 impl Drop for Encoder {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }

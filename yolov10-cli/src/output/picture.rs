@@ -1,4 +1,4 @@
-//! Writes pictures, in the format they came in where possible.
+//! Writes pictures, in their original format if possible.
 
 use std::io::Cursor;
 
@@ -8,10 +8,10 @@ use yolov10_media::encode_jpeg;
 
 use super::RunFolder;
 
-/// Formats that are kept; everything else becomes a PNG. WebP is written lossless.
+/// Formats that can be written; everything else becomes a PNG. WebP is written lossless.
 const WRITABLE: [&str; 7] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// The extension of the file for a picture that came with this one.
+/// The extension to write for a picture with this extension.
 pub fn extension_for(extension: &str) -> &str {
     match extension {
         "jfif" | "jpe" | "mpo" => "jpg",
@@ -20,7 +20,7 @@ pub fn extension_for(extension: &str) -> &str {
     }
 }
 
-/// Writes a picture in the format that the extension of its name within the folder says.
+/// Writes a picture in the format that the extension of `name` says.
 pub fn save_picture(folder: &RunFolder, name: &str, picture: &RgbImage) -> Result<()> {
     let path = || folder.path().join(name).display().to_string();
     let format = ImageFormat::from_path(name).with_context(path)?;

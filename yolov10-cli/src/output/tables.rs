@@ -15,7 +15,7 @@ use super::RunFolder;
 use super::file::OutputFile;
 use crate::milliseconds::seconds;
 
-/// How COCO's 80 class names begin and end: whoever has these has them all.
+/// Number, first and last of COCO's class names: weights with these are taken to have all of them.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");
 
 /// `predictions.csv`.
@@ -35,7 +35,7 @@ struct Row<'a> {
     y1: f32,
     x2: f32,
     y2: f32,
-    /// Of a frame, in seconds.
+    /// Time of a frame, in seconds.
     time: Option<f64>,
 }
 
@@ -66,17 +66,17 @@ impl CsvTable {
     }
 }
 
-/// A text that no spreadsheet takes for a formula: those begin with one of these, and an apostrophe makes them text.
+/// The text with an apostrophe before it if a spreadsheet would take it for a formula.
 fn cell(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
-/// `predictions.json`, as `pycocotools` reads it.
+/// `predictions.json`, in the format that `pycocotools` reads.
 pub struct CocoResults {
     file: OutputFile,
     is_empty: bool,
     category_ids: Vec<u64>,
-    /// Which picture has a number for its id.
+    /// The numbers already used as ids, each with the stem of its picture.
     numbers: HashMap<u64, String>,
 }
 
@@ -101,9 +101,9 @@ impl CocoResults {
         self.file.append(format!("{separator}\n{}", serde_json::to_string(&prediction)?).as_bytes())
     }
 
-    /// The stem, as a number if it is one and no other picture has it: `7.jpg` and `007.jpg` are two.
+    /// The stem, as a number if it is one and no other picture has it: `7.jpg` and `007.jpg` are two pictures.
     fn id(&mut self, stem: String) -> ImageId {
-        // With a dot behind it, what follows a dot within is no extension.
+        // A trailing dot keeps a dot within the stem from starting an extension.
         match ImageId::of(Path::new(&format!("{stem}."))) {
             ImageId::Number(number) if *self.numbers.entry(number).or_insert_with(|| stem.clone()) != stem => {
                 ImageId::Name(stem)
@@ -118,7 +118,7 @@ impl CocoResults {
     }
 }
 
-/// A detection as the metrics have it.
+/// Converts a detection for the metrics.
 pub fn measurable(found: &Detection) -> detection_metrics::Detection {
     let Rect { x1, y1, x2, y2 } = found.rect;
     let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);

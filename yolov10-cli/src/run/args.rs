@@ -145,13 +145,13 @@ pub struct DrawingArgs {
 }
 
 impl Args {
-    /// What decoding one picture may take.
+    /// The limits for decoding one picture.
     pub fn budget(&self) -> Budget {
         let of_pixels = |millions: NonZeroU64| Budget::of_pixels(millions.get().saturating_mul(1_000_000));
         self.max_pixels.map_or(Budget::default(), of_pixels)
     }
 
-    /// How sources are waited for, up to `cancel`.
+    /// How long to wait for sources; `cancel` ends every wait.
     pub fn patience(&self, cancel: Cancel) -> Patience {
         Patience {
             limit: Duration::from_secs(self.stream_timeout.get()),
@@ -161,14 +161,14 @@ impl Args {
         }
     }
 
-    /// All sources named, in either way.
+    /// All sources, as arguments or as options.
     pub fn named_sources(&self) -> Vec<&Path> {
         self.sources.iter().chain(&self.source).map(PathBuf::as_path).collect()
     }
 }
 
 impl SavingArgs {
-    /// Whether there will be files.
+    /// Whether the run writes files.
     pub fn writes_files(&self) -> bool {
         !self.no_save || self.save_txt || self.save_frames || self.save_crop || self.save_csv || self.save_json
     }
@@ -179,7 +179,7 @@ impl SavingArgs {
 }
 
 impl DrawingArgs {
-    /// Who draws detections of these classes.
+    /// Draws detections of these classes.
     pub fn artist(&self, class_names: &[String]) -> Result<Artist> {
         let artist = Artist::new(self.style(), class_names);
         let Some(font) = &self.font else {

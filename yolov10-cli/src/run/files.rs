@@ -1,4 +1,4 @@
-//! The files of a run: which ones are wanted, and what goes into them.
+//! The files of a run: which ones to write, and their content.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use super::searched::Searched;
 use crate::interrupt::Interrupt;
 use crate::output::{CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture};
 
-/// What is written for each picture. Shared by the threads that write.
+/// Writes the files of each picture. Shared by the writing threads.
 pub struct Files<'a> {
     wanted: &'a SavingArgs,
     artist: Artist,
@@ -22,7 +22,7 @@ pub struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    /// Makes the run's folder, if there is anything to write.
+    /// Makes the run's folder if the run writes files.
     pub fn prepare(
         args: &'a Args,
         class_names: &'a [String],
@@ -31,7 +31,7 @@ impl<'a> Files<'a> {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let wanted = &args.saving;
-        // A part of a list has a folder of its own kind.
+        // A shard writes into a different kind of folder.
         let has_folder = wanted.writes_files() && args.shards.list.is_none();
         let mut folder = has_folder.then(|| wanted.folder.open()).transpose()?;
         if let Some(folder) = &mut folder {
@@ -44,7 +44,7 @@ impl<'a> Files<'a> {
         Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0) })
     }
 
-    /// Writes what is wanted for one picture.
+    /// Writes the files of one picture.
     pub fn write(&self, about: &About, mut picture: RgbImage, searched: Searched) -> Result<Written> {
         let Some(folder) = &self.folder else {
             return Ok(Written { searched, frame: None });
@@ -72,7 +72,7 @@ impl<'a> Files<'a> {
         Ok(Written { searched, frame: None })
     }
 
-    /// Where everything went, in sentences; none if nothing did.
+    /// Sentences that say where the files are; none if nothing was written.
     pub fn summary(&self) -> Vec<String> {
         let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_untouched()) else {
             return Vec::new();
@@ -86,14 +86,14 @@ impl<'a> Files<'a> {
     }
 }
 
-/// A picture whose own files are written.
+/// A picture whose own files have been written.
 pub struct Written {
     searched: Searched,
-    /// The annotated frame of a film, which waits for the frames before it.
+    /// The annotated frame of a film; frames are added in order.
     frame: Option<RgbImage>,
 }
 
-/// The files that gather many pictures: films and tables.
+/// The files that collect many pictures: films and tables.
 pub struct Gathered<'a> {
     files: &'a Files<'a>,
     films: Films,
@@ -130,14 +130,14 @@ impl<'a> Gathered<'a> {
         Ok(item)
     }
 
-    /// Whether the film of this source could not be written: its other frames are in vain.
+    /// Whether the film of this source could not be written: its other frames are not needed.
     pub fn has_given_up(&self, index: usize) -> bool {
         self.films.has_failed(index)
     }
 
-    /// The files are complete: gives them their names.
+    /// Moves the complete files to their final names.
     pub fn keep(mut self) -> Result<()> {
-        // Each by itself: one that can't be kept is no reason to lose the others.
+        // Each by itself: a failure of one must not lose the others.
         let kept =
             [self.films.finish(), self.csv.map_or(Ok(()), CsvTable::keep), self.coco.map_or(Ok(()), CocoResults::keep)];
         kept.into_iter().collect()

@@ -1,8 +1,8 @@
-//! The failure that all further writing shares.
+//! Recognizes failures that will also stop all further writing.
 
 use std::io::{self, ErrorKind};
 
-/// Whether something failed because no more can be written: no disk, no quota, no larger file.
+/// Whether it failed because nothing more can be written: disk full, quota used up, or file size limit reached.
 pub fn is_full_disk(error: &anyhow::Error) -> bool {
     let is_full = |error: &io::Error| {
         matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)

@@ -1,17 +1,17 @@
-//! The lines of `--json`: one object per picture, with what is in it or why it failed.
+//! The lines of `--json`: one object per picture, with its detections or its error.
 
 use anyhow::Result;
 use yolov10_media::{About, ErrorRow, Row};
 
 use super::searched::Searched;
 
-/// The line of a picture that was searched.
+/// The line of a searched picture.
 pub fn picture_line(about: &About, searched: &Searched, class_names: &[String]) -> Result<String> {
     let Searched { size, detections, speed, .. } = searched;
     Ok(serde_json::to_string(&Row::new(about, *size, detections, *speed, class_names))?)
 }
 
-/// The same without times.
+/// The same line without times.
 pub fn timeless_line(about: &About, searched: &Searched, class_names: &[String]) -> Result<String> {
     let Searched { size, detections, speed, .. } = searched;
     Ok(serde_json::to_string(&Row::new(about, *size, detections, *speed, class_names).timeless())?)

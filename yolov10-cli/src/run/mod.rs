@@ -38,7 +38,7 @@ use crate::outcome::Outcome;
 use crate::setup::{GRAPHS_REFUSED, Setup};
 use crate::{demo, message};
 
-/// Something on its way through the stages.
+/// An item on its way through the stages.
 type Item<T> = yolov10_media::Item<T, anyhow::Error>;
 
 /// Searches every source that `args` names.
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     let sources = split.as_ref().map_or_else(|| sources(args), Split::sources).every(args.vid_stride);
     let passed_over = notes::what_is_passed_over(&sources);
-    // Not before: while weights are loaded or a list is awaited, a signal simply ends the program.
+    // Not earlier: while loading weights or waiting for a list, a signal simply ends the program.
     let interrupt = Interrupt::catch()?;
     let budget = args.budget();
     let sources = sources.within(budget).waiting(args.patience(interrupt.cancel()));
@@ -109,7 +109,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     }
     Ok(match (tally, interrupt.signal()) {
         (_, Some(signal)) => Outcome::Interrupted { signal },
-        // A part with broken pictures is done: who tried it again would find the same.
+        // A shard with broken pictures is done: another try would find the same.
         (_, None) if split.is_some() => Outcome::Done,
         (tally, None) if tally.failures > 0 => Outcome::Failed,
         (tally, None) if tally.objects == 0 && args.fail_empty => Outcome::NothingFound,
@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     })
 }
 
-/// Searches, writes and reports, up to the end, the signal or a full disk.
+/// Searches, writes and reports until the end, a signal or a full disk.
 fn search_all(
     search: Search,
     files: &Files,
@@ -152,7 +152,7 @@ fn search_all(
     reporter.finish(&files.summary())
 }
 
-/// The sources that were named, or the built-in picture.
+/// The named sources, or the built-in picture.
 fn sources(args: &Args) -> Sources {
     let named = args.named_sources();
     if named.is_empty() {
@@ -162,7 +162,7 @@ fn sources(args: &Args) -> Sources {
     Sources::expand(named, depth)
 }
 
-/// What the detector held at the end, and that it gave all of it back.
+/// Prints what the detector held at the end, and checks that it gave everything back.
 fn say_what_is_held(mut detector: RunDetector) -> Result<()> {
     let held = detector.memory()?;
     let freed = detector.close()?;

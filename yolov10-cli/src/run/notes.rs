@@ -1,4 +1,4 @@
-//! What a run says on stderr beside its errors: what is built in, what has no effect, what is loaded.
+//! Notes of a run on stderr: which built-in data it uses, which options have no effect, what it loaded.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::args::{Args, DrawingArgs, SavingArgs};
 use crate::setup::Setup;
 use crate::{demo, message};
 
-/// What is used because nothing was named.
+/// Notes the built-in data that is used because nothing was named.
 pub fn what_is_built_in(args: &Args, setup: &Setup) {
     if setup.weights.is_none() {
         message::note(format_args!(
@@ -26,7 +26,7 @@ pub fn what_is_built_in(args: &Args, setup: &Setup) {
     }
 }
 
-/// Options that were given in vain.
+/// Notes options that have no effect.
 pub fn what_has_no_effect(args: &Args) {
     args.selection.head.note_what_has_no_effect();
     let SavingArgs { no_save, save_txt, save_conf, .. } = args.saving;
@@ -44,7 +44,7 @@ pub fn what_has_no_effect(args: &Args) {
     }
 }
 
-/// The first name that the font can't write, if there is one.
+/// Notes the first name that the font can't write, if there is one.
 pub fn what_can_not_be_written<'a>(mut missing: impl Iterator<Item = (&'a str, char)>) {
     if let Some((name, character)) = missing.next() {
         let more = missing.count();
@@ -55,16 +55,16 @@ pub fn what_can_not_be_written<'a>(mut missing: impl Iterator<Item = (&'a str, c
     }
 }
 
-/// `passed over 3 files: 2 .heic, 1 .txt`, if there were any.
+/// `skipped 3 files: 2 .heic, 1 .txt`, if there were any.
 pub fn what_is_passed_over(sources: &Sources) -> Option<String> {
     let kinds = sources.passed_over();
     let total: usize = kinds.values().sum();
     let plural = if total == 1 { "" } else { "s" };
     let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    (total > 0).then(|| format!("passed over {total} file{plural}: {}", kinds.join(", ")))
+    (total > 0).then(|| format!("skipped {total} file{plural}: {}", kinds.join(", ")))
 }
 
-/// The weights, and how long it took.
+/// Notes the weights, and how long loading took.
 pub fn what_is_loaded(setup: &Setup, weights: &Weights, time: Duration) {
     let variant = weights.metadata().get("variant").map_or("custom", String::as_str);
     let (name, device) = (setup.weights_name(), setup.options.device);

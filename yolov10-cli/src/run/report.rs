@@ -1,4 +1,4 @@
-//! What a run says: a line per picture and a summary on stdout, or a JSON object per picture; failures on stderr.
+//! The output of a run: a line per picture and a summary on stdout, or a JSON object per picture; failures on stderr.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -35,17 +35,17 @@ pub struct Reporter<'a> {
     sources: usize,
     progress: Progress,
     tally: Tally,
-    /// Where the run has got to.
+    /// The last picture reported.
     last: Option<About>,
-    /// Whether there are files to be written, read the results who will.
+    /// Whether files are written, so that the run goes on even if nobody reads its output.
     writes_files: bool,
     /// Nobody reads the results any more.
     is_closed: bool,
-    /// That nothing more can be written has been said.
+    /// The full disk has been reported.
     is_full: bool,
 }
 
-/// The sums over a run.
+/// Totals of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
     /// Pictures searched.
@@ -54,14 +54,14 @@ pub struct Tally {
     pub failures: usize,
     /// Objects found.
     pub objects: usize,
-    /// The time that all pictures took together.
+    /// The time of all pictures together.
     speed: Speed,
     /// The input of the last picture.
     input: Option<Size>,
 }
 
 impl<'a> Reporter<'a> {
-    /// For a run over this many sources.
+    /// A reporter for a run over this many sources.
     pub fn new(args: &Args, class_names: &'a [String], sources: usize) -> Self {
         let form = match (args.json, args.quiet || args.shards.list.is_some()) {
             (true, _) => Form::Json,
@@ -112,12 +112,12 @@ impl<'a> Reporter<'a> {
         Ok(())
     }
 
-    /// Says that a file of several pictures could not be written.
+    /// Reports that a file of several pictures could not be written.
     pub fn report_full_disk(&mut self, error: &anyhow::Error) {
         self.report_failure("", error);
     }
 
-    /// Counts a failure and says it; that nothing more can be written is said once.
+    /// Counts a failure and prints it; a full disk is printed once.
     fn report_failure(&mut self, of: &str, error: &anyhow::Error) {
         self.tally.failures += 1;
         let is_full = is_full_disk(error);
@@ -127,7 +127,7 @@ impl<'a> Reporter<'a> {
         self.is_full |= is_full;
     }
 
-    /// Says how far the run has got.
+    /// Prints how far the run got.
     pub fn report_interruption(&self) {
         let sources = self.sources;
         self.progress.pause(|| match &self.last {
@@ -143,7 +143,7 @@ impl<'a> Reporter<'a> {
         });
     }
 
-    /// Says a line of results. Where files are to be written, a reader that has gone ends the lines alone.
+    /// Prints a line of results. If the run writes files and the reader is gone, only the lines stop.
     fn say(&mut self, line: &str) -> Result<()> {
         if self.is_closed {
             return Ok(());
@@ -157,7 +157,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Ends the lines with the sums and where the files are, and gives the sums.
+    /// Prints the totals and where the files are; returns the totals.
     pub fn finish(mut self, summary: &[String]) -> Result<Tally> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
@@ -172,7 +172,7 @@ impl<'a> Reporter<'a> {
         for line in summary {
             match self.form {
                 Form::Text => self.say(line)?,
-                // stdout has objects and nothing else.
+                // On stderr, as stdout has only JSON objects.
                 Form::Json => message::line(line),
                 Form::Quiet => (),
             }

@@ -1,4 +1,4 @@
-//! A run's detector: in this process, or in a worker process of its own.
+//! A run's detector: in this process, or in its own worker process.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -13,22 +13,22 @@ use yolov10_model::{Detection, Detector, IsolatedDetector, Size, isolation};
 
 use crate::interrupt::Interrupt;
 
-/// The longest wait for a worker to load or to search one picture: more than compiling all kernels takes on a slow GPU.
+/// The longest wait for a worker to load or to search one picture: compiling all kernels on a slow GPU takes less.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A detector, here or elsewhere.
+/// A detector, in this process or in a worker.
 pub enum RunDetector {
     Here(Box<Detector>),
     Isolated(Box<IsolatedDetector>),
 }
 
 impl RunDetector {
-    /// A detector in a worker: this program again, with the same arguments.
+    /// Starts a detector in a worker: this program again, with the same arguments.
     pub fn isolated() -> Result<Self> {
         let program = env::current_exe().context("the program's own file")?;
         let mut command = Command::new(program);
         command.args(env::args_os().skip(1));
-        // stdin and stdout are the parent's.
+        // stdin and stdout belong to the parent.
         command.stdin(Stdio::null()).stdout(Stdio::null());
         Ok(Self::Isolated(Box::new(IsolatedDetector::new(command, PATIENCE)?)))
     }
@@ -40,7 +40,7 @@ impl RunDetector {
         })
     }
 
-    /// What is in each picture, and how long that took. One that can't be searched does not affect the others.
+    /// Detections of each picture, and how long they took. A picture that can't be searched does not affect the others.
     pub fn detect(&mut self, pictures: &[RgbImage]) -> Vec<Result<(Vec<Detection>, Speed)>> {
         if let Self::Here(detector) = self
             && let Ok(found) = detector.detect_batch(pictures)
@@ -58,7 +58,7 @@ impl RunDetector {
         })
     }
 
-    /// Whether a GPU runs the network kernel by kernel; workers do not say.
+    /// Whether a GPU runs the network kernel by kernel; unknown, so `false`, for workers.
     pub fn graphs_refused(&self) -> bool {
         match self {
             Self::Here(detector) => detector.graphs_refused(),
@@ -73,7 +73,7 @@ impl RunDetector {
         })
     }
 
-    /// Ends it and makes sure that nothing is left behind.
+    /// Ends the detector and reports what it freed.
     pub fn close(self) -> Result<FreeReport> {
         Ok(match self {
             Self::Here(detector) => detector.close()?,
@@ -82,9 +82,9 @@ impl RunDetector {
     }
 }
 
-/// What this process does as a worker.
+/// Runs this process as a worker.
 pub fn work(load: impl FnOnce() -> Result<Detector>) -> Result<()> {
-    // Ctrl-C reaches the whole process group, but the parent still wants the picture in progress.
+    // Ctrl-C reaches the whole process group, but the parent still needs the current picture.
     Interrupt::leave_to_parent()?;
     Ok(isolation::work(load)?)
 }

@@ -1,4 +1,4 @@
-//! The stages of a run at work: decoding and writing beside the detector, which waits for neither.
+//! Runs the stages of a run: decoding and writing happen beside the detector, which waits for neither.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,35 +17,35 @@ use super::searched::Searched;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{batches, lanes, spawn, stage, stage_of};
 
-/// What to search, and with what.
+/// What to search, and how.
 pub struct Search<'a> {
     /// A detector per device; they take turns, so that results keep the order of the sources.
     pub detectors: &'a mut [RunDetector],
     pub sources: Sources,
-    /// Pictures that the detector gets at a time.
+    /// Pictures per call of the detector.
     pub batch: NonZeroUsize,
-    /// What decoding a picture may take.
+    /// The limits for decoding a picture.
     pub budget: Budget,
     pub interrupt: Interrupt,
 }
 
-/// What is wanted after a report.
+/// What to do after a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The next picture.
+    /// Go on with the next picture.
     Picture,
-    /// The next source: the rest of this one is in vain.
+    /// Skip the rest of this source.
     Source,
-    /// Nothing beyond what is in flight.
+    /// Finish what is in progress, and end.
     Nothing,
 }
 
 impl Search<'_> {
-    /// Searches and writes on threads of their own, and reports on this one. A report that fails ends everything.
+    /// Searches and writes on other threads, and reports on this one. A report that fails ends everything.
     pub fn each(self, files: &Files, mut report: impl FnMut(Item<Written>) -> Result<Next>) -> Result<()> {
         let Self { detectors, sources, batch, budget, interrupt } = self;
         let lanes = lanes();
-        // The last source that is in vain; every one is where nothing more is wanted.
+        // The last source to skip, and whether to skip everything.
         let (skipped, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (skipped, is_over) = (&skipped, &is_over);
         thread::scope(|scope| {
@@ -62,7 +62,7 @@ impl Search<'_> {
             })?;
             let workers = detectors.iter_mut().map(|detector| move |items| search(detector, items));
             let (mut to_detectors, found) = stage_of(scope, workers.collect())?;
-            // Either ends early only if the report failed, and its error is returned below.
+            // Both end early only if the report failed, and its error is returned below.
             spawn(scope, move || batches(decoded, batch).try_for_each(|items| to_detectors.deal(items)))?;
             spawn(scope, move || found.flatten().try_for_each(|item| to_writers.deal(item)))?;
             // Dropping this ends the earlier stages when a report fails.
@@ -85,7 +85,7 @@ fn decode(item: yolov10_media::Item<Content>, budget: &Budget) -> Item<RgbImage>
     item.decode(budget).then(|_, picture| Ok(picture))
 }
 
-/// Searches the pictures of a batch; an earlier failure keeps its place.
+/// Searches the pictures of a batch; items that failed earlier keep their place.
 fn search(detector: &mut RunDetector, items: Vec<Item<RgbImage>>) -> Vec<Item<(RgbImage, Searched)>> {
     let mut pictures = Vec::with_capacity(items.len());
     let places: Vec<Item<()>> = items

@@ -1,4 +1,4 @@
-//! A part of a list, searched for a folder that many runs fill.
+//! Searches a part of a list for a folder that many runs share.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -27,7 +27,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// What `args` ask for, if they do.
+    /// The shard that `args` ask for, if any.
     pub fn open(args: &Args, setups: &[Setup]) -> Result<Option<Self>> {
         let ShardArgs { list: Some(path), shard, out: Some(out) } = &args.shards else {
             return Ok(None);
@@ -38,7 +38,7 @@ impl Split {
         Ok(Some(Self { list, shard, folder, quiet: args.quiet }))
     }
 
-    /// Whether an earlier run has done it; says so.
+    /// Whether an earlier run has done this shard; prints a note if so.
     pub fn is_done(&self) -> Result<bool> {
         let done = self.folder.done(self.shard)?;
         if let Some(done) = &done {
@@ -52,7 +52,7 @@ impl Split {
         self.list.part(self.shard.part(self.list.len()))
     }
 
-    /// Begins with its rows.
+    /// Starts writing the rows of this part.
     pub fn start<'a>(&'a self, args: &'a Args, class_names: &'a [String]) -> Result<Rows<'a>> {
         let part = Part::create(&self.folder, self.shard, self.shard.part(self.list.len()).len())?;
         Ok(Rows { split: self, part, args, class_names })
@@ -81,7 +81,7 @@ pub struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Adds what came of the next picture. One that can't be read is a row; a device that fails is an error, for the
+    /// Adds the row of the next picture. A picture that can't be read is a row; a device that fails is an error, as the
     /// next try may be on a better one.
     pub fn add(&mut self, item: Item<Searched>) -> Result<()> {
         let about = item.about;
@@ -103,7 +103,7 @@ impl Rows<'_> {
         self.split.folder.write_labels(&about.file_stem(), &text)
     }
 
-    /// All of them are there.
+    /// Keeps the rows: all of them are there.
     pub fn keep(self) -> Result<()> {
         let done = self.part.keep()?;
         self.split.say("done", &done)
@@ -115,11 +115,11 @@ fn is_of_the_device(error: &anyhow::Error) -> bool {
     matches!(error, Some(Error::DeviceFailed { .. } | Error::Worker { .. } | Error::Engine(_)))
 }
 
-/// All that the rows depend on. Threads, batches and memory limits change none.
+/// Everything that the rows depend on. Threads, batches and memory limits change nothing.
 fn fingerprint(args: &Args, list: &List, shard: Shard, setups: &[Setup]) -> Result<Fingerprint> {
     let setup = setups.first().expect("there is a device");
     let names = list.names().fold(String::new(), |names, name| names + &name + "\n");
-    // GPUs of one kind give the same; which one it is does not matter.
+    // The number of a GPU does not change the results.
     let kind = |device: Device| device.to_string().split(':').next().unwrap_or_default().to_owned();
     let mut devices: Vec<String> = setups.iter().map(|setup| kind(setup.options.device)).collect();
     devices.sort();

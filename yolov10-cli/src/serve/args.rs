@@ -13,7 +13,7 @@ use super::time::parse_time;
 use crate::engine_args::{EngineArgs, parse_bytes};
 use crate::head_args::{HeadArgs, parse_share};
 
-/// What `--weights` means here.
+/// The help of `--weights` for this command.
 const WEIGHTS: &str = "Weights to serve under the name of their file; without this, --model and --model-repository, the built-in demo is served";
 
 /// Serve models over HTTP and gRPC, and give their memory back on request.

@@ -1,4 +1,4 @@
-//! `serve`: models over HTTP and gRPC. The server is `yolov10-serve`; here are its options, and how detectors are made.
+//! `serve`: models over HTTP and gRPC. The server is `yolov10-serve`; this module has its options and makes detectors.
 
 mod args;
 mod time;
@@ -21,12 +21,12 @@ use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::setup::Setup;
 
-/// How long a server serves on after it was told to end, where nobody watches.
+/// How long the server goes on after it was told to end, if stderr is no terminal.
 const SHUTDOWN_DELAY: Duration = Duration::from_secs(5);
-/// What the built-in demo is served as, and what stands for its file.
+/// The name of the built-in demo as a model, which also stands for its file.
 const DEMO: &str = "demo";
 const DEMO_FILE: &str = "built-in:yolov10n-demo";
-/// Letters of a token at least.
+/// Shortest token, in characters.
 const SHORTEST_TOKEN: usize = 16;
 
 /// Serves until it is told to end.
@@ -50,23 +50,23 @@ pub fn serve(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The built-in demo has no file.
+/// The weight file at `path`; `None` for the built-in demo.
 fn file(path: &Path) -> Option<PathBuf> {
     (path != Path::new(DEMO_FILE)).then(|| path.to_owned())
 }
 
-/// A worker for the weights at a path: this program again, with the same words.
+/// The command of a worker for the weights at a path: this program again, with the same arguments.
 fn worker(weights: &Path) -> Command {
-    // The file that runs is there, or at least was.
+    // The name is a fallback for a system that does not know the path.
     let mut command = Command::new(env::current_exe().unwrap_or_else(|_| PathBuf::from("yolo10-burn")));
     command.args(env::args_os().skip(1)).arg("--worker-weights").arg(weights);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
-/// What a worker does: detect for its parent, until that is gone.
+/// Runs as a worker: detects for the parent until it is gone.
 fn work(setup: &Setup) -> Result<Outcome> {
-    // Ctrl-C reaches the whole process group, but the parent still wants the picture in progress.
+    // Ctrl-C reaches the whole process group, but the parent still needs the current picture.
     Interrupt::leave_to_parent()?;
     let mut setup = setup.clone();
     setup.options.selection.confidence = 0.0;
@@ -118,7 +118,7 @@ fn settings(args: &Args, weights: Option<&Path>) -> Result<Settings> {
     })
 }
 
-/// Those that were named; else the weights that were given, or the built-in demo, by their own name.
+/// The named models; otherwise the given weights or the built-in demo, under their own name.
 fn models(args: &Args, weights: Option<&Path>) -> Result<Vec<Named>> {
     let mut models: Vec<Named> =
         args.model.iter().map(|Pair { name, value }| Named { name: name.clone(), file: value.into() }).collect();

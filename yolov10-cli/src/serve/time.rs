@@ -1,10 +1,10 @@
-//! Times as a person writes them.
+//! Parses durations as people write them.
 
 use std::time::Duration;
 
 const TIMES: [(&str, f64); 5] = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)];
 
-/// `5m`, `60s`, `500ms`, or seconds alone.
+/// Parses `5m`, `60s`, `500ms`, or a number of seconds.
 pub fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("expected a time like 500ms, 60s, 5m or 1h, found {text:?}");
     let (number, unit) = split(text);

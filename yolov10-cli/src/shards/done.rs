@@ -1,15 +1,15 @@
-//! The receipt of a shard that is done.
+//! The receipt of a finished shard.
 
 use serde::{Deserialize, Serialize};
 
-/// What was done of a shard.
+/// What a finished shard contains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// The digest of the folder's manifest.
+    /// Digest of the folder's manifest.
     pub fingerprint: String,
     pub shard: usize,
     pub shards: usize,
-    /// Lines of the list.
+    /// Lines of the list in this shard.
     pub sources: usize,
     /// Rows: one for each picture and each frame, whether it could be searched or not.
     pub rows: usize,
@@ -17,6 +17,6 @@ pub struct Done {
     pub errors: usize,
     /// Objects found.
     pub objects: usize,
-    /// Of the file of rows.
+    /// Digest of the file of rows.
     pub sha256: String,
 }

@@ -1,15 +1,15 @@
-//! What decides every byte of the rows. Runs that differ in any of it do not belong into one folder.
+//! Everything that decides the bytes of the rows. Runs that differ in any of it do not belong in the same folder.
 
 use serde_json::{Map, Value};
 
 use crate::digest::sha256;
 
-/// A JSON object: the list, the weights, the options and the program.
+/// A JSON object with the list, the weights, the options and the program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fingerprint(pub Value);
 
 impl Fingerprint {
-    /// A short form of it.
+    /// The digest of it.
     pub fn digest(&self) -> String {
         sha256(&mut self.0.to_string().as_bytes()).expect("memory can be read")
     }

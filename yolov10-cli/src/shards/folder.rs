@@ -13,14 +13,14 @@ use super::fingerprint::Fingerprint;
 use super::split::Shard;
 use crate::digest::sha256;
 
-/// What decides the rows.
+/// The file with the fingerprint.
 const MANIFEST: &str = "manifest.json";
-/// Where label files are.
+/// The folder of label files.
 const LABELS: &str = "labels";
-/// What unfinished files are called, by the program's own rule.
+/// Prefix of unfinished files.
 const UNFINISHED: &str = ".yolo10-burn-";
 
-/// A folder whose manifest has this run's fingerprint.
+/// A folder whose manifest has the fingerprint of this run.
 #[derive(Debug)]
 pub struct ShardFolder {
     path: PathBuf,
@@ -28,13 +28,13 @@ pub struct ShardFolder {
 }
 
 impl ShardFolder {
-    /// The folder at `path`, made if it is not there; one with another fingerprint, or with other files, is refused.
+    /// Opens or makes the folder at `path`; one with another fingerprint, or with other files, is refused.
     pub fn open(path: &Path, fingerprint: Fingerprint) -> Result<Self> {
         let folder = Self { path: path.to_owned(), fingerprint };
         fs::create_dir_all(path).with_context(|| path.display().to_string())?;
         if manifest(path)?.is_none() {
             let others = others(path)?;
-            // Another shard may have begun at the same time: then both write the same.
+            // Another shard may have started at the same time: then both write the same manifest.
             if !others.is_empty() && manifest(path)?.is_none() {
                 bail!("{}: has {} and no {MANIFEST}: name a new folder", path.display(), others[0]);
             }
@@ -45,7 +45,7 @@ impl ShardFolder {
         Ok(folder)
     }
 
-    /// The folder at `path` with whatever fingerprint it has.
+    /// Opens the folder at `path`, whatever its fingerprint.
     pub fn existing(path: &Path) -> Result<Self> {
         let found = manifest(path)?;
         let fingerprint =
@@ -53,7 +53,7 @@ impl ShardFolder {
         Ok(Self { path: path.to_owned(), fingerprint })
     }
 
-    /// Refuses a folder that is not this run's.
+    /// Refuses a folder with another fingerprint.
     pub fn check(&self) -> Result<()> {
         let path = self.path.join(MANIFEST);
         let found = manifest(&self.path)?.with_context(|| format!("{}: is gone", path.display()))?;
@@ -67,24 +67,24 @@ impl ShardFolder {
         &self.fingerprint
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     pub fn shards(&self) -> Result<NonZeroUsize> {
         let shards = self.fingerprint.0["shards"].as_u64().and_then(|shards| usize::try_from(shards).ok());
         let shards = shards.and_then(NonZeroUsize::new);
         shards.with_context(|| format!("{}: shards: expected a number from 1", self.path.join(MANIFEST).display()))
     }
 
-    /// The rows of a shard.
+    /// The file with the rows of a shard.
     pub fn rows(&self, shard: Shard) -> PathBuf {
         self.path.join(format!("part-{}-of-{}.jsonl", shard.index, shard.of))
     }
 
-    /// What says that a shard is done.
+    /// The file that marks a shard as finished.
     pub fn receipt(&self, shard: Shard) -> PathBuf {
         self.rows(shard).with_extension("json")
     }
 
-    /// Writes the label file of a picture; one without objects has none, and one of an earlier try is the same.
+    /// Writes the label file of a picture. Without objects there is none; one left by an earlier try is the same.
     pub fn write_labels(&self, stem: &str, text: &str) -> Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -94,7 +94,7 @@ impl ShardFolder {
         Ok(WholeFile::write(&folder.join(format!("{stem}.txt")), text.as_bytes())?)
     }
 
-    /// What was done of a shard, if all of it was: the rows are those that the receipt speaks of.
+    /// The receipt of a shard if it is finished: the rows match the digest in the receipt.
     pub fn done(&self, shard: Shard) -> Result<Option<Done>> {
         let path = self.receipt(shard);
         let Some(text) = if_there(fs::read_to_string(&path)).with_context(|| path.display().to_string())? else {
@@ -115,7 +115,7 @@ impl ShardFolder {
         Ok((digest.as_deref() == Some(&done.sha256)).then_some(done))
     }
 
-    /// Removes what runs that were killed have left.
+    /// Removes unfinished files of killed runs.
     pub fn clear(&self) -> Result<()> {
         for folder in [self.path.clone(), self.path.join(LABELS)] {
             let Some(entries) = if_there(fs::read_dir(&folder)).with_context(|| folder.display().to_string())? else {
@@ -142,7 +142,7 @@ fn manifest(path: &Path) -> Result<Option<Fingerprint>> {
     Ok(Some(Fingerprint(serde_json::from_str(&text).with_context(name)?)))
 }
 
-/// The files in a folder, unfinished ones apart.
+/// The files in a folder, without unfinished ones.
 fn others(path: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
@@ -155,7 +155,7 @@ fn others(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What is not there is no error.
+/// Turns "not found" into `None`.
 fn if_there<T>(found: std::io::Result<T>) -> std::io::Result<Option<T>> {
     match found {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

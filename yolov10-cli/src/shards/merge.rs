@@ -1,4 +1,4 @@
-//! `merge`: the rows of all shards of a folder in one file, in the order of the list.
+//! `merge`: joins the rows of all shards of a folder in one file, in the order of the list.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -13,7 +13,7 @@ use super::split::Shard;
 use crate::message;
 use crate::outcome::Outcome;
 
-/// Shards that an error lists before it counts the rest.
+/// Most shards that an error lists; it counts the rest.
 const LISTED: usize = 10;
 
 /// Check the parts that `run --shard` has left in a folder, and join their rows in the order of the list.
@@ -26,7 +26,7 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-/// Joins the shards of `args.folder`.
+/// Joins the shards in `args.folder`.
 pub fn merge(args: &Args) -> Result<Outcome> {
     let folder = ShardFolder::existing(&args.folder)?;
     let of = folder.shards()?;
@@ -64,7 +64,7 @@ pub fn merge(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// `3, 7, 8 and 20 more`.
+/// Formats numbers as `3, 7, 8 and 20 more`.
 fn listed(numbers: &[usize]) -> String {
     let (listed, rest) = numbers.split_at(numbers.len().min(LISTED));
     let listed: Vec<String> = listed.iter().map(usize::to_string).collect();

@@ -1,14 +1,14 @@
-//! A list that many runs search together, each a part of it, wherever and whenever they run.
+//! A list that many runs search together, each a part of it, on any machine and at any time.
 //!
 //! ```text
-//! manifest.json            what decides the rows: list, weights, options, program
+//! manifest.json            everything that decides the rows: list, weights, options, program
 //! part-I-of-N.jsonl        the rows of shard I
-//! part-I-of-N.json         how many there are, and the digest of the file above: written last, so the shard is done
+//! part-I-of-N.json         their number, and the digest of the file above; written last, so the shard is done
 //! labels/                  with --save-txt
-//! merged.jsonl             by `merge`: all rows, in the order of the list
+//! merged.jsonl             written by `merge`: all rows, in the order of the list
 //! ```
 //!
-//! Nothing here depends on a clock, a host or the number of tries, so that a shard that is searched twice gives the same
+//! Nothing here depends on the time, the host or the number of tries: a shard that is searched twice gives the same
 //! bytes, and two runs of one shard may finish in any order.
 
 mod done;

@@ -1,4 +1,4 @@
-//! The rows of one shard: written beside their place, synced and renamed when all are there.
+//! The rows of one shard: written to a temporary file, synced and renamed when complete.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use super::folder::ShardFolder;
 use super::split::Shard;
 use crate::digest::hexadecimal;
 
-/// A shard at work. Dropped before [`Part::keep`], it leaves nothing.
+/// An unfinished shard. Dropped before [`Part::keep`], it leaves nothing behind.
 pub struct Part<'a> {
     folder: &'a ShardFolder,
     shard: Shard,
@@ -21,7 +21,7 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// Begins a shard with this many lines of the list.
+    /// Starts a shard with this many lines of the list.
     pub fn create(folder: &'a ShardFolder, shard: Shard, sources: usize) -> Result<Self> {
         let done = Done {
             fingerprint: folder.fingerprint().digest(),
@@ -36,7 +36,7 @@ impl<'a> Part<'a> {
         Ok(Self { folder, shard, file: WholeFile::create(&folder.rows(shard))?, hash: Sha256::new(), done })
     }
 
-    /// Adds the row of a picture in which so many objects are.
+    /// Adds the row of a picture with this many objects.
     pub fn add_picture(&mut self, row: &str, objects: usize) -> Result<()> {
         self.done.objects += objects;
         self.add(row)
@@ -55,11 +55,11 @@ impl<'a> Part<'a> {
         writeln!(self.file, "{row}").with_context(|| self.folder.rows(self.shard).display().to_string())
     }
 
-    /// All rows are there: gives them their name, and then the receipt that says so.
+    /// Moves the complete rows to their final name, and then writes the receipt.
     pub fn keep(self) -> Result<Done> {
         let Self { folder, shard, file, hash, done } = self;
         let done = Done { sha256: hexadecimal(&hash.finalize()), ..done };
-        // Two folders' worth of shards may have begun in an empty folder at the same time; one of them goes no further.
+        // Runs with different fingerprints may have started in an empty folder at the same time; only one may go on.
         folder.check()?;
         file.keep()?;
         let receipt = serde_json::to_string_pretty(&done)? + "\n";

@@ -1,4 +1,4 @@
-//! Which part of a list is one shard's.
+//! Which part of a list belongs to a shard.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -13,12 +13,12 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// All of it.
+    /// The whole list.
     pub const WHOLE: Self = Self { index: 0, of: NonZeroUsize::MIN };
 
-    /// The shard's part of a list of `count` sources: parts follow each other, and differ in length by one at most.
+    /// The shard's part of a list of `count` sources: parts are consecutive, and their lengths differ by at most one.
     pub fn part(self, count: usize) -> Range<usize> {
-        // Counts are far below 2^64, but not always their product.
+        // In u128, as the product of counts may exceed 2^64.
         let start = |index: usize| (index as u128 * count as u128 / self.of.get() as u128) as usize;
         start(self.index)..start(self.index + 1)
     }

@@ -10,9 +10,9 @@ use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
 
-/// Detections with scores above this are measured.
+/// Default: measure detections with scores above this.
 const USUAL_CONFIDENCE: f32 = 0.001;
-/// Those above this go into the confusion matrix.
+/// Default: count detections with scores above this in the confusion matrix.
 const CONFUSION_CONFIDENCE: f32 = 0.25;
 
 /// Measure a detector on a data set: precision, recall, mAP and confusion matrix, as `yolo val` and COCO compute them.
@@ -61,12 +61,12 @@ pub struct Args {
 }
 
 impl Args {
-    /// The confusion matrix counts scores above this: as in the reference, what `run` would show, unless a score is set.
+    /// The confusion matrix counts scores above this: as in the reference, what `run` would show unless `--conf` is set.
     pub fn confusion_above(&self) -> f32 {
         if self.conf == USUAL_CONFIDENCE { CONFUSION_CONFIDENCE } else { self.conf }
     }
 
-    /// What decoding one picture may take.
+    /// The limits for decoding one picture.
     pub fn budget(&self) -> Budget {
         self.max_pixels
             .map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
@@ -76,12 +76,12 @@ impl Args {
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Split {
-    /// What the detector was trained on.
+    /// The training pictures.
     Train,
-    /// What it was tuned on.
+    /// The validation pictures.
     #[default]
     Val,
-    /// What it has never seen.
+    /// The test pictures.
     Test,
 }
 

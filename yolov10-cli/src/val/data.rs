@@ -1,4 +1,4 @@
-//! From `--data` to pictures whose sizes and labels are known.
+//! Opens `--data`: pictures with their sizes and labels.
 
 use std::path::{Path, PathBuf};
 
@@ -11,25 +11,25 @@ use yolov10_model::{Error, Size};
 use super::args::Args;
 use crate::message;
 
-/// The shortest side that counts as a picture, in pixels.
+/// Shortest side of a valid picture, in pixels.
 const SHORTEST_SIDE: usize = 10;
 
-/// What is measured on.
+/// The data to measure on.
 pub struct Data {
-    /// What result files call the classes.
+    /// Ids of the classes in result files.
     pub category_ids: Vec<Option<u64>>,
     pub samples: Vec<Sample>,
-    /// The pictures' sizes.
+    /// Sizes of the pictures.
     pub sizes: Vec<Size>,
     /// Pictures left out because they or their labels are broken.
     pub broken: usize,
-    /// What decoding a picture may take.
+    /// The limits for decoding a picture.
     pub budget: Budget,
-    /// The annotations, if the data came from them.
+    /// The COCO annotations, if the data came from such a file.
     pub annotations: Option<Annotations>,
 }
 
-/// Opens the data for a detector of these classes; says which pictures are broken.
+/// Opens the data for a detector of these classes; prints which pictures are broken.
 pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
     let path = &args.data;
     let is_coco = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
@@ -85,7 +85,7 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
     Ok(data)
 }
 
-/// Pictures of another size than the annotations say. Their boxes are taken as pixels all the same, as COCO has them.
+/// Pictures whose size differs from the annotations. Their boxes are still taken as pixels, as in COCO.
 #[derive(Default)]
 struct Missized {
     pictures: usize,
@@ -110,13 +110,13 @@ impl Missized {
     }
 }
 
-/// The folder given, or the first usual place that has the first picture of the annotations.
+/// The given folder, or the first of the usual places that has the first picture of the annotations.
 fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) -> Result<PathBuf> {
     let Some(first) = annotations.images.first() else {
         bail!("{}: no pictures found in it", path.display());
     };
     let home = path.parent().unwrap_or(Path::new(""));
-    // annotations/instances_val2017.json goes with val2017/ or images/val2017/ one folder up.
+    // annotations/instances_val2017.json belongs to val2017/ or images/val2017/ one folder up.
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let split = stem.rsplit('_').next().unwrap_or_default();
     let usual = [".", "images", "../images", &format!("../{split}"), &format!("../images/{split}")];
@@ -131,10 +131,10 @@ fn picture_folder(annotations: &Annotations, path: &Path, given: Option<&Path>) 
     })
 }
 
-/// The size that a picture has once decoded, from its header alone.
+/// The size of a decoded picture, read from its header alone.
 fn upright_size(path: &Path, budget: &Budget) -> Result<Size> {
     let bytes = picture::read(path, budget).map_err(|error| match error {
-        // Its place in the list names the file.
+        // The caller names the file.
         Error::Unreadable { source, .. } => anyhow!(source),
         other => anyhow!(other),
     })?;

@@ -1,4 +1,4 @@
-//! What `val` writes: predictions, and plots under the names that `yolo val` gives them.
+//! The files of `val`: predictions, and plots with the names that `yolo val` uses.
 
 use anyhow::{Context, Result};
 use detection_metrics::coco::write_predictions;
@@ -13,14 +13,14 @@ use super::data::Data;
 use crate::interrupt::Interrupt;
 use crate::output::{RunFolder, save_picture};
 
-/// What is written, and where.
+/// What to write, and where.
 pub struct Files<'a> {
     wanted: &'a Args,
     folder: Option<RunFolder>,
 }
 
 impl<'a> Files<'a> {
-    /// Makes the run's folder, if there is anything to write.
+    /// Makes the run's folder if there are files to write.
     pub fn prepare(args: &'a Args, data: &Data, interrupt: &Interrupt) -> Result<Self> {
         let mut folder = (args.save_json || args.plots).then(|| args.folder.open()).transpose()?;
         if let Some(folder) = &mut folder {
@@ -30,7 +30,7 @@ impl<'a> Files<'a> {
         Ok(Self { wanted: args, folder })
     }
 
-    /// Writes what is wanted.
+    /// Writes the requested files.
     pub fn write(&self, results: &Results, class_names: &[String]) -> Result<()> {
         let Some(folder) = &self.folder else {
             return Ok(());
@@ -46,7 +46,7 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    /// Where everything went, in a sentence; none if nothing did.
+    /// A sentence that says where the files are; `None` if nothing was written.
     pub fn summary(&self) -> Option<String> {
         let folder = self.folder.as_ref().filter(|folder| !folder.is_untouched())?;
         Some(format!("Results saved to {}", folder.path().display()))

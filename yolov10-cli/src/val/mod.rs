@@ -1,10 +1,10 @@
-//! `val`: a data set in, figures out.
+//! `val`: measures a detector on a data set.
 //!
 //! ```text
 //! data set -> placements -> decode (lanes) -> detect -> compare with the labels -> figures
 //! ```
 //!
-//! Boxes are compared in the network's input, where the reference compares them.
+//! Boxes are compared in the network's input, as in the reference.
 
 mod args;
 mod data;
@@ -51,7 +51,7 @@ pub fn val(args: &Args) -> Result<Outcome> {
     let detector = setup.detector(&weights)?;
     // The detector has its own copy.
     drop(weights);
-    // Only now: while weights are loading, Ctrl-C simply ends the program.
+    // Not earlier: while loading weights, Ctrl-C simply ends the program.
     let interrupt = Interrupt::catch()?;
     let files = Files::prepare(args, &data, &interrupt)?;
     let layout = match setup.options.fit {
@@ -79,29 +79,29 @@ pub fn val(args: &Args) -> Result<Outcome> {
     Ok(if results.broken > 0 { Outcome::Failed } else { Outcome::Done })
 }
 
-/// What came out.
+/// The results of a measurement.
 struct Results {
     pub evaluation: Evaluation,
-    /// Against COCO annotations.
+    /// COCO's figures, if there are annotations.
     pub coco: Option<Summary>,
-    /// Every detection, where somebody wants them.
+    /// Every detection, if requested; otherwise empty.
     pub predictions: Vec<Prediction>,
     /// Pictures left out because they or their labels are broken.
     pub broken: usize,
-    /// The mean over the pictures.
+    /// Mean times per picture.
     pub speed: Speed,
 }
 
-/// What is known so far of a detector on a data set.
+/// A measurement in progress.
 struct Measurement<'a> {
     data: &'a Data,
-    /// Pictures that the detector gets at a time.
+    /// Pictures per call of the detector.
     batch: NonZeroUsize,
     evaluator: Evaluator,
-    /// Only where somebody wants them: a data set has a hundred thousand.
+    /// Only if requested: a data set has hundreds of thousands.
     predictions: Option<Vec<Prediction>>,
     pictures: u32,
-    /// Pictures whose header was sound, but not the rest.
+    /// Pictures with a valid header but broken data.
     broken: usize,
     speed: Speed,
 }
@@ -119,7 +119,7 @@ impl<'a> Measurement<'a> {
         })
     }
 
-    /// Searches every picture, or up to Ctrl-C.
+    /// Searches every picture, until Ctrl-C.
     fn run(mut self, mut detector: Detector, places: Vec<Placement>, interrupt: &Interrupt) -> Result<Self> {
         let data = self.data;
         let progress = Progress::new(places.len());
@@ -142,7 +142,7 @@ impl<'a> Measurement<'a> {
         .map(|()| self)
     }
 
-    /// Searches a batch and compares what is found with the labels; says which pictures are broken.
+    /// Searches a batch and compares the detections with the labels; prints which pictures are broken.
     fn add(
         &mut self,
         detector: &mut Detector,
@@ -171,7 +171,7 @@ impl<'a> Measurement<'a> {
         Ok(())
     }
 
-    /// Compares what was found in the picture there with its labels.
+    /// Compares the detections in one picture with its labels.
     fn compare(&mut self, place: &Placement, found: &[Detection]) -> Result<()> {
         let sample = &self.data.samples[place.index];
         let Size { height, width } = place.letterbox.image;
@@ -188,7 +188,7 @@ impl<'a> Measurement<'a> {
         Ok(())
     }
 
-    /// Pictures that are done with.
+    /// Pictures processed so far.
     fn looked_at(&self) -> usize {
         self.pictures as usize + self.broken
     }
@@ -207,7 +207,7 @@ impl<'a> Measurement<'a> {
     }
 }
 
-/// The picture to put there; its size must be what the header said.
+/// Opens the picture; its size must match its header.
 fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     let path = &data.samples[place.index].image;
     let picture = picture::open(path, &data.budget).with_context(|| path.display().to_string())?.pixels;
@@ -216,7 +216,7 @@ fn open_sized(data: &Data, place: &Placement) -> Result<RgbImage> {
     Ok(picture)
 }
 
-/// Roughly the input's longer side, in pixels.
+/// The approximate longer side of the input, in pixels.
 fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
     if let Some(Size { height, width }) = setup.options.input {
         ensure!(height == width, "--imgsz {height},{width}: val takes one side, each batch gets a shape of its own");
@@ -225,7 +225,7 @@ fn input_side(setup: &Setup, weights: &Weights) -> Result<usize> {
     Ok(input.height.max(input.width))
 }
 
-/// `yolo val` counts each class of a box that scores enough as a detection, `yolo predict` the best one alone.
+/// `yolo val` counts every class of a box that scores enough as a detection, `yolo predict` only the best one.
 fn multi_label(assignment: Assignment) -> Assignment {
     match assignment {
         Assignment::OneToMany(suppression) => Assignment::OneToMany(Suppression { multi_label: true, ..suppression }),

@@ -1,9 +1,9 @@
-//! Where `ultralytics val` lays each picture in the network's input.
+//! Where `yolo val` places each picture in the network's input.
 //!
-//! By default ("rect") pictures are sorted by shape and cut into batches; a batch's input is just large enough for
+//! By default ("rect") pictures are sorted by shape and split into batches; a batch's input is just large enough for
 //! its pictures and half a stride more. A picture's border, and with it the figures' third digit, thus depends on the
 //! batch size.
-//! The reference resizes twice, but the second time never has anything to do: the input always holds the first result.
+//! The reference resizes twice, but the second time changes nothing: the result of the first always fits the input.
 
 use detection_metrics::Bounds;
 use yolov10_model::Size;
@@ -17,14 +17,14 @@ const BORDER: f64 = 0.5;
 /// Where one picture lies in the network's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placement {
-    /// Which picture, by its place among those given.
+    /// Index of the picture among those given.
     pub index: usize,
-    /// Where it lies.
+    /// Its place in the input.
     pub letterbox: Letterbox,
 }
 
 impl Placement {
-    /// A box in shares of the picture's sides, in pixels of the input.
+    /// Maps a box from shares of the picture's sides to pixels of the input.
     pub fn to_input(self, shares: Bounds) -> Bounds {
         let Letterbox { scaled, top, left, .. } = self.letterbox;
         let x = |x: f64| x * scaled.width as f64 + left as f64;
@@ -32,7 +32,7 @@ impl Placement {
         Bounds { x1: x(shares.x1), y1: y(shares.y1), x2: x(shares.x2), y2: y(shares.y2) }
     }
 
-    /// A box in pixels of the input, in pixels of the picture and cut off at its edges.
+    /// Maps a box from pixels of the input to pixels of the picture, clipped at its edges.
     pub fn to_image(self, input: Bounds) -> Bounds {
         let gain = |scaled: usize, image: usize| scaled as f64 / image as f64;
         let Letterbox { image, scaled, top, left, .. } = self.letterbox;
@@ -56,11 +56,11 @@ pub enum Layout {
     Square,
 }
 
-/// Lays pictures of these sizes, none of them empty, in inputs whose longer side is about `side` pixels; in the order
-/// in which they are looked at, for rect from the widest picture to the tallest.
+/// Places pictures of these sizes, none of them empty, in inputs whose longer side is about `side` pixels; in the order
+/// in which they are searched, for rect from the widest picture to the tallest.
 ///
-/// Pictures of one shape keep their order. The reference's sort does not, so that where a batch ends among them
-/// another one of them may get the larger border there.
+/// Pictures of equal shape keep their order. The reference's sort does not, so if a batch ends among them, it may give
+/// the larger border to a different one.
 pub fn placements(images: &[Size], side: usize, layout: Layout) -> Vec<Placement> {
     let mut order: Vec<usize> = (0..images.len()).collect();
     let batch = match layout {
@@ -133,7 +133,7 @@ mod tests {
         /// Height and width.
         sizes: Vec<[usize; 2]>,
         batch: usize,
-        /// In shares of the picture.
+        /// As shares of the picture.
         label: [f64; 4],
         /// In pixels of the input.
         #[serde(rename = "box")]

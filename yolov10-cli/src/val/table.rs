@@ -1,4 +1,4 @@
-//! What `val` says: the table of `yolo val`, the list of `pycocotools`, or one JSON object.
+//! The output of `val`: the table of `yolo val`, the list of `pycocotools`, or one JSON object.
 
 use anyhow::Result;
 use detection_metrics::coco::Summary;
@@ -38,17 +38,17 @@ struct NamedClass<'a> {
     class: &'a ClassEvaluation,
 }
 
-/// Which rows of the table are wanted.
+/// Which rows of the table to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// All classes together.
+    /// One row for all classes together.
     Mean,
-    /// And each on its own.
+    /// Also one for each class.
     Classes,
 }
 
 impl Report<'_> {
-    /// All of it in one object.
+    /// Everything as one JSON object.
     pub fn json(&self) -> Result<String> {
         let Evaluation { images, labels, mean, classes, confusion } = &self.results.evaluation;
         let named = |class| NamedClass { name: self.name(class), class };
@@ -65,7 +65,7 @@ impl Report<'_> {
         Ok(serde_json::to_string(&json)?)
     }
 
-    /// The table, then COCO's list where there is one, then how long it took.
+    /// The table, COCO's list if there is one, and how long it took.
     pub fn lines(&self, rows: Rows) -> Vec<String> {
         let Evaluation { images, labels, mean, classes, .. } = &self.results.evaluation;
         let columns = ["Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"].map(|name| format!("{name:>11}"));
@@ -93,7 +93,7 @@ fn row(name: &str, images: usize, labels: usize, figures: &Figures) -> String {
     format!("{name:>22}{images:>11}{labels:>11}{}", figures.concat())
 }
 
-/// The twelve lines that everyone who works with COCO knows by heart.
+/// The twelve lines of `pycocotools`.
 fn coco_lines(summary: &Summary) -> [String; 12] {
     let Summary { ap, ap50, ap75, ap_small, ap_medium, ap_large, .. } = *summary;
     let Summary { ar1, ar10, ar100, ar_small, ar_medium, ar_large, .. } = *summary;
