@@ -1,4 +1,4 @@
-//! Who may ask: a token, and no page of another origin.
+//! Who may send requests: holders of the token, and no web page of another origin.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::problem::{Kind, Problem};
 use crate::server::Server;
 use crate::settings::Access;
 
-/// What may be asked without a token: whether the server is there, and the page that asks for the token.
+/// Paths open without a token: whether the server is alive, and the page that asks for the token.
 const OPEN: [&str; 6] = ["/", "/page.js", "/page.css", "/openapi.json", "/v2/health/live", "/v2/health/ready"];
 
 pub(crate) async fn check(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
@@ -30,7 +30,7 @@ pub(crate) async fn check(State(server): State<Arc<Server>>, request: Request, n
     }
 }
 
-/// Compares in a time that tells nothing of the token but its length.
+/// Compares in a time that reveals nothing about the token but its length.
 pub(crate) fn check_token(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(token) = &access.token else { return Ok(()) };
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -43,8 +43,8 @@ pub(crate) fn check_token(access: &Access, headers: &HeaderMap) -> Result<(), Pr
     })
 }
 
-/// A browser says whose page asks. One of another origin, or of a name that was made to mean this machine, may be
-/// anybody's.
+/// A browser says which page sent a request. A page of another origin, or of a host name pointed at this machine, may
+/// be hostile.
 fn check_browser(access: &Access, address: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let host = text(HOST);
@@ -64,7 +64,7 @@ fn check_browser(access: &Access, address: IpAddr, headers: &HeaderMap) -> Resul
     }
 }
 
-/// Whether a name and port mean this machine whatever a name server says.
+/// Whether a host and port mean this machine, whatever a name server says.
 fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,

@@ -1,8 +1,8 @@
-//! Bytes that models, request bodies and decoded pictures may take together, and who has how many of them.
+//! The memory budget that models, request bodies and decoded pictures share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What there is to share out.
+/// A number of bytes to share.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: Option<u64>,
@@ -16,7 +16,7 @@ pub(crate) struct Share {
     bytes: u64,
 }
 
-/// There is not enough left.
+/// The budget has too little left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("memory budget: {needed} bytes needed, {free} of {limit} free")]
 pub(crate) struct Full {
@@ -26,7 +26,7 @@ pub(crate) struct Full {
 }
 
 impl Budget {
-    /// `None` counts without a limit.
+    /// Makes a budget; `None` counts without a limit.
     pub(crate) fn new(limit: Option<u64>) -> Arc<Self> {
         Arc::new(Self { limit, held: Mutex::new(0) })
     }
@@ -45,7 +45,7 @@ impl Budget {
         Ok(share)
     }
 
-    /// A share that has nothing yet.
+    /// An empty share.
     pub(crate) fn nothing(self: &Arc<Self>) -> Share {
         Share { budget: Arc::clone(self), bytes: 0 }
     }
@@ -60,7 +60,7 @@ impl Share {
         self.bytes
     }
 
-    /// Grows or shrinks to so many bytes, or stays as it is.
+    /// Grows or shrinks to `bytes`, or fails and stays as it is.
     pub(crate) fn resize(&mut self, bytes: u64) -> Result<(), Full> {
         let mut held = self.budget.lock();
         let others = *held - self.bytes;
@@ -75,7 +75,7 @@ impl Share {
         Ok(())
     }
 
-    /// Takes note of what is held, whether it was to be had or not.
+    /// Records that `bytes` are held, even if that exceeds the limit.
     pub(crate) fn record(&mut self, bytes: u64) {
         let mut held = self.budget.lock();
         *held = *held - self.bytes + bytes;

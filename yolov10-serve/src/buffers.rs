@@ -1,6 +1,6 @@
-//! Buffers of request bodies: pages of their own, budgeted, used again by later requests, given back when a model goes.
+//! Buffers for request bodies: own pages within the budget, reused by later requests, freed when a model is unloaded.
 //!
-//! The allocator is passed by: what it frees it may keep, and then the resident set would not say what models hold.
+//! They bypass the allocator: it may keep what it frees, and the resident set would no longer show what models hold.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,24 +8,24 @@ use yolov10_cpu::Pages;
 
 use crate::budget::{Budget, Full, Share};
 
-/// Capacities are powers of two from here on, in bytes: few sizes, so that a spare fits.
+/// Smallest capacity, in bytes. Capacities are powers of two: few sizes, so that spares fit.
 const SMALLEST: usize = 64 << 10;
-/// A spare is not used for what would fill less than this part of it.
+/// A spare is not used if the bytes would fill less than one part in this many.
 const WASTE: usize = 8;
-/// Spares that are kept; more are given back at once.
+/// Most spares to keep; more are freed at once.
 const SPARES: usize = 16;
 
-/// Where buffers come from and go to.
+/// The pool of buffers.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     budget: Arc<Budget>,
     spares: Mutex<Vec<Room>>,
 }
 
-/// Bytes of a request, as many as were written.
+/// Bytes of a request, as many as have been written.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     room: Option<Room>,
     len: usize,
     home: Arc<Buffers>,
@@ -60,7 +60,7 @@ impl Buffers {
         Ok(Buffer { room: Some(room), len: 0, home: Arc::clone(self) })
     }
 
-    /// Gives the spares back.
+    /// Frees the spares.
     pub(crate) fn release(&self) {
         self.lock().clear();
     }
@@ -81,7 +81,7 @@ impl Buffers {
     fn make(&self, bytes: usize) -> Result<Room, NoBuffer> {
         let capacity = bytes.max(SMALLEST).next_power_of_two();
         let share = self.budget.claim(capacity as u64).or_else(|_| {
-            // Spares of other sizes are in the way.
+            // Spares of other sizes use up the budget.
             self.release();
             self.budget.claim(capacity as u64)
         })?;
@@ -94,7 +94,7 @@ impl Buffers {
 }
 
 impl Buffer {
-    /// Adds bytes at the end; moves to a larger room where there is none left.
+    /// Appends bytes; moves to a larger room if necessary.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), NoBuffer> {
         let end = self.len + bytes.len();
         if end > self.room().pages.len() {

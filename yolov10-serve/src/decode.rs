@@ -1,4 +1,4 @@
-//! Bytes to pictures, on a bounded number of threads.
+//! Decodes pictures on a bounded number of threads.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::problem::{Kind, Problem};
 /// Bytes of a pixel.
 const RGB: u64 = 3;
 
-/// Runs what takes a processor's time, so many at once.
+/// Runs work that keeps a processor busy, a limited number at a time.
 #[derive(Debug)]
 pub(crate) struct Pool(Semaphore);
 
@@ -25,7 +25,7 @@ impl Pool {
         Self(Semaphore::new(threads))
     }
 
-    /// Does `work` on one of the threads. Who goes away while it waits for one has it not done.
+    /// Does `work` on one of the threads. If the caller goes away while waiting for a thread, nothing is done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
@@ -35,20 +35,20 @@ impl Pool {
     }
 }
 
-/// What pictures are held against.
+/// The limits for pictures.
 #[derive(Clone)]
 pub(crate) struct Bounds {
-    /// Pixels at most.
+    /// Most pixels of a picture.
     pub(crate) pixels: u64,
-    /// Has so many bytes from the budget.
+    /// Takes bytes from the budget.
     pub(crate) claim: Claim,
 }
 
-/// Has so many bytes from the budget, where others may have to make way for them.
+/// Takes a number of bytes from the budget; idle models may be unloaded for them.
 pub(crate) type Claim = Arc<dyn Fn(u64) -> Result<Share, Full> + Send + Sync>;
 
 impl Bounds {
-    /// The part of the budget for a picture of this size, if it is not too large.
+    /// Takes the share of the budget for a picture of this size, if it is not too large.
     pub(crate) fn admit(&self, width: u64, height: u64) -> Result<Share, Problem> {
         let pixels = width.saturating_mul(height);
         if pixels == 0 {
@@ -62,7 +62,7 @@ impl Bounds {
         (self.claim)(pixels * RGB).map_err(Problem::unavailable)
     }
 
-    /// Decodes a picture file. Its head is read first: a small file may unfold to gigabytes.
+    /// Decodes a picture file. The header is read first, as a small file may expand to gigabytes.
     pub(crate) fn decode(&self, bytes: &Bytes) -> Result<Picture, Problem> {
         let whatever = DecodeBudget { pixels: u64::MAX, bytes: u64::MAX };
         let size = upright_size(bytes, &whatever).map_err(refused)?;
@@ -71,7 +71,7 @@ impl Bounds {
         Ok(Picture { image: decoded.pixels, form: Form::Whole, damage: decoded.damage, share })
     }
 
-    /// Pixels that came as they are: rows of RGB.
+    /// A picture of raw pixels: rows of RGB.
     pub(crate) fn pixels(&self, height: u32, width: u32, rgb: &[u8]) -> Result<Picture, Problem> {
         let share = self.admit(width.into(), height.into())?;
         let image = RgbImage::from_raw(width, height, rgb.to_vec())
@@ -79,10 +79,10 @@ impl Bounds {
         Ok(Picture { image, form: Form::Whole, damage: None, share })
     }
 
-    /// A network's input: planes of red, green and blue in 0..1, as a client has letterboxed them.
+    /// A picture from a network's input: planes of red, green and blue in 0..1, letterboxed by the client.
     pub(crate) fn planes(&self, height: u32, width: u32, plane: impl Fn(usize) -> f32) -> Result<Picture, Problem> {
         const LEVELS: f32 = 255.0;
-        // Interpolation may overshoot by its rounding.
+        // Rounding in interpolation may overshoot.
         const SLACK: f32 = 1e-3;
         let share = self.admit(width.into(), height.into())?;
         let size = width as usize * height as usize;

@@ -1,4 +1,4 @@
-//! How models are described to clients, in the protocol's words.
+//! Descriptions of models for clients, in the protocol's terms.
 
 use std::fmt::Write;
 
@@ -12,14 +12,14 @@ use crate::tensors::{COLUMNS, INPUT, OUTPUT, ROWS};
 
 pub(crate) const SERVER: &str = "yolo10-burn";
 pub(crate) const PLATFORM: &str = "yolo10_burn";
-/// What of the protocol beyond its core works here.
+/// The extensions of the protocol that work here.
 pub(crate) const EXTENSIONS: [&str; 5] =
     ["binary_tensor_data", "model_configuration", "model_repository", "parameters", "statistics"];
-/// What a network's input has of its sides: any multiple of 32.
+/// The shape of a network's input; its sides may be any multiple of 32.
 pub(crate) const INPUT_SHAPE: [i64; 4] = [-1, 3, -1, -1];
 pub(crate) const OUTPUT_SHAPE: [i64; 3] = [-1, ROWS as i64, COLUMNS as i64];
 
-/// The datatype that clients who read it will send; UINT8 and BYTES are taken as well.
+/// A model's metadata. It names the datatype that clients should send; UINT8 and BYTES work too.
 pub(crate) fn metadata(name: &str) -> Value {
     json!({
         "name": name,
@@ -30,7 +30,7 @@ pub(crate) fn metadata(name: &str) -> Value {
     })
 }
 
-/// The model's configuration as Triton has it. ultralytics' client reads the `metadata` of its parameters.
+/// The model's configuration in Triton's form. ultralytics' client reads `metadata` in its parameters.
 pub(crate) fn config(name: &str, running: &Running) -> Value {
     json!({
         "name": name,
@@ -45,7 +45,7 @@ pub(crate) fn config(name: &str, running: &Running) -> Value {
     })
 }
 
-/// A dictionary as Python writes it: what ultralytics' exports carry, and its client evaluates.
+/// A Python dictionary, as in ultralytics' exports; ultralytics' client evaluates it.
 pub(crate) fn python_metadata(running: &Running) -> String {
     let facts = &running.facts;
     let [height, width] = facts.input;
@@ -62,7 +62,7 @@ pub(crate) fn python_metadata(running: &Running) -> String {
     )
 }
 
-/// A string of Python that means `text` whatever is in it.
+/// `text` as a Python string literal.
 fn python_string(text: &str) -> String {
     let mut quoted = String::from("'");
     for letter in text.chars() {
@@ -75,7 +75,7 @@ fn python_string(text: &str) -> String {
     quoted + "'"
 }
 
-/// What the model has done.
+/// Statistics of the model.
 pub(crate) fn statistics(model: &Model) -> Value {
     let numbers = model.stats.numbers();
     let tally = |tally: Tally| json!({ "count": tally.count, "ns": tally.nanoseconds() });

@@ -1,4 +1,4 @@
-//! Everything that keeps a server from starting, or from ending well.
+//! Everything that can keep a server from starting or from ending well.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 /// Why a server does not start, or does not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Its address can't be had.
+    /// The server can't listen at the address.
     #[error("{address}: {error}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// Anybody could use it.
+    /// The address is open to other machines, and there is no token.
     #[error("{address} is reachable from elsewhere: expected --token-file, or --no-auth if anybody may use it")]
     Open {
         /// The address.
         address: SocketAddr,
     },
-    /// A certificate or a key is not to be had.
+    /// A certificate or key is missing or invalid.
     #[error("{}: {reason}", file.display())]
     Tls {
         /// The file.
@@ -28,16 +28,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A model's or a source's name is none, or is given twice.
+    /// The name of a model or source is invalid, or given twice.
     #[error("{0}")]
     Name(String),
-    /// A model can't be loaded, or the repository not be read.
+    /// A model can't be loaded, or the repository can't be read.
     #[error("{0}")]
     Load(String),
-    /// Some memory stayed at the end.
+    /// Some memory was not freed at the end.
     #[error("{0}")]
     Left(String),
-    /// The system gave no threads or signals.
+    /// The system refused threads or signals.
     #[error(transparent)]
     System(#[from] std::io::Error),
 }

@@ -1,5 +1,5 @@
-//! Pictures at addresses: only of the hosts that were named at the start, and of no address within a network of one's
-//! own unless that was named, too.
+//! Fetches pictures from URLs: only from the hosts named at the start, and from no address in a private network
+//! unless that address was named too.
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -14,11 +14,11 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use crate::problem::{Kind, Problem};
 use crate::server::Server;
 
-/// For a whole transfer.
+/// Longest time for a whole transfer.
 const PATIENCE: Duration = Duration::from_secs(20);
 const REDIRECTS: usize = 5;
 
-/// The bytes at `url`, if they may be had.
+/// Fetches the bytes at `url`, if that is allowed.
 pub(crate) async fn fetch(server: &Server, url: &str) -> Result<Bytes, Problem> {
     let hosts = server.settings.access.fetch_hosts.clone();
     let limit = server.settings.limits.body;
@@ -39,7 +39,7 @@ fn follow(hosts: &[String], mut url: String, limit: usize) -> Result<Bytes, Prob
         };
         let config = Agent::config_builder()
             .user_agent(concat!("yolo10-burn/", env!("CARGO_PKG_VERSION")))
-            // Each step is checked like the first.
+            // Every redirect is checked like the first address.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
@@ -66,7 +66,7 @@ fn follow(hosts: &[String], mut url: String, limit: usize) -> Result<Bytes, Prob
     Err(Problem::invalid(format_args!("url {url}: more than {REDIRECTS} redirects")))
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 fn absolute(from: &Uri, location: &str) -> String {
     if location.contains("://") {
         return location.to_owned();
@@ -96,12 +96,12 @@ fn is_named(hosts: &[String], uri: &Uri) -> bool {
     hosts.iter().any(|named| bare(named).eq_ignore_ascii_case(bare(host)))
 }
 
-/// An address without brackets.
+/// A host without the brackets of an IPv6 address.
 fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// Resolves names to public addresses alone; what is connected to is what was checked.
+/// Resolves names to public addresses only; the addresses checked are those used to connect.
 #[derive(Debug)]
 struct Guarded {
     hosts: Vec<String>,
@@ -131,7 +131,7 @@ impl Guarded {
     }
 }
 
-/// Whether an address is of the internet at large (RFC 6890).
+/// Whether an address is on the public internet (RFC 6890).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
@@ -152,13 +152,13 @@ fn is_public(address: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => match embedded(v6) {
             Some(v4) => is_public(IpAddr::V4(v4)),
-            // Global unicast, without the documentation's.
+            // Global unicast, except the range for documentation.
             None => v6.segments()[0] & 0xe000 == 0x2000 && v6.segments()[..2] != [0x2001, 0x0db8],
         },
     }
 }
 
-/// The address of the older kind in one of the newer: mapped, of NAT64, of 6to4.
+/// The IPv4 address within an IPv6 address: mapped, NAT64 or 6to4.
 fn embedded(v6: Ipv6Addr) -> Option<std::net::Ipv4Addr> {
     let segments = v6.segments();
     let low = || {

@@ -1,4 +1,4 @@
-//! A model's detector: in this process, or in a worker of its own.
+//! A model's detector: in this process, or in its own worker.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use yolov10_model::{Detection, Detector, Error, IsolatedDetector, Size};
 
 use crate::picture::{Form, Picture, as_it_is};
 
-/// Longest wait for a worker to load or to search a picture: beyond the compilation of all kernels on a slow GPU.
+/// Longest wait for a worker to load or to search a picture: compiling all kernels on a slow GPU takes less.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) enum Finder {
@@ -18,7 +18,7 @@ pub(crate) enum Finder {
 }
 
 impl Finder {
-    /// What is in each of the pictures, best first, and how long the stages took for one.
+    /// Detections in each picture, best first, and the time of the stages for one picture.
     pub(crate) fn detect(&mut self, pictures: &[&Picture]) -> Result<(Vec<Vec<Detection>>, Speed), Error> {
         match self {
             Self::Here(detector) => {
@@ -59,7 +59,7 @@ impl Finder {
         }
     }
 
-    /// The input that a picture of this size gets.
+    /// The input size for this picture.
     pub(crate) fn input(&self, picture: &Picture) -> Result<Size, Error> {
         let size = picture.size();
         if picture.form == Form::Letterboxed {
@@ -72,7 +72,7 @@ impl Finder {
         .input)
     }
 
-    /// Lets weights and workspace take so many bytes together, where the engine keeps a limit.
+    /// Limits weights and workspace together, if the engine has such a limit.
     pub(crate) fn limit_memory(&mut self, bytes: u64) {
         if let Self::Here(detector) = self {
             detector.limit_memory(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -100,7 +100,7 @@ impl Finder {
         }
     }
 
-    /// The worker's process.
+    /// The process id of the worker, if there is one.
     pub(crate) fn process(&self) -> Option<u32> {
         match self {
             Self::Here(_) => None,
@@ -109,7 +109,7 @@ impl Finder {
     }
 }
 
-/// Ends a worker. One that is gone already has given back everything, and holds nothing that it could be asked for.
+/// Ends a worker. One that is already gone has freed everything and holds nothing.
 fn end(mut detector: IsolatedDetector) -> Result<FreeReport, Error> {
     let started = Instant::now();
     if detector.memory().is_ok() {
@@ -120,7 +120,7 @@ fn end(mut detector: IsolatedDetector) -> Result<FreeReport, Error> {
     Ok(FreeReport { before: nothing, after: nothing, released: 0, residue: 0, took: started.elapsed() })
 }
 
-/// A worker lays pictures into its input itself; what the client has laid has to be what it would do.
+/// Searches in a worker, which letterboxes pictures itself; a client's letterbox must match what the worker would do.
 fn detect_elsewhere(detector: &mut IsolatedDetector, picture: &Picture) -> Result<Vec<Detection>, Error> {
     let size = picture.size();
     if picture.form == Form::Letterboxed && detector.letterbox(size)? != as_it_is(size) {

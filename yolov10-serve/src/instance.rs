@@ -1,4 +1,4 @@
-//! A detector on a thread of its own: it searches what its model's queue holds, grows within the budget, trims, and
+//! A detector on its own thread: it searches the pictures in its model's queue, grows within the budget, trims, and
 //! closes at the end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,15 +16,15 @@ use crate::problem::Problem;
 use crate::queue::{Batching, Done, Job, Next, Queue};
 use crate::work::Work;
 
-/// What a detector holds, for others to see while it works.
+/// What a detector holds, visible to others while it works.
 pub(crate) struct Holding(Mutex<Held>);
 
-/// What of a detector's bytes its part of the budget has.
+/// Which of a detector's bytes its share of the budget covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counts {
     /// All of them.
     Everything,
-    /// The weights are another one's, which it shares.
+    /// All but the weights, which belong to another detector.
     WithoutWeights,
 }
 
@@ -50,7 +50,7 @@ impl Holding {
         self.lock().process
     }
 
-    /// Whether it has nothing but the weights.
+    /// Whether it holds nothing but the weights.
     pub(crate) fn is_trimmed(&self) -> bool {
         self.lock().is_trimmed
     }
@@ -70,27 +70,27 @@ impl Counts {
     }
 }
 
-/// A detector and its surroundings.
+/// A detector and everything that it works with.
 pub(crate) struct Instance {
     pub(crate) finder: Finder,
     pub(crate) queue: Arc<Queue>,
-    /// Its own, too: a model whose client hung up is no model without work while it is searching.
+    /// Counted here too: a model is busy while it searches, even if the client has hung up.
     pub(crate) work: Arc<Work>,
-    /// Which of the queue's detectors it is.
+    /// Its index among the detectors of the queue.
     pub(crate) index: usize,
     pub(crate) batching: Batching,
     pub(crate) holding: Arc<Holding>,
-    /// Makes so many bytes free elsewhere, if that can be.
+    /// Frees bytes elsewhere if possible.
     pub(crate) make_room: Arc<dyn Fn(Full) -> bool + Send + Sync>,
-    /// Inputs that were seen since the last trim: one of them takes no more memory.
+    /// Inputs seen since the last trim: these take no more memory.
     pub(crate) seen_inputs: Vec<Size>,
 }
 
-/// Inputs that are remembered: as many as an engine keeps plans for.
+/// Most inputs to remember: as many as an engine keeps plans for.
 const INPUTS: usize = 8;
 
 impl Instance {
-    /// Works until the queue is closed, then gives everything back.
+    /// Works until the queue is closed, then frees everything.
     pub(crate) fn work(mut self) -> Result<FreeReport, Error> {
         loop {
             match self.queue.next(self.index, self.batching) {
@@ -100,7 +100,7 @@ impl Instance {
                     self.work.end();
                 }
                 Next::Trim(reply) => {
-                    // Who asked may have given up waiting.
+                    // The caller may have stopped waiting.
                     reply.send(self.trim()).ok();
                 }
                 Next::Close => break,
@@ -115,11 +115,11 @@ impl Instance {
         let waited: Vec<_> = jobs.iter().map(Job::waited).collect();
         let pictures: Vec<&Picture> = jobs.iter().flat_map(|job| &job.pictures).collect();
         let batch = pictures.len();
-        // A panic is a fault of the engine; the next picture may still do well.
+        // A panic is a bug in the engine; the next picture may still work.
         let found = catch_unwind(AssertUnwindSafe(|| {
             let found = detect(&mut self.finder, &pictures, &self.holding, &*self.make_room);
             let is_new = note_inputs(&mut self.seen_inputs, &self.finder, &pictures);
-            // A fresh worker has taken the place of one that was killed.
+            // A new worker has replaced one that was killed.
             let is_fresh = self.finder.process() != self.holding.process();
             if is_new || is_fresh || found.is_err() {
                 take_stock(&mut self.finder, &self.holding);
@@ -156,7 +156,7 @@ impl Instance {
     }
 }
 
-/// Searches; takes from the budget what the engine says that it lacks, a second time round with a fresh worker.
+/// Searches. Takes what the engine lacks from the budget, and tries once more with a new worker.
 fn detect(
     finder: &mut Finder,
     pictures: &[&Picture],
@@ -170,7 +170,7 @@ fn detect(
             Err(Error::Engine(CpuError::MemoryLimit { requested, limit })) => {
                 grow(finder, requested as u64, limit as u64, holding, make_room)?;
             }
-            // One that was killed while it had nothing to do; the pictures are not lost with it.
+            // The worker was killed while idle; the pictures are not lost.
             Err(Error::Worker { .. }) if !has_new_worker => has_new_worker = true,
             Err(error @ Error::Worker { .. }) => return Err(Problem::unavailable(error)),
             Err(error @ (Error::InputSize { .. } | Error::EmptyPicture(_))) => return Err(Problem::invalid(error)),
@@ -179,7 +179,7 @@ fn detect(
     }
 }
 
-/// Lets the engine take `requested` bytes in place of `limit`, once the budget has them.
+/// Raises the limit of the engine to `requested` bytes, if the budget has them.
 fn grow(
     finder: &mut Finder,
     requested: u64,
@@ -205,7 +205,7 @@ fn grow(
     Ok(())
 }
 
-/// Whether an input is among the pictures that was not seen lately; remembers it.
+/// Whether a picture needs an input not seen lately; remembers it.
 fn note_inputs(seen: &mut Vec<Size>, finder: &Finder, pictures: &[&Picture]) -> bool {
     let mut is_new = false;
     for input in pictures.iter().filter_map(|picture| finder.input(picture).ok()) {
@@ -220,10 +220,10 @@ fn note_inputs(seen: &mut Vec<Size>, finder: &Finder, pictures: &[&Picture]) -> 
     is_new
 }
 
-/// Counts what the detector holds now.
+/// Records what the detector holds now.
 fn take_stock(finder: &mut Finder, holding: &Holding) {
     let process = finder.process();
-    // A worker that is gone holds nothing.
+    // A dead worker holds nothing.
     let memory = finder.memory().unwrap_or_default();
     finder.limit_memory(memory.weights.reserved + memory.workspace.reserved);
     let mut held = holding.lock();

@@ -1,12 +1,12 @@
-//! A service of YOLOv10 detectors whose unload is the proof: when it answers, every byte is back.
+//! A server for YOLOv10 detectors that proves its unloads: when an unload answers, every byte has been freed.
 //!
 //! ```text
 //! connection -> http | grpc -> server: decode (pool) -> queue of a model -> instance: detect -> answer
 //!                                                       registry: load, unload, evict, trim <- budget
 //! ```
 //!
-//! It speaks the Open Inference Protocol (KServe v2) over HTTP and gRPC, and a plainer dialect of its own beside it.
-//! How detectors come to be is the caller's affair: [`Maker`].
+//! It speaks the Open Inference Protocol (KServe v2) over HTTP and gRPC, and a simpler protocol of its own.
+//! The caller makes the detectors: see [`Maker`].
 
 mod access;
 mod budget;

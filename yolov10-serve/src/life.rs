@@ -1,4 +1,4 @@
-//! A server's life: listen, load, serve; told to end, serve on for a while, drain, and give everything back.
+//! A server's life: listen, load, serve; when told to end, serve on for a while, drain, and free everything.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,15 +22,15 @@ use crate::server::Server;
 use crate::settings::{Maker, Settings};
 use crate::{http, name, tls};
 
-/// For threads that still wait for a camera or a file when everything else has ended.
+/// Time for threads that still wait for a camera or a file when everything else has ended.
 const LEFTOVERS: Duration = Duration::from_millis(500);
-/// How often idle models are looked for, at most and at least.
+/// Shortest and longest time between looks for idle models.
 const SWEEPS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
 /// Serves until the process is told to end, by SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// It can't start, or memory stayed when it ended.
+/// The server can't start, or memory was left when it ended.
 pub fn serve(maker: Maker, settings: Settings) -> Result<(), Error> {
     check(&settings)?;
     // Decoded pictures come from the allocator.
@@ -123,28 +123,28 @@ async fn live(maker: Maker, mut settings: Settings) -> Result<(), Error> {
     close(&server).await
 }
 
-/// No new requests; those that are being answered have some time.
+/// Takes no new requests, and gives those in progress some time.
 async fn drain(end: watch::Sender<bool>, listeners: Vec<JoinHandle<()>>, signals: &mut Signals) {
     end.send_replace(true);
     let all = async {
         for listener in listeners {
-            // One that panicked has no requests left.
+            // A listener that panicked has no requests left.
             listener.await.ok();
         }
     };
     tokio::select! {
-        // Those that take longer are cut off.
+        // Requests that take longer are cut off.
         drained = timeout(DRAIN, all) => drop(drained),
         signal = signals.next() => force(signal),
     }
 }
 
-/// A second signal: at once.
+/// Ends the process at once, at a second signal.
 fn force(signal: i32) {
     std::process::exit(128 + signal);
 }
 
-/// Every model's bytes go back, and are said to have.
+/// Unloads every model, and logs what was freed.
 async fn close(server: &Arc<Server>) -> Result<(), Error> {
     let closing = Arc::clone(server);
     let freed = spawn_blocking(move || closing.registry.close()).await.unwrap_or_default();
@@ -158,7 +158,7 @@ async fn close(server: &Arc<Server>) -> Result<(), Error> {
     left
 }
 
-/// The models that were named must load. Those of the repository are worth a line where they don't.
+/// Loads the models. Named ones must load; a failure in the repository is only logged.
 fn load(server: &Server) -> Result<(), Error> {
     let failed = |problem: Problem| Error::Load(problem.message);
     let registry = &server.registry;
@@ -172,7 +172,7 @@ fn load(server: &Server) -> Result<(), Error> {
         if server.is_ending.load(Ordering::Acquire) {
             break;
         }
-        // Of the repository's, none is evicted for another: those that were first stay.
+        // No model of the repository is evicted for another: the first ones stay.
         if let Err(problem) = registry.load_without_eviction(&model.name) {
             server.log.event("not loaded", &problem, &json!({ "model": model.name }));
         }
@@ -193,7 +193,7 @@ fn say_ready(server: &Server, is_tls: bool) {
     server.log.event("ready", message, &json!({ "http": http, "grpc": grpc, "models": models }));
 }
 
-/// Idle models go, or give their workspace back.
+/// Unloads or trims idle models, again and again.
 async fn sweep(server: Arc<Server>) {
     let memory = &server.settings.memory;
     let Some(shortest) = [memory.idle_unload, memory.trim_after].into_iter().flatten().min() else { return };
@@ -211,7 +211,7 @@ async fn sweep(server: Arc<Server>) {
     }
 }
 
-/// What tells the process to end.
+/// The signals that ask the process to end.
 #[cfg(unix)]
 struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -225,7 +225,7 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// The next one, by its number.
+    /// Waits for the next one; returns its number.
     async fn next(&mut self) -> i32 {
         use tokio::signal::unix::SignalKind;
         tokio::select! {
@@ -235,7 +235,7 @@ impl Signals {
     }
 }
 
-/// Ctrl-C, where there are no others.
+/// Ctrl-C, on systems without Unix signals.
 #[cfg(not(unix))]
 struct Signals;
 

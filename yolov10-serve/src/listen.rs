@@ -1,5 +1,5 @@
-//! Connections: so many at a time, each with a bound on how slowly its request's head may come, with TLS or without,
-//! until the server ends.
+//! Connections, with or without TLS: a limited number at a time, each with a bound on how slowly a request's head may
+//! arrive, until the server ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// Bytes of a request's head at most.
+/// Largest head of a request, in bytes.
 const HEAD: usize = 64 << 10;
-/// Requests of an HTTP/2 connection at a time.
+/// Most requests of an HTTP/2 connection at a time.
 const STREAMS: u32 = 128;
-/// Pause after the system has refused a connection, for lack of files mostly.
+/// Pause after the system refused a connection, mostly for lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Listener {
@@ -50,7 +50,7 @@ impl Listener {
         open.shutdown().await;
     }
 
-    /// The next connection, once there is room for it; others wait with the system.
+    /// Accepts the next connection, once there is room for it; others wait in the system.
     async fn accept(&self) -> Option<(TcpStream, OwnedSemaphorePermit)> {
         let permit = Arc::clone(&self.connections).acquire_owned().await.ok()?;
         let (stream, _) = self.socket.accept().await.ok()?;
@@ -58,7 +58,7 @@ impl Listener {
     }
 
     fn start(&self, stream: TcpStream, permit: OwnedSemaphorePermit, open: &GracefulShutdown) {
-        // Answers are small and wanted at once. It fails on a connection that is gone already.
+        // Answers are small and should go out at once. This fails on a connection that is already gone.
         stream.set_nodelay(true).ok();
         let watcher = open.watcher();
         let (app, patience, tls) = (self.app.clone(), self.patience, self.tls.clone());
@@ -67,7 +67,7 @@ impl Listener {
             match tls {
                 None => connection(stream, app, patience, watcher).await,
                 Some(tls) => {
-                    // A handshake that fails or dawdles is the client's affair.
+                    // A handshake that fails or takes too long is the client's problem.
                     if let Ok(Ok(stream)) = timeout(patience, tls.accept(stream)).await {
                         connection(stream, app, patience, watcher).await;
                     }
@@ -95,11 +95,11 @@ where
         hyper::service::Service::call(&service, request)
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    // Clients come and go as they like.
+    // Clients may break off at any time.
     watcher.watch(connection).await.ok();
 }
 
-/// Opens the place to listen at, and says which it is: port 0 means any.
+/// Opens the address to listen at, and returns the actual one: port 0 means any port.
 pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let socket = TcpListener::bind(address).await?;
     let address = socket.local_addr()?;

@@ -1,4 +1,4 @@
-//! What the server says on standard error: a line a request, and what becomes of models.
+//! The log on stderr: a line per request, and what happens to models.
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::memory::milliseconds;
 use crate::settings::LogFormat;
 
-/// Writes lines. A standard error that nobody reads is no failure.
+/// Writes lines to stderr; failures to write are ignored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Log(pub(crate) LogFormat);
 
-/// A request that was answered.
+/// An answered request.
 pub(crate) struct Line<'a> {
     pub(crate) protocol: &'static str,
     pub(crate) method: &'a str,
-    /// Without what follows the question mark: that is the client's affair.
+    /// Without the query, which may hold private data.
     pub(crate) path: &'a str,
     pub(crate) status: String,
     pub(crate) took: Duration,
@@ -35,7 +35,7 @@ impl Log {
         }
     }
 
-    /// Something else that happened: a sentence, and what belongs to it.
+    /// Logs another event: a sentence, and its details.
     pub(crate) fn event(self, event: &str, message: impl std::fmt::Display, details: &Value) {
         match self.0 {
             LogFormat::Text => write(message),
@@ -48,11 +48,11 @@ impl Log {
 }
 
 fn write(line: impl std::fmt::Display) {
-    // One write: lines of several threads do not mix.
+    // One write, so that lines of several threads do not mix.
     io::stderr().write_all(format!("{line}\n").as_bytes()).ok();
 }
 
-/// The time as RFC 3339 has it, in UTC.
+/// The current time in UTC, as in RFC 3339.
 fn now() -> String {
     rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }

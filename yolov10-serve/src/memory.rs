@@ -1,4 +1,4 @@
-//! Several detectors' reports as one, and how they are written.
+//! Sums up the memory reports of several detectors, for answers and logs.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,20 @@ use yolov10_model::memory::{Bytes, FreeReport, MemoryReport};
 
 use crate::problem::Problem;
 
-/// Why a model went.
+/// Why memory was freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// It was asked for.
+    /// A request asked for it.
     Unloaded,
-    /// Another one needed its memory.
+    /// Another model needed its memory.
     Evicted,
-    /// It had no work for long.
+    /// The model had no work for a long time.
     Idle,
-    /// The server ends.
+    /// The server is ending.
     Shutdown,
-    /// Another version of it took its place.
+    /// A new version replaced it.
     Reloaded,
-    /// Its workspace alone, on request or after a while.
+    /// Only its workspace was freed, on request or after a time without work.
     Trimmed,
 }
 
@@ -37,14 +37,14 @@ impl Why {
     }
 }
 
-/// What a model gave back, as answers and logs say it.
+/// What a model freed, for answers and logs.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Freed {
     pub(crate) model: String,
     pub(crate) reason: &'static str,
-    /// Reserved bytes that went back.
+    /// Reserved bytes that were freed.
     pub(crate) released: u64,
-    /// Reserved bytes that should have gone back and did not.
+    /// Reserved bytes that should have been freed and were not.
     pub(crate) residue: u64,
     pub(crate) took_ms: f64,
     pub(crate) before: MemoryReport,
@@ -52,7 +52,7 @@ pub(crate) struct Freed {
 }
 
 impl Freed {
-    /// The sum over a model's detectors.
+    /// Sums up the reports of a model's detectors.
     pub(crate) fn new(model: &str, why: Why, started: Instant, reports: &[FreeReport], weights: Weights) -> Self {
         Self {
             model: model.to_owned(),
@@ -65,7 +65,7 @@ impl Freed {
         }
     }
 
-    /// As an answer: residue is a failure that names the bytes.
+    /// Fails if there is residue, naming the bytes.
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         match self.residue {
             0 => Ok(self),
@@ -77,16 +77,16 @@ impl Freed {
     }
 }
 
-/// Whose weights a model's detectors have.
+/// How a model's detectors hold their weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weights {
-    /// Each its own.
+    /// Each has its own.
     Own,
-    /// All the same: each reports them in full, and they are there once. The last to go takes them along.
+    /// All share one copy: each reports it in full; the last one to close frees it.
     Shared,
 }
 
-/// Bytes of each kind added up; what the process as a whole has is the last one's.
+/// Adds up the bytes of each kind; values of the process as a whole come from the last report.
 pub(crate) fn sum(reports: impl IntoIterator<Item = MemoryReport>, weights: Weights) -> MemoryReport {
     let nothing = Bytes::default();
     reports.into_iter().fold(MemoryReport::default(), |total, report| MemoryReport {

@@ -1,4 +1,4 @@
-//! A model: its name, its file, and the states that it goes through.
+//! A model: its name, its file, and its states.
 //!
 //! ```text
 //! UNAVAILABLE -> LOADING -> READY -> UNLOADING -> UNAVAILABLE
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::running::Running;
 use crate::stats::Stats;
 
-/// Longest wait for the work on a model that is to go.
+/// Longest wait for the work of a model before it is unloaded.
 pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Model {
@@ -21,7 +21,7 @@ pub(crate) struct Model {
     pub(crate) file: PathBuf,
     pub(crate) stats: Stats,
     phase: Mutex<Phase>,
-    /// One change at a time: who loads or unloads holds it.
+    /// One change at a time: held while loading or unloading.
     change: Mutex<()>,
 }
 
@@ -32,7 +32,7 @@ enum Phase {
     Unloading,
 }
 
-/// The right to work with a running model, which stays until this is dropped.
+/// Permission to work with a running model, which stays loaded until this is dropped.
 pub(crate) struct Ticket {
     pub(crate) model: Arc<Model>,
     pub(crate) running: Arc<Running>,
@@ -45,7 +45,7 @@ impl Model {
         Arc::new(Self { name, file, stats, phase: Mutex::new(phase), change: Mutex::new(()) })
     }
 
-    /// The state's name and reason, as the repository's index says them.
+    /// Name and reason of the state, as in the repository's index.
     pub(crate) fn state(&self) -> (&'static str, String) {
         match &*self.phase() {
             Phase::Unavailable { reason, .. } => ("UNAVAILABLE", reason.clone()),
@@ -55,7 +55,7 @@ impl Model {
         }
     }
 
-    /// What runs, while it is ready.
+    /// The running model, while it is ready.
     pub(crate) fn running(&self) -> Option<Arc<Running>> {
         match &*self.phase() {
             Phase::Ready(running) => Some(Arc::clone(running)),
@@ -63,7 +63,7 @@ impl Model {
         }
     }
 
-    /// Whether it went, or never came, without anybody's having said so.
+    /// Whether it was never loaded, or was unloaded without a request: a request may load it again.
     pub(crate) fn awaits_demand(&self) -> bool {
         matches!(*self.phase(), Phase::Unavailable { why: None | Some(Why::Evicted | Why::Idle), .. })
     }
@@ -73,7 +73,7 @@ impl Model {
         let name = &self.name;
         match &*phase {
             Phase::Ready(running) => {
-                // Under the phase's lock: who unloads sees either the ticket or the new phase.
+                // Under the lock of the phase: an unload sees either the ticket or the new phase.
                 running.work.begin();
                 Ok(Ticket { model: Arc::clone(self), running: Arc::clone(running) })
             }
@@ -90,7 +90,7 @@ impl Model {
         }
     }
 
-    /// Loads it with `start`; one that runs is replaced, and serves until then. Gives what the old one gave back.
+    /// Loads it with `start`. A running one serves until it is replaced. Returns what the old one freed.
     pub(crate) fn load(
         &self,
         start: impl FnOnce() -> Result<Arc<Running>, Problem>,
@@ -118,14 +118,14 @@ impl Model {
         Ok((running, freed))
     }
 
-    /// Ends it when its work is done, or `patience` is over. `None` if it did not run.
+    /// Unloads it when its work is done or `patience` is over. `None` if it was not loaded.
     pub(crate) fn unload(&self, why: Why, patience: Duration) -> Result<Option<Freed>, Problem> {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let running = {
             let mut phase = self.phase();
             match std::mem::replace(&mut *phase, Phase::Unloading) {
                 Phase::Ready(running) => running,
-                // Said once more, so that nobody's demand loads it again.
+                // Record the request, so that it is not loaded on demand again.
                 Phase::Unavailable { .. } | Phase::Loading | Phase::Unloading => {
                     *phase = Phase::Unavailable { reason: why.name().to_owned(), why: Some(why) };
                     return Ok(None);
@@ -160,7 +160,7 @@ impl Model {
         freed?.checked()
     }
 
-    /// Every byte is back when this returns, or said to be not.
+    /// Frees everything before it returns, and reports what was not freed.
     fn end(&self, running: &Running, why: Why, patience: Duration) -> Result<Freed, Problem> {
         running.work.wait(patience);
         let freed = running.close(&self.name, why);

@@ -1,17 +1,17 @@
-//! Names of models and sources: never paths.
+//! Names of models and sources, which are never paths.
 
 use crate::problem::Problem;
 
-/// Letters of a name at most.
+/// Longest name, in characters.
 const LONGEST: usize = 128;
 
-/// Whether a name may be one.
+/// Whether a name is valid.
 pub fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     (1..=LONGEST).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.')
 }
 
-/// Why a name is none.
+/// Checks a name; the problem says what is wrong with it.
 pub(crate) fn check(name: &str) -> Result<(), Problem> {
     if is_name(name) {
         return Ok(());

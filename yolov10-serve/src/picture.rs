@@ -1,4 +1,4 @@
-//! A picture on its way to a detector.
+//! Pictures on their way to a detector.
 
 use image::RgbImage;
 use yolov10_model::letterbox::Letterbox;
@@ -6,24 +6,24 @@ use yolov10_model::{Detection, Size};
 
 use crate::budget::Share;
 
-/// Decoded pixels, and whose coordinates its boxes are to have.
+/// Decoded pixels, and the coordinates to use for boxes.
 #[derive(Debug)]
 pub(crate) struct Picture {
     pub(crate) image: RgbImage,
     pub(crate) form: Form,
-    /// What is wrong with it, if a part of it could not be read.
+    /// What is wrong with the picture, if a part of it could not be read.
     pub(crate) damage: Option<String>,
-    /// The part of the budget that it has; it goes back with the pixels.
+    /// Its share of the budget, given back with the pixels.
     #[expect(dead_code, reason = "it is only held")]
     pub(crate) share: Share,
 }
 
-/// What has been done to a picture.
+/// How a picture was prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Nothing: boxes are in pixels of the picture.
+    /// Not at all: boxes are in pixels of the picture.
     Whole,
-    /// It was letterboxed by the client: boxes are in pixels of the input.
+    /// The client letterboxed it: boxes are in pixels of the input.
     Letterboxed,
 }
 
@@ -33,12 +33,12 @@ impl Picture {
     }
 }
 
-/// A picture that is the input itself.
+/// The letterbox of a picture that is the input itself.
 pub(crate) fn as_it_is(size: Size) -> Letterbox {
     Letterbox { image: size, scaled: size, input: size, top: 0, left: 0 }
 }
 
-/// What was found in a picture.
+/// The result of searching a picture.
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) size: Size,

@@ -1,4 +1,4 @@
-//! Why a request is refused, once for all protocols.
+//! Why a request fails, the same for all protocols.
 
 use std::fmt::Display;
 
@@ -7,31 +7,31 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-/// Seconds after which a client that met a full queue may come back.
+/// Seconds after which a client may retry when the queue was full.
 const SOON: HeaderValue = HeaderValue::from_static("1");
 
-/// What kind of refusal it is.
+/// The kind of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The request can't be understood or asks for what there is not.
+    /// The request can't be understood, or asks for something that does not exist.
     Invalid,
-    /// No token, or another one.
+    /// The token is missing or wrong.
     Unauthorized,
-    /// A browser's page of another origin, or an address that is not to be fetched.
+    /// A web page of another origin, or an address that may not be fetched.
     Forbidden,
     /// No such model, version, source or path.
     NotFound,
-    /// The path is there, for another method.
+    /// The path exists for another method.
     Method,
     /// The client sends too slowly.
     Slow,
-    /// More bytes or pixels than are taken.
+    /// More bytes or pixels than allowed.
     TooLarge,
     /// The queue is full.
     Busy,
-    /// Something failed that should not.
+    /// An unexpected failure.
     Internal,
-    /// The model is not ready, the server ends, or there is no memory.
+    /// The model is not ready, the server is ending, or there is too little memory.
     Unavailable,
     /// The deadline passed before the work began.
     Deadline,
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// A refusal, and what to say of it.
+/// A problem, and its message.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Problem {
@@ -85,7 +85,7 @@ impl Problem {
     }
 }
 
-/// In the shape that the protocol has for errors.
+/// As an error in the form of the protocol.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.message }).to_string();

@@ -1,4 +1,4 @@
-//! A model's queue: bounded in pictures, with deadlines, from which a client that hangs up is taken out.
+//! A model's queue: bounded in pictures, with deadlines. The jobs of clients that hang up are removed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,35 +12,35 @@ use yolov10_model::speed::Speed;
 use crate::picture::{Picture, Seen};
 use crate::problem::{Kind, Problem};
 
-/// What comes of a job.
+/// The result of a job.
 pub(crate) struct Done {
     pub(crate) seen: Vec<Seen>,
-    /// Of one picture.
+    /// Times of one picture.
     pub(crate) speed: Speed,
-    /// From its place in the queue to the detector.
+    /// Time spent in the queue.
     pub(crate) queued: Duration,
-    /// Pictures that were searched in the same go.
+    /// Pictures searched together.
     pub(crate) batch: usize,
 }
 
-/// Pictures of one request, to be searched together.
+/// The pictures of one request, searched together.
 pub(crate) struct Job {
     number: u64,
     pub(crate) pictures: Vec<Picture>,
     deadline: Instant,
     queued: Instant,
     reply: oneshot::Sender<Result<Done, Problem>>,
-    /// Given back when the work begins.
+    /// Freed when the work begins.
     place: Place,
 }
 
-/// Room for some pictures in a queue, from before they are decoded until their search begins.
+/// Places in the queue for some pictures, from before they are decoded until their search begins.
 pub(crate) struct Place {
     queue: Arc<Queue>,
     pictures: usize,
 }
 
-/// A job in the queue. Dropping this takes it out again, unless its search has begun.
+/// A job in the queue. Dropping this removes it, unless its search has begun.
 pub(crate) struct Waiting {
     queue: Arc<Queue>,
     number: u64,
@@ -48,14 +48,14 @@ pub(crate) struct Waiting {
     answer: oneshot::Receiver<Result<Done, Problem>>,
 }
 
-/// What a detector's thread is to do next.
+/// What a detector's thread has to do next.
 pub(crate) enum Next {
     Search(Vec<Job>),
     Trim(TrimReply),
     Close,
 }
 
-/// Where what a trim gave back is said.
+/// Receives the result of a trim.
 pub(crate) type TrimReply = std::sync::mpsc::Sender<Result<FreeReport, Problem>>;
 
 pub(crate) struct Queue {
@@ -67,20 +67,20 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Inner {
     jobs: VecDeque<Job>,
-    /// Pictures that have a place.
+    /// Places taken.
     taken: usize,
-    /// Orders of each detector's thread.
+    /// Trims that each detector's thread has to do.
     trims: Vec<Option<TrimReply>>,
     closed: bool,
     last_number: u64,
 }
 
-/// How jobs go together.
+/// How jobs are combined.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batching {
-    /// Pictures in one go.
+    /// Most pictures in one call.
     pub(crate) most: usize,
-    /// Wait for more of them.
+    /// How long to wait for more of them.
     pub(crate) window: Duration,
 }
 
@@ -90,7 +90,7 @@ impl Queue {
         Arc::new(Self { bound, inner: Mutex::new(inner), wake: Condvar::new() })
     }
 
-    /// Room for so many pictures.
+    /// Takes places for some pictures.
     pub(crate) fn place(self: &Arc<Self>, pictures: usize) -> Result<Place, Problem> {
         let bound = self.bound;
         if pictures > bound {
@@ -106,7 +106,7 @@ impl Queue {
         Ok(Place { queue: Arc::clone(self), pictures })
     }
 
-    /// What `detector` is to do next; waits for it.
+    /// Waits for the next thing that `detector` has to do.
     pub(crate) fn next(&self, detector: usize, batching: Batching) -> Next {
         let mut inner = self.lock();
         loop {
@@ -123,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// More jobs to go with the first one.
+    /// Adds more jobs to the first one.
     fn fill(&self, mut inner: MutexGuard<'_, Inner>, first: Job, batching: Batching) -> Vec<Job> {
         let until = Instant::now() + batching.window;
         let mut pictures = first.pictures.len();
@@ -146,13 +146,13 @@ impl Queue {
         }
     }
 
-    /// Has `detector` give its workspace back, after what it is at.
+    /// Asks `detector` to free its workspace after its current work.
     pub(crate) fn trim(&self, detector: usize, reply: TrimReply) {
         self.lock().trims[detector] = Some(reply);
         self.wake.notify_all();
     }
 
-    /// Ends the detectors' threads, after what they are at; what still waits is refused.
+    /// Ends the detectors' threads after their current work; waiting jobs are refused.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
@@ -164,7 +164,7 @@ impl Queue {
         }
     }
 
-    /// Pictures that have a place and are not being searched yet.
+    /// Pictures that have a place and are not yet being searched.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().taken
     }
@@ -181,7 +181,7 @@ impl Queue {
 }
 
 impl Inner {
-    /// The next job that somebody waits for.
+    /// The next job with a client still waiting.
     fn pop(&mut self) -> Option<Job> {
         while let Some(job) = self.jobs.pop_front() {
             if job.reply.is_closed() {
@@ -189,7 +189,7 @@ impl Inner {
             } else if job.deadline <= Instant::now() {
                 let Job { place, reply, .. } = job;
                 self.taken -= place.leave();
-                // Who waits may have gone meanwhile.
+                // The client may have gone meanwhile.
                 reply.send(Err(too_late())).ok();
             } else {
                 let Job { place, number, pictures, deadline, queued, reply } = job;
@@ -208,7 +208,7 @@ impl Inner {
 }
 
 impl Place {
-    /// Puts the pictures into the queue.
+    /// Puts decoded pictures into the queue.
     pub(crate) fn submit(self, pictures: Vec<Picture>, deadline: Instant) -> Result<Waiting, Problem> {
         let queue = Arc::clone(&self.queue);
         let (reply, answer) = oneshot::channel();
@@ -221,12 +221,12 @@ impl Place {
         let number = inner.last_number;
         inner.jobs.push_back(Job { number, pictures, deadline, queued: Instant::now(), reply, place: self });
         drop(inner);
-        // All: those that wait to fill a batch might swallow the only call.
+        // All, because a thread that waits to fill a batch might take the only wake-up.
         queue.wake.notify_all();
         Ok(Waiting { queue, number, deadline, answer })
     }
 
-    /// The pictures that it was for, by one that holds the queue's lock.
+    /// Consumes the place while the queue is locked; returns its number of pictures.
     fn leave(self) -> usize {
         self.hand_over().1
     }
@@ -246,23 +246,23 @@ impl Drop for Place {
 
 impl Job {
     pub(crate) fn answer(self, answer: Result<Done, Problem>) {
-        // Who hung up wants none.
+        // The client may have hung up.
         self.reply.send(answer).ok();
     }
 
-    /// Since it was put into the queue.
+    /// Time since it was put into the queue.
     pub(crate) fn waited(&self) -> Duration {
         self.queued.elapsed()
     }
 }
 
 impl Waiting {
-    /// Waits for the answer, or for the deadline while it is in the queue.
+    /// Waits for the answer; the deadline applies while the job is in the queue.
     pub(crate) async fn answer(mut self) -> Result<Done, Problem> {
         let answer = match timeout_at(self.deadline.into(), &mut self.answer).await {
             Ok(answer) => answer,
             Err(_) if self.queue.withdraw(self.number).is_some() => return Err(too_late()),
-            // It is being searched.
+            // Its search has begun.
             Err(_) => (&mut self.answer).await,
         };
         answer.unwrap_or_else(|_| Err(Problem::internal("the detector's thread has ended")))

@@ -1,4 +1,4 @@
-//! The models by name, and the memory that they share: who is loaded, and who makes way for another.
+//! The models by name, and the memory that they share: which are loaded, and which are evicted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -22,17 +22,17 @@ pub(crate) struct Registry {
     pub(crate) budget: Arc<Budget>,
     pub(crate) buffers: Arc<Buffers>,
     models: RwLock<BTreeMap<String, Arc<Model>>>,
-    /// For closures that outlive a call.
+    /// Itself, for closures that outlive a call.
     me: Weak<Self>,
 }
 
-/// A line of the repository's index.
+/// An entry of the repository's index.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) version: &'static str,
     pub(crate) state: &'static str,
-    /// Left out where there is none, as Triton does.
+    /// Left out if empty, as in Triton.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) reason: String,
 }
@@ -48,7 +48,7 @@ impl Registry {
         Arc::new_cyclic(|me| Self { maker, settings, budget, buffers, models, me: me.clone() })
     }
 
-    /// Looks for models in the repository's folder.
+    /// Updates the list of models from the repository's folder.
     pub(crate) fn look(&self) -> Result<(), Problem> {
         let Some(folder) = &self.settings.repository else {
             return Ok(());
@@ -57,7 +57,7 @@ impl Registry {
         let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
         for (name, file) in found {
             let entry = models.entry(name.clone()).or_insert_with(|| Model::new(&name, file.clone()));
-            // A file that took another's place counts from the next load on.
+            // A file that replaced another counts from the next load on.
             if entry.file != file && entry.running().is_none() && !self.is_named(&name) {
                 *entry = Model::new(&name, file);
             }
@@ -79,7 +79,7 @@ impl Registry {
         models.get(model).cloned().ok_or_else(|| Problem::not_found(format_args!("no model {model} is known here")))
     }
 
-    /// The model of a request, in the version that it asks for.
+    /// The model in the requested version.
     pub(crate) fn get_version(&self, model: &str, version: Option<&str>) -> Result<Arc<Model>, Problem> {
         let found = self.get(model)?;
         match version {
@@ -90,7 +90,7 @@ impl Registry {
         }
     }
 
-    /// The right to work with a model, which is loaded first where that is done on demand. May take long.
+    /// Permission to work with a model, which is loaded first if that happens on demand. May take long.
     pub(crate) fn ticket(&self, model: &Arc<Model>) -> Result<Ticket, Problem> {
         match model.ticket() {
             Err(_) if self.must_load(model) => {
@@ -101,7 +101,7 @@ impl Registry {
         }
     }
 
-    /// Whether a request for the model has it loaded.
+    /// Whether a request for the model must load it first.
     pub(crate) fn must_load(&self, model: &Model) -> bool {
         self.settings.on_demand && model.running().is_none() && model.awaits_demand()
     }
@@ -116,14 +116,14 @@ impl Registry {
         Ok(lines.filter(|line| !only_ready || line.state == "READY").collect())
     }
 
-    /// Loads a model; one that runs is replaced by what is in its file now.
+    /// Loads a model; a running one is replaced by the current content of its file.
     pub(crate) fn load(&self, name: &str) -> Result<(Arc<Running>, Option<Freed>), Problem> {
         let me = self.me.clone();
         let except = name.to_owned();
         self.load_with(name, &move |full| me.upgrade().is_some_and(|registry| registry.make_room(full, &except)))
     }
 
-    /// The same, with what memory there is.
+    /// The same, without evicting other models.
     pub(crate) fn load_without_eviction(&self, name: &str) -> Result<(Arc<Running>, Option<Freed>), Problem> {
         self.load_with(name, &|_| false)
     }
@@ -151,14 +151,14 @@ impl Registry {
         loaded
     }
 
-    /// Unloads a model when its work is done. `None` if it did not run.
+    /// Unloads a model when its work is done. `None` if it was not loaded.
     pub(crate) fn unload(&self, name: &str, why: Why) -> Result<Option<Freed>, Problem> {
         let freed = self.get(name)?.unload(why, DRAIN);
         self.buffers.release();
         freed
     }
 
-    /// Gives a model's workspace back.
+    /// Frees a model's workspace.
     pub(crate) fn trim(&self, name: &str) -> Result<Freed, Problem> {
         let ticket = self.get(name)?.ticket()?;
         self.trim_running(&ticket.model, &ticket.running)
@@ -173,7 +173,7 @@ impl Registry {
         freed
     }
 
-    /// A part of the budget for a request; models without work make way for it.
+    /// A share of the budget for a request; idle models are evicted for it.
     pub(crate) fn claim(&self, bytes: u64) -> Result<Share, Full> {
         loop {
             match self.budget.claim(bytes) {
@@ -183,7 +183,7 @@ impl Registry {
         }
     }
 
-    /// A buffer for a request's body, in the same way.
+    /// A buffer for a request's body, likewise.
     pub(crate) fn buffer(&self, bytes: usize) -> Result<Buffer, NoBuffer> {
         loop {
             match self.buffers.take(bytes) {
@@ -193,7 +193,7 @@ impl Registry {
         }
     }
 
-    /// Frees what `full` lacks, if spares and models without work have it; says whether there is more room now.
+    /// Frees what `full` lacks, if spares and idle models have it; returns whether there is more room now.
     pub(crate) fn make_room(&self, full: Full, except: &str) -> bool {
         if full.needed > full.limit {
             return false;
@@ -214,7 +214,7 @@ impl Registry {
                 candidates.push((last, model, running.memory().total().reserved));
             }
         }
-        // Nobody is evicted for a request that would be refused all the same.
+        // No model is evicted for a request that would be refused anyway.
         let total: u64 = candidates.iter().map(|(_, _, bytes)| bytes).sum();
         if total < missing(self) {
             return self.budget.held() < held && missing(self) == 0;
@@ -224,13 +224,13 @@ impl Registry {
             if missing(self) == 0 {
                 break;
             }
-            // One that got work meanwhile is `None`; one that left a residue is no room.
+            // `None` if it got work meanwhile; residue makes no room.
             drop(model.unload_unused(Why::Evicted, None));
         }
         missing(self) == 0
     }
 
-    /// Unloads and trims what has had no work for so long.
+    /// Unloads and trims models that have been idle long enough.
     pub(crate) fn sweep(&self) -> Vec<Result<Freed, Problem>> {
         let memory = &self.settings.memory;
         let now = Instant::now();
@@ -252,7 +252,7 @@ impl Registry {
         freed
     }
 
-    /// Ends every model, whatever it is at.
+    /// Ends every model, even a busy one.
     pub(crate) fn close(&self) -> Vec<Result<Freed, Problem>> {
         let ended = self.all().into_iter().filter_map(|model| {
             model.running()?;

@@ -1,4 +1,4 @@
-//! A folder of models: weight files, or folders as Triton has them, `NAME/VERSION/FILE`.
+//! A folder of models: weight files, or folders in Triton's layout, `NAME/VERSION/FILE`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,10 +9,10 @@ use crate::problem::Problem;
 
 /// The only version of every model.
 pub(crate) const VERSION: &str = "1";
-/// What weight files' names end in.
+/// Extensions of weight files.
 const EXTENSIONS: [&str; 2] = ["safetensors", "pt"];
 
-/// The models in `folder`, by name. What is neither is left alone.
+/// The models in `folder`, by name. Everything else is ignored.
 pub(crate) fn models(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Problem> {
     let mut models = BTreeMap::new();
     for path in sorted(folder)? {
@@ -26,7 +26,7 @@ pub(crate) fn models(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Problem
         } else if is_weights(&path)
             && let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).filter(|name| is_name(name))
         {
-            // Of two files of a name the one that loads faster.
+            // Of two files with the same name, the one that loads faster.
             let entry = models.entry(name.to_owned()).or_insert_with(|| path.clone());
             if path.extension().is_some_and(|extension| extension == EXTENSIONS[0]) {
                 *entry = path;
@@ -36,7 +36,7 @@ pub(crate) fn models(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Problem
     Ok(models)
 }
 
-/// The weight file in a model's folder: in that of its version, or in itself.
+/// The weight file in a model's folder: in the folder of its version, or directly in it.
 fn in_version(model: &Path) -> Result<Option<PathBuf>, Problem> {
     let version = model.join(VERSION);
     let files = if version.is_dir() { sorted(&version)? } else { sorted(model)? };

@@ -1,4 +1,4 @@
-//! A model that runs: its detectors' threads and the queue before them.
+//! A running model: its queue and the threads of its detectors.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -21,11 +21,11 @@ use crate::queue::{Batching, Queue};
 use crate::settings::Maker;
 use crate::work::Work;
 
-/// Pictures that a GPU takes in one go, and how long the first waits for the others. A processor takes them one by one.
+/// Batching on a GPU: pictures per call, and how long the first waits for others. A CPU takes them one by one.
 const ON_A_GPU: Batching = Batching { most: 16, window: Duration::from_millis(1) };
 const ON_A_CPU: Batching = Batching { most: 1, window: Duration::ZERO };
 
-/// What clients are told of a network.
+/// Facts about a network for clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) class_names: Vec<String>,
@@ -33,7 +33,7 @@ pub(crate) struct Facts {
     pub(crate) variant: String,
     /// Height and width of its input in pixels.
     pub(crate) input: [usize; 2],
-    /// `CPU` or `GPU`: whose memory it takes.
+    /// `CPU` or `GPU`: where its memory is.
     pub(crate) memory: &'static str,
 }
 
@@ -51,21 +51,21 @@ pub(crate) struct Start<'a> {
     pub(crate) maker: &'a Maker,
     pub(crate) budget: &'a Arc<Budget>,
     pub(crate) instances: NonZeroUsize,
-    /// Pictures that its queue holds.
+    /// Most pictures in its queue.
     pub(crate) queue: usize,
-    /// Makes so many bytes free elsewhere, if that can be: for weights,
+    /// Frees bytes elsewhere if possible: for weights,
     pub(crate) make_room: &'a dyn Fn(Full) -> bool,
     /// and for workspace, when pictures come.
     pub(crate) make_room_later: Arc<dyn Fn(Full) -> bool + Send + Sync>,
 }
 
 impl Start<'_> {
-    /// Reads the weights and makes the detectors, in as many bytes as the budget has.
+    /// Reads the weights and makes the detectors, within the budget.
     pub(crate) fn run(&self, name: &str, file: &Path) -> Result<Arc<Running>, Problem> {
         let failed = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("model {name}: {error}"));
         let weights = (self.maker.open)(file).map_err(|error| failed(&chain(&*error)))?;
         let mut options = self.maker.options.clone();
-        // The protocol's outputs hold every row, sure of itself or not.
+        // The protocol's outputs hold every row, whatever its score.
         options.selection = Selection { confidence: 0.0, ..options.selection };
         let facts = facts(&weights, &options);
         let mut finders = Vec::new();
@@ -98,8 +98,8 @@ impl Start<'_> {
         Ok(Arc::new(Running { facts, queue, work, holdings, weights, threads: Mutex::new(threads) }))
     }
 
-    /// A detector in this process: the first has the weights, the others share them. The CPU engine says what it needs
-    /// before it takes it.
+    /// A detector in this process: the first one owns the weights, the others share them. The CPU engine says what it
+    /// needs before it takes it.
     fn here(
         &self,
         weights: &Arc<Weights>,
@@ -128,7 +128,7 @@ impl Start<'_> {
         };
         let memory = detector.memory();
         if !is_limited {
-            // Engines without a limit are asked afterwards.
+            // Engines without a limit are measured afterwards.
             self.claim(&mut share, memory.total().reserved)?;
         }
         Ok((Finder::Here(Box::new(detector)), Holding::new(memory, share, Counts::Everything, None)))
@@ -160,12 +160,12 @@ enum NotMade {
 }
 
 impl Running {
-    /// What its detectors hold together.
+    /// The memory that its detectors hold together.
     pub(crate) fn memory(&self) -> MemoryReport {
         sum(self.holdings.iter().map(|holding| holding.memory()), self.weights)
     }
 
-    /// Its workers' processes.
+    /// The process ids of its workers.
     pub(crate) fn processes(&self) -> Vec<u32> {
         self.holdings.iter().filter_map(|holding| holding.process()).collect()
     }
@@ -179,7 +179,7 @@ impl Running {
         self.holdings.iter().all(|holding| holding.is_trimmed())
     }
 
-    /// Has every detector give its workspace back, each after what it is at.
+    /// Makes every detector free its workspace after its current work.
     pub(crate) fn trim(&self, name: &str) -> Result<Freed, Problem> {
         let started = Instant::now();
         let (reply, answers) = channel();
@@ -194,7 +194,7 @@ impl Running {
         Freed::new(name, Why::Trimmed, started, &reports, self.weights).checked()
     }
 
-    /// Ends the threads; what each detector held is back when this returns.
+    /// Ends the threads; everything that the detectors held is freed when this returns.
     pub(crate) fn close(&self, name: &str, why: Why) -> Result<Freed, Problem> {
         let started = Instant::now();
         self.queue.close();

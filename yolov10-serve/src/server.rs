@@ -1,4 +1,4 @@
-//! What all protocols share: a request's way from its pictures to what was found in them.
+//! What all protocols share: from the pictures of a request to their detections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,12 +23,12 @@ pub(crate) struct Server {
     pub(crate) pool: Pool,
     pub(crate) bounds: Bounds,
     pub(crate) log: Log,
-    /// What `/v1` answers have where a request does not say: the confidence that a detection is above.
+    /// The default confidence of `/v1` requests: scores must be above it.
     pub(crate) confidence: f32,
     pub(crate) views: Arc<Semaphore>,
-    /// Everything that is loaded at the start is.
+    /// Everything to load at the start is loaded.
     pub(crate) is_started: AtomicBool,
-    /// It has been told to end.
+    /// The server has been told to end.
     pub(crate) is_ending: AtomicBool,
 }
 
@@ -37,11 +37,11 @@ pub(crate) struct Ask<'a> {
     pub(crate) model: &'a str,
     pub(crate) version: Option<&'a str>,
     pub(crate) pictures: usize,
-    /// Until the search begins; the server's own if `None`.
+    /// Until the search begins; `None` means the server's default.
     pub(crate) deadline: Option<Duration>,
 }
 
-/// An attempt is counted as cancelled unless it comes to an end.
+/// Counts an attempt as cancelled unless it was completed.
 struct Attempt {
     model: Arc<Model>,
     started: Instant,
@@ -72,17 +72,17 @@ impl Server {
         self.is_started.load(Ordering::Acquire) && !self.is_ending.load(Ordering::Acquire)
     }
 
-    /// Does what waits, loads or unloads, on a thread of its own: it stalls nobody.
+    /// Does work that may wait, load or unload on its own thread, so that it stalls nobody.
     pub(crate) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let server = Arc::clone(self);
-        // Not on the pool's few threads; and it goes on when the client hangs up.
+        // Not on the pool's few threads; and it continues if the client hangs up.
         spawn_blocking(move || work(&server)).await.unwrap_or_else(|_| Err(Problem::internal("it panicked")))
     }
 
-    /// The right to work with a model.
+    /// Permission to work with a model.
     pub(crate) async fn ticket(self: &Arc<Self>, model: &Arc<Model>) -> Result<Ticket, Problem> {
         if !self.registry.must_load(model) {
             return model.ticket();

@@ -1,4 +1,4 @@
-//! What a server is told when it starts.
+//! The settings of a server.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use yolov10_model::{Options, Weights};
 
-/// What a closure of [`Maker`] may fail with.
+/// The error of the closures in [`Maker`].
 pub type MakeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How detectors are made: all that a server knows of weight files and engines.
+/// Makes detectors: all that a server knows about weight files and engines.
 pub struct Maker {
-    /// Reads the weights at a path, whatever form they have.
+    /// Reads the weights at a path, in any form.
     #[expect(clippy::type_complexity, reason = "a closure is as long as its signature")]
     pub open: Box<dyn Fn(&Path) -> Result<Arc<Weights>, MakeError> + Send + Sync>,
-    /// What a detector is made with. Its selection's confidence is what `/v1` answers have by default; the protocol's
+    /// Options of the detectors. The confidence of the selection is the default of `/v1` requests; the protocol's
     /// outputs hold all rows.
     pub options: Options,
-    /// Starts a worker process for the weights at a path, where each detector is to have its own.
+    /// Makes the command of a worker process for the weights at a path, if each detector is to have its own process.
     #[expect(clippy::type_complexity, reason = "a closure is as long as its signature")]
     pub isolate: Option<Box<dyn Fn(&Path) -> Command + Send + Sync>>,
 }
@@ -43,26 +43,26 @@ pub struct Source {
     pub address: String,
 }
 
-/// What requests may take of the server.
+/// Limits on requests.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of a request's body.
+    /// Largest body of a request, in bytes.
     pub body: usize,
-    /// Bytes of a video's.
+    /// Largest video, in bytes.
     pub video: u64,
-    /// Pixels of a picture.
+    /// Largest picture, in pixels.
     pub pixels: u64,
-    /// Pictures of a model that wait.
+    /// Most pictures waiting for a model.
     pub queue: usize,
-    /// Until the work on a request begins.
+    /// How long a request may wait for its search to start.
     pub deadline: Duration,
-    /// For a client to send its request's head, or a further piece of its body.
+    /// How long a client may take to send a request's head, or the next piece of its body.
     pub patience: Duration,
-    /// Connections that are open at a time.
+    /// Most connections at a time.
     pub connections: usize,
-    /// Pictures decoded at a time.
+    /// Most pictures decoded at a time.
     pub decoders: usize,
-    /// Views that are open at a time.
+    /// Most views at a time.
     pub views: usize,
 }
 
@@ -83,67 +83,67 @@ impl Default for Limits {
     }
 }
 
-/// When memory goes back without being asked for.
+/// When memory is freed without a request.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    /// Bytes that models, requests and pictures may take together.
+    /// Bytes that models, requests and pictures may hold together.
     pub budget: Option<u64>,
-    /// A model is unloaded after so long without work.
+    /// Unload a model after this long without work.
     pub idle_unload: Option<Duration>,
-    /// Its workspace is given back after so long without work.
+    /// Free its workspace after this long without work.
     pub trim_after: Option<Duration>,
 }
 
 /// Who may do what.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// What requests have to show, where there is one.
+    /// The token that requests must send, if any.
     pub token: Option<String>,
-    /// Serve beyond this machine without a token.
+    /// Serve other machines without a token.
     pub no_auth: bool,
     /// Certificate chain and private key, as PEM files.
     pub tls: Option<[PathBuf; 2]>,
     /// Origins whose pages may use the server from a browser.
     pub origins: Vec<String>,
-    /// Hosts that pictures are fetched from.
+    /// Hosts that pictures may be fetched from.
     pub fetch_hosts: Vec<String>,
 }
 
-/// The form of the lines on standard error.
+/// The format of the log on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What a server is told when it starts.
+/// The settings of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Models to load at the start.
     pub models: Vec<Named>,
-    /// A folder of models: of weight files, or of folders as Triton has them.
+    /// A folder of models: weight files, or folders in Triton's layout.
     pub repository: Option<PathBuf>,
-    /// Where HTTP is served.
+    /// Where to serve HTTP.
     pub http: SocketAddr,
-    /// Where gRPC is served, if at all.
+    /// Where to serve gRPC, if at all.
     pub grpc: Option<SocketAddr>,
-    /// Detectors of a model.
+    /// Detectors per model.
     pub instances: NonZeroUsize,
-    /// Whether models of the repository, evicted ones and idle ones are loaded when they are asked for.
+    /// Whether a request loads models of the repository, and evicted or idle ones.
     pub on_demand: bool,
-    /// What requests may take.
+    /// Limits on requests.
     pub limits: Limits,
-    /// When memory goes back.
+    /// When to free memory.
     pub memory: Memory,
     /// Who may do what.
     pub access: Access,
     /// Videos to view.
     pub sources: Vec<Source>,
-    /// How it logs.
+    /// The format of the log.
     pub log: LogFormat,
-    /// How long it serves on after it was told to end.
+    /// How long to keep serving after being told to end.
     pub shutdown_delay: Duration,
 }

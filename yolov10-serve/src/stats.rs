@@ -1,4 +1,4 @@
-//! What a model has done, counted as Triton counts it.
+//! Statistics of a model, counted as in Triton.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::problem::Kind;
 use crate::queue::Done;
 
-/// How often something was done, and how long it took in all.
+/// How often something was done, and its total time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) count: u64,
@@ -29,7 +29,7 @@ impl Tally {
     }
 }
 
-/// The stages of runs of one batch size.
+/// Times of the stages for one batch size.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stages {
     pub(crate) input: Tally,
@@ -37,10 +37,10 @@ pub(crate) struct Stages {
     pub(crate) output: Tally,
 }
 
-/// Reasons of failures, as Triton's metrics name them.
+/// Reasons for failures, named as in Triton's metrics.
 pub(crate) const REASONS: [&str; 4] = ["REJECTED", "CANCELED", "BACKEND", "OTHER"];
 
-/// Upper ends of the latency histogram's buckets, in seconds.
+/// Upper bounds of the latency histogram's buckets, in seconds.
 pub(crate) const LATENCIES: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
@@ -49,28 +49,28 @@ pub(crate) const LATENCIES: [f64; 14] =
 pub(crate) struct Numbers {
     pub(crate) success: Tally,
     pub(crate) fail: Tally,
-    /// In the order of [`REASONS`].
+    /// Failures, in the order of [`REASONS`].
     pub(crate) failures: [u64; 4],
     pub(crate) queue: Tally,
     pub(crate) stages: Stages,
-    /// Pictures.
+    /// Pictures searched.
     pub(crate) inferences: u64,
-    /// Goes of a detector; a batch is one.
+    /// Calls of a detector; a batch counts once.
     pub(crate) executions: f64,
-    /// Milliseconds since 1970.
+    /// Time of the last search, in milliseconds since 1970.
     pub(crate) last_inference: u64,
     pub(crate) batches: BTreeMap<usize, Stages>,
-    /// Answers by latency; those beyond the last bucket come last.
+    /// Answers by latency; the last entry counts those beyond all buckets.
     pub(crate) latencies: [u64; LATENCIES.len() + 1],
-    /// Bytes that unloading and trimming have given back.
+    /// Bytes freed by unloading and trimming.
     pub(crate) freed: u64,
-    /// And those that they have not.
+    /// Bytes that should have been freed and were not.
     pub(crate) residue: u64,
     pub(crate) evictions: u64,
     pub(crate) loads: u64,
 }
 
-/// They, shared.
+/// The counts of a model, shared by threads.
 #[derive(Debug, Default)]
 pub(crate) struct Stats(Mutex<Numbers>);
 
@@ -83,7 +83,7 @@ impl Stats {
         change(&mut self.lock());
     }
 
-    /// A request that was answered, `took` after it came.
+    /// Counts a request answered after `took`.
     pub(crate) fn succeeded(&self, done: &Done, took: Duration) {
         let pictures = done.seen.len();
         let times = u32::try_from(pictures).unwrap_or(u32::MAX);
@@ -102,7 +102,7 @@ impl Stats {
         numbers.latencies[bucket] += 1;
     }
 
-    /// A request that was not; `None` for one whose client hung up.
+    /// Counts a failed request; `None` if the client hung up.
     pub(crate) fn failed(&self, kind: Option<Kind>, took: Duration) {
         let mut numbers = self.lock();
         numbers.fail.add(took);

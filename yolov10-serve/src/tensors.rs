@@ -1,4 +1,4 @@
-//! The protocol's tensors, whichever way they came: the one input in its three datatypes, and the one output.
+//! The protocol's tensors, however they were sent: the one input in its three datatypes, and the one output.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,16 +13,16 @@ use crate::problem::Problem;
 pub(crate) const INPUT: &str = "images";
 /// The output's name.
 pub(crate) const OUTPUT: &str = "output0";
-/// Rows of a picture's output: the most that a YOLOv10 finds.
+/// Rows per picture in the output: the most that YOLOv10 can find.
 pub(crate) const ROWS: usize = 300;
-/// Left, top, right, bottom, score, class.
+/// Values per row: left, top, right, bottom, score, class.
 pub(crate) const COLUMNS: usize = 6;
-/// Sides of a network's input are multiples of it.
+/// The sides of a network's input are multiples of this.
 const STRIDE: usize = 32;
-/// Bytes of the length before each element of BYTES.
+/// Bytes of the length field before each element of BYTES.
 const LENGTH: usize = 4;
 
-/// A tensor as it came.
+/// A tensor as received.
 #[derive(Debug)]
 pub(crate) struct Tensor {
     pub(crate) name: String,
@@ -31,20 +31,20 @@ pub(crate) struct Tensor {
     pub(crate) data: Data,
 }
 
-/// Its elements.
+/// The elements of a tensor.
 #[derive(Debug)]
 pub(crate) enum Data {
-    /// Little-endian, as the binary extension and gRPC's raw contents have them.
+    /// Little-endian, from the binary extension or gRPC's raw contents.
     Raw(Bytes),
-    /// Written out.
+    /// Numbers from JSON or typed gRPC fields.
     Numbers(Vec<f32>),
     /// The elements of BYTES.
     Elements(Vec<Bytes>),
-    /// Strings of JSON: base64 of the elements of BYTES.
+    /// JSON strings: the elements of BYTES in base64.
     Texts(Vec<String>),
 }
 
-/// Pictures that an input says it has, known before it is looked at closely.
+/// The number of pictures that an input announces, before it is checked closely.
 pub(crate) fn count(inputs: &[Tensor]) -> Result<usize, Problem> {
     let input = only(inputs)?;
     let first = input.shape.first().copied().unwrap_or(0);
@@ -140,7 +140,7 @@ fn pixels(input: &Tensor, count: usize, [height, width]: [u32; 2], bounds: &Boun
         .collect()
 }
 
-/// How many elements there are: as many as the shape says.
+/// The number of elements; it must match the shape.
 fn length(input: &Tensor, count: usize, each: usize, width: usize) -> Result<usize, Problem> {
     let expected = count.checked_mul(each).and_then(|elements| elements.checked_mul(width));
     let (found, unit) = match &input.data {
@@ -185,7 +185,7 @@ fn elements(input: &Tensor, count: usize) -> Result<Vec<Bytes>, Problem> {
     Ok(elements)
 }
 
-/// Elements, each behind its length.
+/// Splits elements, each of which follows its length.
 fn split(bytes: &Bytes) -> Result<Vec<Bytes>, Problem> {
     let mut rest = bytes.clone();
     let mut elements = Vec::new();
@@ -200,7 +200,7 @@ fn split(bytes: &Bytes) -> Result<Vec<Bytes>, Problem> {
     Ok(elements)
 }
 
-/// What was found as rows `[n, 300, 6]`; where there are fewer, the rest is zero.
+/// Detections as rows `[n, 300, 6]`; missing rows are zero.
 pub(crate) fn rows(seen: &[Seen]) -> Vec<f32> {
     let mut rows = vec![0.0; seen.len() * ROWS * COLUMNS];
     for (seen, table) in seen.iter().zip(rows.chunks_exact_mut(ROWS * COLUMNS)) {

@@ -1,4 +1,4 @@
-//! TLS by rustls, with a certificate chain and a key in PEM files.
+//! TLS with rustls: a certificate chain and a key from PEM files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio_rustls::rustls::crypto::ring;
 
 use crate::error::Error;
 
-/// What browsers and clients agree on before they speak.
+/// The protocols to offer during the TLS handshake (ALPN).
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 pub(crate) fn acceptor([certificates, key]: &[PathBuf; 2]) -> Result<TlsAcceptor, Error> {

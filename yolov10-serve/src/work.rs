@@ -1,9 +1,9 @@
-//! Requests that a model is working on: who unloads it waits for them.
+//! Counts the requests that a model is working on; an unload waits for them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Work that is going on.
+/// Work in progress.
 #[derive(Default)]
 pub(crate) struct Work {
     inner: Mutex<Going>,
@@ -35,12 +35,12 @@ impl Work {
         }
     }
 
-    /// Requests that are being worked on.
+    /// The number of requests in progress.
     pub(crate) fn count(&self) -> usize {
         self.lock().count
     }
 
-    /// When the last work ended, if there is none now.
+    /// When the last work ended, if the model is idle.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         let going = self.lock();
         (going.count == 0).then_some(going.last)

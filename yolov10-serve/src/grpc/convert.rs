@@ -1,4 +1,4 @@
-//! The protocol's messages from and to what the server works with.
+//! Converts the protocol's messages from and to the server's own types.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::running::Running;
 use crate::stats::{Stages, Tally};
 use crate::tensors::{self, COLUMNS, Data, INPUT, OUTPUT, ROWS, Tensor};
 
-/// The inputs of a request, and how long it may wait.
+/// The inputs and the timeout of a request.
 pub(super) fn inputs(request: &mut ModelInferRequest) -> Result<(Vec<Tensor>, Option<Duration>), Problem> {
     for output in &request.outputs {
         let name = &output.name;
@@ -65,7 +65,7 @@ fn tensor(input: InferInputTensor, raw: Option<Bytes>) -> Result<Tensor, Problem
     Ok(Tensor { name, datatype, shape, data })
 }
 
-/// In the field that the protocol has for the datatype; others are of no use here.
+/// Elements from the protocol's field for the datatype; other fields are ignored.
 fn written_out(contents: InferTensorContents, datatype: &str) -> Data {
     let InferTensorContents { fp32_contents, uint_contents, bytes_contents, .. } = contents;
     match datatype {
@@ -75,7 +75,7 @@ fn written_out(contents: InferTensorContents, datatype: &str) -> Data {
     }
 }
 
-/// Microseconds; 0 is the server's own.
+/// The timeout in microseconds; 0 means the server's default.
 fn timeout(parameters: &HashMap<String, InferParameter>) -> Result<Option<Duration>, Problem> {
     let Some(timeout) = parameters.get("timeout") else { return Ok(None) };
     let micros = match timeout.parameter_choice {

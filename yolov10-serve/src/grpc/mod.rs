@@ -1,4 +1,4 @@
-//! gRPC: the same server behind the protocol's service, and behind gRPC's own of health.
+//! gRPC: the protocol's service, and gRPC's standard health service.
 
 mod convert;
 mod service;
@@ -26,13 +26,13 @@ pub(crate) mod protocol {
     tonic::include_proto!("inference");
 }
 
-/// What a status' trailer is called.
+/// The trailer with the status.
 const STATUS: &str = "grpc-status";
-/// How often the health service is told what it should say.
+/// How often the health service is updated.
 const HEALTH: Duration = Duration::from_millis(10);
 const SERVICE: &str = "inference.GRPCInferenceService";
 
-/// The whole of it.
+/// All gRPC services.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
     let limit = server.settings.limits.body;
     let service = service::Service { server: Arc::clone(server) };
@@ -49,7 +49,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .layer(from_fn_with_state(Arc::clone(server), log))
 }
 
-/// Health is what readiness says, for the server, the service and each model.
+/// Reports readiness as health, for the server, the service and each model.
 async fn report(reporter: HealthReporter, server: Arc<Server>) {
     let status = |is_serving| if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
     loop {
@@ -64,7 +64,7 @@ async fn report(reporter: HealthReporter, server: Arc<Server>) {
     }
 }
 
-/// The token; health is told to anybody.
+/// Checks the token; health is open to all.
 async fn check(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let is_health = request.uri().path().starts_with("/grpc.health.v1.Health/");
     match check_token(&server.settings.access, request.headers()) {
@@ -77,14 +77,14 @@ async fn log(State(server): State<Arc<Server>>, request: Request, next: Next) ->
     let started = Instant::now();
     let path = request.uri().path().to_owned();
     let response = next.run(request).await;
-    // A stream's comes at its end.
+    // A stream has its status at the end.
     let code = response.headers().get(STATUS).and_then(|code| code.to_str().ok()?.parse().ok());
     let status = code.map_or("OK".to_owned(), |code: i32| format!("{:?}", Code::from(code)));
     server.log.request(&Line { protocol: "grpc", method: "POST", path: &path, status, took: started.elapsed() });
     response
 }
 
-/// A refusal in gRPC's words.
+/// A problem as a gRPC status.
 fn status(problem: Problem) -> Status {
     let code = match problem.kind {
         Kind::Invalid | Kind::Method => Code::InvalidArgument,

@@ -1,4 +1,4 @@
-//! The protocol's service.
+//! The protocol's gRPC service.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::server::{Ask, Server};
 use crate::tensors;
 
-/// Answers of a stream that wait for the client.
+/// Most answers of a stream that wait for the client.
 const AHEAD: usize = 4;
 
 pub(super) struct Service {
@@ -42,7 +42,7 @@ async fn infer(
     mut request: p::ModelInferRequest,
     deadline: Option<Duration>,
 ) -> Result<p::ModelInferResponse, Problem> {
-    // Before its tensors are looked at: the model's being there.
+    // Check that the model exists before looking at tensors.
     server.registry.get_version(&request.model_name, Some(&request.model_version))?;
     let (inputs, timeout) = convert::inputs(&mut request)?;
     let ask = Ask {
@@ -55,7 +55,7 @@ async fn infer(
     Ok(convert::answer(&ticket.model.name, request.id, &done.seen))
 }
 
-/// What the client says that it will wait: digits and a unit.
+/// The client's timeout: digits and a unit.
 fn deadline<T>(request: &Request<T>) -> Option<Duration> {
     let text = request.metadata().get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -71,7 +71,7 @@ fn deadline<T>(request: &Request<T>) -> Option<Duration> {
     })
 }
 
-/// A message with a report that becomes trailing metadata.
+/// A message with a report, which becomes trailing metadata.
 fn with_report<T>(message: T, report: &impl Serialize) -> Answer<T> {
     let mut response = Response::new(message);
     let json = serde_json::to_string(report).map_err(|error| Status::internal(error.to_string()))?;
@@ -125,7 +125,7 @@ impl p::grpc_inference_service_server::GrpcInferenceService for Service {
         let server = Arc::clone(&self.server);
         tokio::spawn(async move {
             while let Some(request) = requests.next().await {
-                // What breaks the stream ends it; what a request lacks is said in its answer.
+                // A broken stream ends; a bad request gets an error as its answer.
                 let answer = match request {
                     Err(broken) => Err(broken),
                     Ok(request) => {
@@ -201,7 +201,7 @@ impl p::grpc_inference_service_server::GrpcInferenceService for Service {
 fn stream_answer(id: String, done: Result<p::ModelInferResponse, Problem>) -> p::ModelStreamInferResponse {
     match done {
         Ok(response) => p::ModelStreamInferResponse { error_message: String::new(), infer_response: Some(response) },
-        // Which request it was stays known.
+        // Keep the id of the request.
         Err(problem) => p::ModelStreamInferResponse {
             error_message: problem.message,
             infer_response: Some(p::ModelInferResponse { id, ..p::ModelInferResponse::default() }),

@@ -1,5 +1,5 @@
-//! Trailing metadata of an answer that succeeds, which tonic leaves no way to set: what the service puts into leading
-//! metadata under one name is moved behind the message.
+//! Trailing metadata of successful answers, which tonic cannot set: the service puts it into leading metadata under one
+//! name, and this layer moves it behind the message.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,7 +8,7 @@ use axum::response::Response;
 use http_body::Frame;
 use http_body_util::BodyExt;
 
-/// What a model gave back, as JSON.
+/// The memory that a model freed, as JSON.
 pub(super) const REPORT: &str = "yolo10-free-report";
 
 pub(super) async fn move_report(request: Request, next: Next) -> Response {

@@ -1,4 +1,4 @@
-//! A request's body, into a buffer of the server's own: bounded in bytes and in time.
+//! Reads a request's body into a buffer, bounded in bytes and in time.
 
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,12 @@ use crate::buffers::NoBuffer;
 use crate::problem::{Kind, Problem};
 use crate::server::Server;
 
-/// Bytes a second that a client has to send on average, once its patience is used up.
+/// Bytes per second that a client must send on average, once its patience is used up.
 const SLOWEST: u64 = 16_000;
-/// Bytes of a first buffer where the client does not say how many come.
+/// Size of the first buffer if the client does not announce a length.
 const UNTOLD: usize = 64 << 10;
 
-/// All of it.
+/// Reads the whole body.
 pub(crate) async fn read(server: &Server, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let limit = server.settings.limits.body;
     let told = length(headers)?;
@@ -43,7 +43,7 @@ pub(crate) async fn read(server: &Server, headers: &HeaderMap, body: Body) -> Re
     Ok(Bytes::from_owner(buffer))
 }
 
-/// The pieces of a body, each within the client's patience.
+/// The pieces of a body; each must arrive within the patience for clients.
 pub(crate) struct Pieces {
     body: Body,
     patience: Duration,
@@ -74,7 +74,7 @@ impl Pieces {
     }
 }
 
-/// What the client says that it sends.
+/// The length that the client announces.
 pub(crate) fn length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(length) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
     let number = length.to_str().ok().and_then(|length| length.parse().ok());

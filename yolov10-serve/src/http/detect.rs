@@ -1,4 +1,4 @@
-//! `detect`: a picture in any way that a client may send one, and the answer that `run --json` gives.
+//! `detect`: takes a picture in any form, answers like `run --json`.
 
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -19,19 +19,19 @@ use crate::problem::{Kind, Problem};
 use crate::server::{Ask, Server};
 use crate::tensors::ROWS;
 
-/// What is kept of what is found.
+/// Which detections to return.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Choice {
-    /// A detection's score is above it; the server's own if `None`.
+    /// Scores must be above this; `None` means the server's default.
     pub(super) conf: Option<f32>,
-    /// The best so many.
+    /// Most detections, the best ones.
     pub(super) max_det: Option<usize>,
-    /// Numbers or names with commas between them.
+    /// Class numbers or names, separated by commas.
     pub(super) classes: Option<String>,
-    /// What the answer calls the picture.
+    /// The name of the picture in the answer.
     pub(super) name: Option<String>,
-    /// Every so many frames of a video are searched.
+    /// Search every Nth frame of a video.
     pub(super) vid_stride: Option<std::num::NonZeroUsize>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Choice {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InJson {
-    /// In base64, behind `data:...;base64,` if need be.
+    /// In base64, optionally after `data:...;base64,`.
     image: Option<String>,
     url: Option<String>,
     name: Option<String>,
@@ -68,7 +68,7 @@ pub(super) async fn detect(
         .zip(&done.seen)
         .map(|(name, seen)| row(name, None, seen, done.speed, &keep.of(&seen.detections), class_names))
         .collect::<Result<_, _>>()?;
-    // One picture, one object: as a line of `run --json`.
+    // One picture gives one object, as a line of `run --json`.
     let body = if let [row] = &rows[..] { row.clone() } else { format!("[{}]", rows.join(",")) };
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
@@ -124,7 +124,7 @@ fn in_base64(text: &str) -> Result<Bytes, Problem> {
     BASE64_STANDARD.decode(data.trim()).map(Bytes::from).map_err(wrong)
 }
 
-/// A choice whose class names are understood.
+/// A choice with resolved class names.
 pub(super) struct Keep {
     confidence: f32,
     most: usize,
@@ -167,7 +167,7 @@ impl Choice {
 }
 
 impl Keep {
-    /// Those of the detections that were asked for, best first as they were.
+    /// The requested detections, in their order.
     pub(super) fn of(&self, detections: &[Detection]) -> Vec<Detection> {
         let is_wanted = |found: &&Detection| {
             found.score > self.confidence && self.classes.as_ref().is_none_or(|classes| classes.contains(&found.class))

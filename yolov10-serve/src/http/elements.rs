@@ -1,4 +1,4 @@
-//! The `data` of a tensor in JSON: numbers or strings, nested as the shape has it or flat.
+//! The `data` of a tensor in JSON: numbers or strings, flat or nested according to the shape.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, SeqAccess, Vi
 
 use crate::tensors::Data;
 
-/// One of the two is empty.
+/// Numbers or strings; one of the two is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Elements {
     numbers: Vec<f32>,
@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for Elements {
     }
 }
 
-/// Adds what it meets: no value is held twice.
+/// Appends each value that it parses, so no value is held twice.
 struct Flat<'a>(&'a mut Elements);
 
 impl<'de> DeserializeSeed<'de> for Flat<'_> {

@@ -1,4 +1,4 @@
-//! `infer`: JSON, with or without tensors in binary behind it.
+//! `infer`: JSON, optionally followed by binary tensors.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::repository::VERSION;
 use crate::server::Ask;
 use crate::tensors::{self, COLUMNS, Data, OUTPUT, ROWS, Tensor};
 
-/// JSON beyond so many bytes is read on one of the pool's threads.
+/// Longer JSON is parsed on one of the pool's threads.
 const LONG: usize = 64 << 10;
 
 type Parameters = Map<String, Value>;
@@ -50,7 +50,7 @@ struct AskedOutput {
     parameters: Parameters,
 }
 
-/// A request that was understood.
+/// A parsed request.
 struct Parsed {
     id: Option<String>,
     inputs: Vec<Tensor>,
@@ -60,7 +60,7 @@ struct Parsed {
 
 pub(super) async fn infer(State(server): App, Path(names): Names, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    // Before the body is taken in: the model's being there.
+    // Check that the model exists before reading the body.
     super::v2::find(&server, &names)?;
     let body = body::read(&server, &head.headers, body).await?;
     let json_length = json_length(&head.headers, body.len())?;
@@ -96,7 +96,7 @@ pub(super) async fn infer(State(server): App, Path(names): Names, request: Reque
     Ok(([(CONTENT_TYPE.as_str(), "application/octet-stream"), (HEADER_LENGTH, &length)], bytes).into_response())
 }
 
-/// Bytes of JSON before the binary tensors; all of it where the client does not say.
+/// Bytes of JSON before the binary tensors; the whole body if the client does not say.
 fn json_length(headers: &HeaderMap, body: usize) -> Result<usize, Problem> {
     let Some(length) = headers.get(HEADER_LENGTH) else { return Ok(body) };
     let number = length.to_str().ok().and_then(|length| length.parse().ok()).filter(|length| *length <= body);
@@ -160,7 +160,7 @@ fn truth(key: &str, parameters: &Parameters) -> Result<Option<bool>, Problem> {
     parameters.get(key).map(|value| value.as_bool().ok_or_else(|| wrong(value))).transpose()
 }
 
-/// Microseconds, as Triton has them; 0 is the server's own.
+/// The timeout in microseconds, as in Triton; 0 means the server's default.
 fn timeout(parameters: &Parameters) -> Result<Option<Duration>, Problem> {
     let Some(timeout) = parameters.get("timeout") else { return Ok(None) };
     let micros = timeout.as_u64();

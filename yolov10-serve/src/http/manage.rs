@@ -1,4 +1,4 @@
-//! Models come and go: the repository's requests, trimming, and what is held.
+//! Requests that manage models: load, unload, trim, index, memory.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) async fn load(State(server): App, Path(model): Path<String>, request:
     Ok(answer(&load_model(&server, model, parameters.keys().next().map(String::as_str)).await?))
 }
 
-/// Loads, says what it holds, and what the one gave back whose place it took.
+/// Loads a model; answers what it holds, and what a replaced one freed.
 pub(crate) async fn load_model(server: &Arc<Server>, model: String, parameter: Option<&str>) -> Result<Value, Problem> {
     if let Some(parameter) = parameter {
         return Err(Problem::invalid(format_args!("parameter {parameter}: a model is loaded as its file has it")));
@@ -62,7 +62,7 @@ pub(super) async fn unload(
     Path(model): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // `unload_dependents` means nothing here: no model has any.
+    // `unload_dependents` has no effect: no model has dependents.
     asked(&server, request).await?;
     Ok(match unload_model(&server, model.clone()).await? {
         Some(freed) => answer(&freed),
@@ -70,7 +70,7 @@ pub(super) async fn unload(
     })
 }
 
-/// Unloads; every byte is back when this returns.
+/// Unloads a model; every byte is freed when this returns.
 pub(crate) async fn unload_model(server: &Arc<Server>, model: String) -> Result<Option<Freed>, Problem> {
     let freed = server.change(move |server| server.registry.unload(&model, Why::Unloaded)).await?;
     if let Some(freed) = &freed {
@@ -92,7 +92,7 @@ pub(crate) fn say_freed(server: &Server, freed: &Freed) {
     server.log.event("freed", message, &serde_json::to_value(freed).unwrap_or_default());
 }
 
-/// What is held, by whom.
+/// The memory that each model holds.
 pub(super) async fn memory(State(server): App) -> Response {
     let registry = &server.registry;
     let model = |model: Arc<crate::model::Model>| {

@@ -1,4 +1,4 @@
-//! `/metrics`: Triton's names where it has one for a thing, and ours for bytes.
+//! `/metrics`: Triton's names where they exist, and our own for bytes.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ pub(super) async fn metrics(State(server): App) -> Result<Response, Problem> {
     Ok(([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response())
 }
 
-/// A count of a model by name: Triton's, and what it says.
+/// A count of a model: its name in Triton, its help text, and its value.
 type Count = (&'static str, &'static str, fn(&Numbers) -> u64);
 
 const COUNTS: [Count; 14] = [

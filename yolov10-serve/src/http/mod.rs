@@ -1,4 +1,4 @@
-//! HTTP: the routes, and what every request passes before it gets to one.
+//! HTTP: the routes, and the layers that every request passes through.
 
 mod body;
 mod detect;
@@ -33,10 +33,10 @@ use crate::server::Server;
 
 type App = State<Arc<Server>>;
 
-/// Where the binary extension says how long the JSON before the tensors is.
+/// The header of the binary extension with the length of the JSON before the tensors.
 const HEADER_LENGTH: &str = "inference-header-content-length";
 
-/// Every path with its method; `openapi.json` has the same ones.
+/// Every path with its method; `openapi.json` lists the same.
 fn routes() -> Vec<(Method, &'static str, MethodRouter<Arc<Server>>)> {
     let mut routes = vec![
         (Method::GET, "/", get(page::index)),
@@ -57,7 +57,7 @@ fn routes() -> Vec<(Method, &'static str, MethodRouter<Arc<Server>>)> {
         (Method::POST, "/v2/repository/models/{model}/load", post(manage::load)),
         (Method::POST, "/v2/repository/models/{model}/unload", post(manage::unload)),
     ];
-    // The version may be left out.
+    // The version is optional.
     type Route = fn() -> MethodRouter<Arc<Server>>;
     let of_models: [(_, [&'static str; 2], Route); 5] = [
         (Method::GET, ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"], || get(v2::model)),
@@ -80,7 +80,7 @@ fn routes() -> Vec<(Method, &'static str, MethodRouter<Arc<Server>>)> {
     routes
 }
 
-/// The whole of it.
+/// All routes with their layers.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
     let mut router = Router::new();
     for (_, path, handler) in routes() {
@@ -99,7 +99,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         .layer(from_fn_with_state(Arc::clone(server), log))
 }
 
-/// For the origins that were named, if any.
+/// Allows the named origins, if any.
 fn cors(origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     if origins.is_empty() {

@@ -1,17 +1,17 @@
-//! Pictures as a form sends them.
+//! Pictures sent as a form.
 
 use bytes::Bytes;
 use multer::{Multipart, parse_boundary};
 
 use crate::problem::Problem;
 
-/// A picture file, and what the answer calls it.
+/// A picture file, and its name in the answer.
 pub(super) struct Sent {
     pub(super) name: String,
     pub(super) bytes: Bytes,
 }
 
-/// Every field of the form that is a file, whatever it is called.
+/// Every field of the form that is a file, whatever its name.
 pub(super) async fn pictures(content_type: &str, body: Bytes) -> Result<Vec<Sent>, Problem> {
     let broken = |error: multer::Error| Problem::invalid(format_args!("not a form: {error}"));
     let boundary = parse_boundary(content_type).map_err(broken)?;
@@ -19,7 +19,7 @@ pub(super) async fn pictures(content_type: &str, body: Bytes) -> Result<Vec<Sent
     let mut form = Multipart::new(whole, boundary);
     let mut sent = Vec::new();
     while let Some(field) = form.next_field().await.map_err(broken)? {
-        // A field without a file's name may be a picture all the same, if it is said to be one.
+        // A field without a file name may still be a picture, if its type says so.
         let is_picture = field.content_type().is_some_and(|kind| kind.type_() == "image");
         let name = field.file_name().map(ToOwned::to_owned);
         if name.is_none() && !is_picture {

@@ -1,10 +1,10 @@
-//! The page to try it, and the description of the interface: part of the program.
+//! The web page to try the server, and the description of its interface, both built in.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 
 pub(super) const OPENAPI: &str = include_str!("../page/openapi.json");
-/// Nothing from elsewhere, and in nobody's frame.
+/// Content security policy: nothing from other origins, and no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
                       media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 

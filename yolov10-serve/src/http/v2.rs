@@ -1,4 +1,4 @@
-//! What the protocol tells of the server and its models: metadata, health, configuration, statistics.
+//! What the protocol says about the server and its models: metadata, health, configuration, statistics.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::problem::Problem;
 use crate::server::Server;
 
-/// `model`, and `version` where the path has one.
+/// The `model`, and the `version` if the path has one.
 pub(crate) type Names = Path<HashMap<String, String>>;
 
 pub(crate) async fn server() -> Response {
@@ -23,7 +23,7 @@ pub(crate) async fn server() -> Response {
     }))
 }
 
-/// The process answers. Triton's clients look at the status alone, KServe's read the body.
+/// Answers that the process is alive. Triton's clients only look at the status, KServe's read the body.
 pub(crate) async fn live() -> Response {
     answer(&json!({ "live": true }))
 }

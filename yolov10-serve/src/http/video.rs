@@ -1,4 +1,4 @@
-//! `video`: a video file in, a line of JSON for each frame out, while it is searched.
+//! `video`: takes a video file, answers a line of JSON for each frame as it is searched.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -30,7 +30,7 @@ use crate::problem::{Kind, Problem};
 use crate::queue::Done;
 use crate::server::{Ask, Server};
 
-/// Lines that wait for a client to read them.
+/// Most lines that wait for the client to read them.
 const AHEAD: usize = 16;
 /// Pause before a full queue is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
