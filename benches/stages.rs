@@ -9,12 +9,12 @@ use yolov10_model::picture::decode_picture;
 use yolov10_model::speed::Speed;
 use yolov10_model::{Detector, Options, Size, Weights};
 
-/// Trained to draw on, not to be good at: speed is the same.
+/// The demo's weights: speed does not depend on how good they are.
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 /// 1280x896 pixels.
 const PICTURE: &[u8] = include_bytes!("../assets/street.jpg");
 
-/// One stage's time of a call.
+/// The time of one stage in a call.
 type Stage = fn(Speed) -> Duration;
 
 fn stages(criterion: &mut Criterion) {
@@ -30,7 +30,7 @@ fn stages(criterion: &mut Criterion) {
         ("network", |speed| speed.inference),
         ("decode", |speed| speed.postprocess),
     ];
-    // The stages hand buffers to each other, so all run and the clock of one is read.
+    // The stages pass buffers to each other, so all of them run, and the clock of one is read.
     for (name, stage) in measured {
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|runs| {

@@ -1,11 +1,11 @@
-//! How far the detections agree with the PyTorch reference's.
+//! Compares detections with those of the PyTorch reference.
 //!
 //! `cargo run --release --example agreement -- WEIGHTS IMAGES EXPECTED.json MIN_SCORE`
 //!
-//! EXPECTED is what a `reference.py` wrote: per picture name its detections. A detection of the reference with a
-//! score above MIN_SCORE is found again if one of the same class has IoU > 0.99 and a score within 0.002; one of
-//! ours with a score above MIN_SCORE (and 0.002 more, so that a score on the edge does not count) that matches none
-//! of the reference's is an extra. Prints every disagreement and the sums; exit code 1 if there is any.
+//! EXPECTED is the output of a `reference.py`: the detections of each picture by name. A detection of the reference with
+//! a score above MIN_SCORE must have a match: same class, IoU > 0.99 and a score within 0.002. A detection of ours with a
+//! score above MIN_SCORE (plus 0.002, so that a score on the edge does not count) that matches none of the reference is
+//! an extra. Prints every disagreement and the totals; exits with 1 if there is any.
 
 #![expect(clippy::print_stdout, reason = "what it finds goes to the terminal")]
 
@@ -20,7 +20,7 @@ use yolov10_model::{Detection, Detector, Options, Rect, Selection, Weights, open
 
 const IOU: f32 = 0.99;
 const SCORE_TOLERANCE: f32 = 0.002;
-/// Lowest score that the reference's files hold.
+/// Lowest score in the reference's files.
 const RECORDED: f32 = 0.005;
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct Reference {
     images: BTreeMap<String, Picture>,
 }
 
-/// One of the dual heads; the second with NMS at IoU 0.7.
+/// One of the two heads; the second one with NMS at IoU 0.7.
 #[derive(Deserialize)]
 enum Head {
     #[serde(rename = "one2one")]
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(missed + extra > 0))
 }
 
-/// The picture of this name, or of this stem with another extension.
+/// The picture with this name, or with the same stem and another extension.
 fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
     let path = folder.join(name);
     [path.with_extension("png"), path].into_iter().find(|path| path.exists())

@@ -1,4 +1,4 @@
-//! Draws what is found in the pictures of a folder: `cargo run --release --example annotate -- [FOLDER [OUTPUT]]`.
+//! Draws the detections in the pictures of a folder: `cargo run --release --example annotate -- [FOLDER [OUTPUT]]`.
 //!
 //! FOLDER may be anything that `yolo10-burn run` takes: a file, a pattern, a list, an address, a video.
 

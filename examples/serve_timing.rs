@@ -1,11 +1,11 @@
-//! Times the CPU engine from inside, on request: one of the engines that take turns in `benches/compare`.
+//! Times the CPU engine from inside, on request: one of the engines that `benches/compare` runs in turns.
 //!
 //! `serve_timing WEIGHTS.safetensors THREADS [exact | bf16]`
 //!
 //! Answers each line on stdin with one line of JSON on stdout: `heads INPUT.f32 OUTPUT.f32` loads an input
-//! `[3, 640, 640]` and writes the six raw maps, `network` runs that input once more and says the milliseconds,
-//! `picture FILE` goes from a picture file's bytes to boxes, `drop` frees everything and says how much was
-//! resident before, during and after.
+//! `[3, 640, 640]` and writes the six raw maps, `network` runs that input once more and reports the milliseconds,
+//! `picture FILE` goes from the bytes of a picture file to boxes, `drop` frees everything and reports the resident
+//! memory before, during and after.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -57,7 +57,7 @@ fn main() -> Result<()> {
 struct Server {
     weights: String,
     options: Options,
-    /// Bytes resident before there was a detector.
+    /// Resident bytes before the detector was made.
     before_load: Option<u64>,
     network: Option<Network>,
     detector: Option<Detector>,

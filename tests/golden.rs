@@ -1,10 +1,10 @@
-//! The network against PyTorch's: every layer, the raw maps of both heads and the best detections, on burn-flex and on
-//! the native engine, for all six variants; `golden_gpu.rs` has the GPU's.
+//! Compares the network with PyTorch's: every layer, the raw maps of both heads and the best detections, on burn-flex
+//! and on the native engine, for all six variants; `golden_gpu.rs` does so on a GPU.
 //!
 //! The networks are those of `tests/golden/goldens.py`. They are deep, untrained and normalised by the statistics of
 //! one small input, so they amplify rounding: PyTorch's own f32 is off by up to 0.05 standard deviations at the end of
-//! x. So the expected numbers are PyTorch's in f64 (`tests/golden/exact.py`), and an engine must come as close to them
-//! as 1e-4 standard deviations, or as PyTorch's f32 does where that is further off.
+//! x. The expected numbers are therefore PyTorch's in f64 (`tests/golden/exact.py`), and an engine must be within 1e-4
+//! standard deviations of them, or as close as PyTorch's f32 if that is further off.
 
 mod support;
 
@@ -17,9 +17,9 @@ use yolov10_model::options::CpuOptions;
 use yolov10_model::selection::Assignment;
 use yolov10_model::{Precision, Size};
 
-/// Sums in another order are another draw of the same rounding errors: the worst of one draw is exceeded by the next.
+/// Sums in another order are another sample of the same rounding errors, and the largest error varies between samples.
 const DIRECT: f64 = 2.0;
-/// The F(4x4, 3x3) transforms subtract what they added: that rounds more than a direct sum does.
+/// The F(4x4, 3x3) transforms add and subtract again, which rounds more than a direct sum.
 const WINOGRAD: f64 = 4.0;
 
 /// Layers, both heads and decoding on burn-flex.

@@ -1,6 +1,6 @@
-//! The GPU engine, here on wgpu, which runs without a GPU too, on Mesa's software Vulkan: it finds what the CPU engine
-//! finds, captured or not, whatever batch a picture is in. Small inputs: kernels are compiled on the processor.
-//! `GPU_DEVICE` names another device.
+//! The GPU engine finds what the CPU engine finds, captured or not, whatever batch a picture is in. Runs on wgpu, which
+//! also works without a GPU, on Mesa's software Vulkan; `GPU_DEVICE` names another device. Inputs are small, as kernels
+//! are compiled on the processor.
 #![cfg(any(feature = "cuda", feature = "wgpu"))]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
@@ -24,11 +24,11 @@ const BOX_TOLERANCE: f32 = 0.1;
 const HALF_TOLERANCE: f32 = 0.03;
 /// The same, as the overlap of a box with where it should be.
 const HALF_IOU: f32 = 0.95;
-/// Low: at these sizes the weights are sure of little.
+/// Low, because scores are low at these sizes.
 const CONFIDENCE: f32 = 0.02;
 
 fn detector(device: Device, side: usize, precision: Option<Precision>) -> Detector {
-    // TF32, CUDA's usual one, rounds factors: what is compared closely is f32.
+    // TF32, the default on CUDA, rounds factors; the close comparison is for f32.
     let precision = precision.or(matches!(device, Device::Cuda(_)).then_some(Precision::F32));
     let options = Options {
         device,
@@ -40,7 +40,7 @@ fn detector(device: Device, side: usize, precision: Option<Precision>) -> Detect
     Detector::new(&Arc::new(Weights::from_static(WEIGHTS).unwrap()), &options).unwrap()
 }
 
-/// The street, and it again in another shape and upside down, so that one input size comes from several pictures.
+/// The street, and the street in another shape and upside down, so that several pictures have the same input size.
 fn pictures() -> Vec<RgbImage> {
     let street = decode_picture(STREET).unwrap();
     let square = resize(&street, 300, 300, FilterType::Triangle);
@@ -48,7 +48,7 @@ fn pictures() -> Vec<RgbImage> {
     vec![street, square, turned]
 }
 
-/// Each finds what the other finds, but for scores so near the threshold that rounding decides.
+/// Both find the same, except for scores so close to the threshold that rounding decides.
 fn assert_close(found: &[Detection], expected: &[Detection]) {
     let near = |a: &Detection, b: &Detection| {
         let edges = |detection: &Detection| {

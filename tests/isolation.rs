@@ -1,6 +1,6 @@
-//! A detector in a worker process, and workers that are killed, hang, run out of memory and talk nonsense.
+//! A detector in a worker process, and workers that are killed, hang, run out of memory or send nonsense.
 //!
-//! The worker is this very program: it runs the "test" [`worker`] alone, which does nothing in the parent.
+//! The worker is this program itself: it runs only the "test" [`worker`], which does nothing in the parent.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
@@ -21,12 +21,12 @@ const STREET: &[u8] = include_bytes!("../assets/street.jpg");
 
 /// Enough for a good worker on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For one that is known to hang, and enough for its successor on a busy machine.
+/// For a worker that will hang; enough for its successor on a busy machine.
 const IMPATIENCE: Duration = Duration::from_secs(10);
-/// What a call may take beyond the patience it has: much for a busy machine, and less than [`PATIENCE`].
+/// How long a call may take beyond its patience: long for a busy machine, but less than [`PATIENCE`].
 const SLACK: Duration = Duration::from_secs(20);
 
-/// How the worker is to behave, as long as the file at [`ONCE`] is there; it takes the file away.
+/// How the worker should behave while the file at [`ONCE`] exists; it removes the file.
 const BEHAVIOUR: &str = "TEST_WORKER_BEHAVIOUR";
 const ONCE: &str = "TEST_WORKER_ONCE";
 
@@ -46,7 +46,7 @@ fn load() -> Result<Detector, Error> {
     let weights = Arc::new(Weights::from_static(WEIGHTS)?);
     let options = Options {
         input: Some(Size::square(320)),
-        // So small an input leaves few objects sure.
+        // Scores are low with such a small input.
         selection: Selection { confidence: 0.05, ..Selection::default() },
         ..Options::default()
     };
@@ -88,10 +88,10 @@ fn channel<T: serde::Serialize>() -> IpcSender<T> {
 }
 
 type Word = [u8; 6];
-/// That it has loaded, for inputs of 320x320: the first kind of reply, two numbers of two bytes, the first kind of fit.
+/// The reply "loaded" for inputs of 320x320: the first kind of reply, two numbers of two bytes, the first kind of fit.
 const LOADED: Word = [0, 0xC0, 2, 0xC0, 2, 0];
 
-/// Greets as a worker does, and says these words.
+/// Greets as a worker does, and sends these words.
 fn greet(words: &[Word]) {
     let (requests, inbox): (IpcSender<Word>, IpcReceiver<Word>) = ipc::channel().unwrap();
     let (outbox, replies): (IpcSender<Word>, IpcReceiver<Word>) = ipc::channel().unwrap();
@@ -99,7 +99,7 @@ fn greet(words: &[Word]) {
     for &word in words {
         outbox.send(word).unwrap();
     }
-    // Both stay open: this worker does not look dead.
+    // Keep both open, so that this worker does not look dead.
     std::mem::forget((inbox, outbox));
 }
 
@@ -110,7 +110,7 @@ fn command() -> Command {
     command
 }
 
-/// A worker that behaves so once, and well when it is started again.
+/// A worker that misbehaves once, and works when it is started again.
 struct BadOnce {
     once: std::path::PathBuf,
 }
@@ -132,7 +132,7 @@ impl BadOnce {
 
 impl Drop for BadOnce {
     fn drop(&mut self) {
-        // It is only there where no worker came to take it.
+        // It exists only if no worker removed it.
         fs::remove_file(&self.once).ok();
     }
 }

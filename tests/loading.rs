@@ -1,5 +1,5 @@
-//! Strict loading: a weight file fits the network to the last tensor, or the error names what does not, whichever
-//! engine is to run it and for a look at it alone.
+//! Strict loading: a weight file fits the network to the last tensor, or the error names what does not fit, for every
+//! engine and for `info`.
 
 #[allow(dead_code, reason = "the reference's answers are for golden.rs")]
 mod support;
@@ -33,7 +33,7 @@ struct Stored {
 }
 
 impl Stored {
-    /// The same numbers in another shape, over and over or not all of them.
+    /// Puts the numbers into another shape, repeating them or dropping some.
     fn reshape(&mut self, shape: Vec<usize>) {
         let length = shape.iter().product::<usize>() * self.dtype.bitsize() / 8;
         self.bytes = Arc::new(self.bytes.iter().copied().cycle().take(length).collect());
@@ -82,7 +82,7 @@ impl File {
         self.tensor(key).reshape(shape.to_vec());
     }
 
-    /// What everybody says to this file.
+    /// The error that every reader reports for this file.
     fn error(&self) -> String {
         let weights = match Weights::from_bytes(&self.bytes()) {
             Ok(weights) => Arc::new(weights),
@@ -106,7 +106,7 @@ fn the_demo_is_a_whole_network() {
     let weights = Arc::new(Weights::from_static(DEMO).expect("the demo is a weight file"));
     let inventory = Inventory::new(&weights, Size::square(640)).expect("the demo is a YOLOv10");
     assert_eq!(inventory.parameters(), PARAMETERS_OF_N);
-    // 6.7 GFLOPs by the paper, which rounds and leaves the attention's products out.
+    // 6.7 GFLOPs in the paper, which rounds and omits the attention's products.
     assert_eq!(inventory.flops() / 100_000_000, 67);
     assert_eq!(weights.class_names().len(), 80);
     assert_eq!(weights.input_size(), Size::square(640));
@@ -257,7 +257,7 @@ fn a_bottleneck_gives_the_channels_that_it_takes() {
     }
 }
 
-/// The demo with so many channels in every place of its attention.
+/// The demo with this many channels everywhere in its attention.
 fn with_attention_of(channels: usize) -> File {
     let mut file = File::demo();
     let keys = channels / 2 / (channels / 64).max(1) * (channels / 64).max(1);
@@ -296,7 +296,7 @@ fn the_cpu_engine_refuses_sizes_that_no_memory_holds() {
     }
 }
 
-/// What befalls a tensor.
+/// What happens to a tensor.
 #[derive(Clone, Debug)]
 enum Mishap {
     /// A dimension is so many times its size, or that part of it.
@@ -329,7 +329,7 @@ fn mishap() -> impl Strategy<Value = Mishap> {
 }
 
 impl Mishap {
-    /// Lets it happen; gives the key that an error is to name, or `None` where it changes nothing.
+    /// Makes it happen; returns the key that the error must name, or `None` if nothing changes.
     fn befall(&self, file: &mut File, key: &str) -> Option<String> {
         let mut stored = file.tensors.remove(key).expect("the key is the file's");
         let mut shape = stored.shape.clone();
@@ -363,16 +363,16 @@ impl Mishap {
         if shape != stored.shape {
             stored.reshape(shape);
         }
-        // Of a tensor by another name, either will do: the one is missing, the other without use.
+        // For a renamed tensor either key will do: one is missing, the other is unused.
         let named = if matches!(self, Self::Renamed) { key.to_owned() } else { name.clone() };
         file.tensors.insert(name, stored);
         has_changed.then_some(named)
     }
 }
 
-/// Random tensors of a whole network, one alone and two neighbours alike.
+/// Changes random tensors of a whole network, one alone and two neighbours alike.
 fn check_mishaps(variant: char) {
-    // A case of the largest takes a tenth of a second, for three copies of its weights.
+    // A case of the largest variant takes a tenth of a second, for three copies of its weights.
     let cases = if variant == 'n' { 150 } else { 25 };
     let whole = File::parse(&Golden::convert(variant, DType::F16));
     let keys: Vec<String> = whole.tensors.keys().cloned().collect();
@@ -387,7 +387,7 @@ fn check_mishaps(variant: char) {
         }
         let error = file.error();
         let is_named = named.iter().any(|key| error.contains(&**key));
-        // Of two that were reshaped alike, the third that does not fit them may be named.
+        // If two were reshaped alike, the error may name a third that does not fit them.
         let is_told = both && error.starts_with("tensor ") && error.contains(": expected [");
         prop_assert!(is_named || is_told, "{:?} befell {:?}: {}", mishap, befallen, error);
         prop_assert!(!error.contains('\n'), "{}", error);

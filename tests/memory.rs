@@ -1,5 +1,5 @@
-//! The memory contract on the CPU engines, promise by promise. Alone in its process: the resident set and the
-//! allocator's counts are everybody's. `memory_wgpu.rs` has the same on a GPU's memory manager.
+//! The memory contract on the CPU engines, promise by promise. It has its own process, as the resident set and the
+//! allocator's counts are global. `memory_wgpu.rs` tests the same on a GPU's memory manager.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test panics to fail")]
 
@@ -20,7 +20,7 @@ use yolov10_model::{Detection, Detector, Device, Error, Options, Selection, Size
 const WEIGHTS: &[u8] = include_bytes!("../assets/yolov10n-demo.safetensors");
 const STREET: &[u8] = include_bytes!("../assets/street.jpg");
 
-/// What the resident set may differ by without a leak: thread stacks, the allocator's own pages.
+/// How far the resident set may vary without a leak: thread stacks, the allocator's own pages.
 const RESIDENT_NOISE: u64 = 2 << 20;
 /// What a panic's message may leave in the test's captured output, in bytes.
 const PANIC_NOISE: usize = 1 << 16;
@@ -29,7 +29,7 @@ const CYCLES: usize = 200;
 /// Sizes of input kept by the plan cache, as `yolov10-cpu` documents.
 const PLANS: usize = 8;
 
-/// Tests share the resident set and the counts: one at a time.
+/// Runs tests one at a time, as they share the resident set and the counts.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -43,7 +43,7 @@ fn options(device: Device) -> Options {
     Options {
         device,
         input: Some(Size::square(320)),
-        // So small an input leaves few objects sure.
+        // Scores are low with such a small input.
         selection: Selection { confidence: 0.05, ..Selection::default() },
         ..Options::default()
     }
@@ -57,7 +57,7 @@ fn street() -> RgbImage {
     decode_picture(STREET).unwrap()
 }
 
-/// A picture in which there is nothing.
+/// An empty picture.
 fn grey(width: u32, height: u32) -> RgbImage {
     RgbImage::from_pixel(width, height, Rgb([114; 3]))
 }
@@ -112,7 +112,7 @@ fn burn_flex_frees_every_byte_that_it_took_from_the_allocator() {
     let _alone = alone();
     let weights = weights();
     let picture = street();
-    // What the first detector of a process sets up stays: pools of threads, caches of the processor's features.
+    // Some things of the first detector stay: thread pools, caches of the processor's features.
     let run = || {
         let mut detector = Detector::new(&weights, &options(Device::Flex)).unwrap();
         detector.detect(&picture).unwrap();
@@ -246,7 +246,7 @@ fn detectors_that_share_weights_hold_one_copy_and_the_last_gives_it_back() {
         assert_eq!(bits(&second.detect(&street()).unwrap()), expected);
         assert_eq!(counts(second.memory()), held, "{device}");
 
-        // The one that was loaded goes first: its weights are the other's now, and no residue.
+        // The first detector closes: its weights now belong to the other one, and are no residue.
         let freed = first.close().unwrap();
         assert_eq!(counts(freed.after), MemoryReport { weights: held.weights, ..MemoryReport::default() });
         let of_its_own = held.total().reserved - held.weights.reserved;
@@ -359,7 +359,7 @@ fn a_detector_dropped_while_a_panic_unwinds_gives_its_bytes_back() {
     let before = resident(&witness);
     unwind(Device::Cpu);
     let after = resident(&witness);
-    // A panic has costs of its own; weights that stayed would be more than they.
+    // A panic itself takes memory, but less than the weights would.
     let weights = witness.memory().weights.reserved;
     assert!(after < before + weights / 2, "{before} before, {after} after");
     unwind(Device::Flex);

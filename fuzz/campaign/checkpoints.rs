@@ -1,5 +1,5 @@
-//! `.pt` files: whole modules, training checkpoints, state dicts; their pickles damaged opcode by opcode inside of a
-//! sound zip, their zips byte by byte, their objects before they are pickled.
+//! `.pt` files: whole modules, training checkpoints, state dicts; their pickles damaged opcode by opcode inside a
+//! valid zip, their zips byte by byte, their objects before they are pickled.
 
 use std::io::{Cursor, Write};
 use std::iter;
@@ -17,13 +17,13 @@ use crate::support::network::{Array, Builder, Module, TOPOLOGIES};
 use crate::support::pickle::{Pickler, Py, Stored, zip_file};
 use crate::target::Target;
 
-/// A thirty-second of the published channels: most of a file is its pickle.
+/// 1/32 of the published channels, so that most of a file is its pickle.
 const NARROW: usize = 32;
 
-/// Bytes that an entry costs a zip beside its content, about.
+/// Approximate bytes per entry of a zip beside its content.
 const ENTRY: usize = 200;
 
-/// The promise of `weights-convert/src/limits.rs`.
+/// The limit promised by `weights-convert/src/limits.rs`.
 fn budget(length: usize) -> usize {
     length + 2 * (16 * length + (16 << 20)) + (160 << 20)
 }
@@ -100,7 +100,7 @@ impl Sound {
         zip.finish().expect("memory takes everything").into_inner()
     }
 
-    /// Changes a few opcodes, of which most are then still opcodes, and now and then a storage.
+    /// Changes a few opcodes, mostly to other opcodes, and sometimes a storage.
     fn damage(&mut self, rng: &mut Rng) {
         for _ in 0..rng.usize(1..=4) {
             let opcodes = opcodes(&self.pickle);
@@ -138,7 +138,7 @@ impl Sound {
     }
 }
 
-/// Where each opcode of a pickle of `Pickler` stands, its argument included; what is damaged already is one byte long.
+/// The range of each opcode in a pickle made by `Pickler`, with its argument; damaged ones are one byte long.
 fn opcodes(pickle: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -167,7 +167,7 @@ fn opcodes(pickle: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// A sound pickle of a network that is none.
+/// A valid pickle of an invalid network.
 fn remodelled(rng: &mut Rng, mut model: Module) -> Vec<u8> {
     for _ in 0..rng.usize(1..=3) {
         let mut tensors: Vec<String> = model.tensors().into_iter().map(|(name, _)| name).collect();
@@ -199,7 +199,7 @@ fn remodelled(rng: &mut Rng, mut model: Module) -> Vec<u8> {
                 let value = [Py::Float(f64::NAN), Py::Int(i64::MIN), Py::Bool(true), Py::None][rng.usize(..4)].clone();
                 model.at(module).attributes.push((one_of(rng, &["eps", "add", "names"]).to_owned(), value));
             }
-            // A tensor swapped with another one, with all that belongs to it.
+            // A tensor swapped with another one, with everything that belongs to it.
             _ => {
                 let other = tensors[rng.usize(..tensors.len())].clone();
                 let (one, two) = (model.tensor(&tensor).clone(), model.tensor(&other).clone());

@@ -1,4 +1,4 @@
-//! COCO's annotation and result files, and the figures that come of them.
+//! COCO's annotation and result files, and the figures computed from them.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::damage::{NAMES, damage, once_in, one_of};
 use crate::place::Place;
 use crate::target::Target;
 
-/// Words of the format.
+/// Tokens of the format.
 const TOKENS: [&str; 22] = [
     "{",
     "}",
@@ -37,7 +37,7 @@ const TOKENS: [&str; 22] = [
     "[[[[[[[[",
 ];
 
-/// An annotation of forty bytes becomes some 200, and a row of overlaps with the detections of its picture.
+/// An annotation of 40 bytes takes about 200, and a row of overlaps with the detections of its picture.
 fn budget(length: usize) -> usize {
     (32 << 20) + 64 * length
 }
@@ -56,7 +56,7 @@ pub fn target() -> Target {
             let shares: usize = dataset.samples.iter().map(|sample| sample.labels_in_shares([480, 0]).len()).sum();
             let notes: Vec<String> = dataset.notes.iter().map(ToString::to_string).collect();
             assert!(notes.iter().all(|note| !note.contains('\n')), "a note is one line");
-            // What the annotations say, found as they say it.
+            // Predictions that equal the annotations.
             let found = |annotation: &detection_metrics::coco::Annotation| Prediction {
                 image_id: annotation.image_id.clone(),
                 file_name: None,
@@ -137,7 +137,7 @@ fn results(rng: &mut Rng) -> Value {
     json!((0..rng.usize(..5)).map(|_| result(rng)).collect::<Vec<_>>())
 }
 
-/// The value, or once in forty times another one.
+/// The value, or one time in forty another one.
 fn maybe_odd(value: Value, rng: &mut Rng) -> Value {
     if once_in(rng, 40) { odd(rng) } else { value }
 }

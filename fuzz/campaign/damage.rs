@@ -1,12 +1,12 @@
-//! Damage to sound inputs: what disks, transfers, editors and enemies do to bytes.
+//! Damages valid inputs as disks, transfers, editors and attackers do.
 
 use fastrand::Rng;
 
-/// Numbers that are too large, too small, or just on an edge.
+/// Numbers that are too large, too small, or right at a limit.
 const NUMBERS: [u64; 12] =
     [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 40, i64::MAX as u64, u64::MAX];
 
-/// The same as text, and what else stands where a number should.
+/// Such numbers as text, and text in place of numbers.
 pub const NUMBER_TEXTS: [&str; 20] = [
     "0",
     "-1",
@@ -30,33 +30,33 @@ pub const NUMBER_TEXTS: [&str; 20] = [
     "1.0000000000000000000001",
 ];
 
-/// Names with what breaks lines, paths, tables and terminals.
+/// Names that break lines, paths, tables and terminals.
 pub const NAMES: [&str; 12] =
     ["a", "", " ", "a b", "../../x", "/", "..", "\u{feff}", "\u{1b}[31m", "a\nb", "é\u{301}\u{202e}", "%s%n\0"];
 
-/// One of these.
+/// One of these, at random.
 pub fn one_of<'t, T: ?Sized>(rng: &mut Rng, all: &[&'t T]) -> &'t T {
     all[rng.usize(..all.len())]
 }
 
-/// Whether it happens once in `times`.
+/// True one time in `times`.
 pub fn once_in(rng: &mut Rng, times: usize) -> bool {
     rng.usize(..times) == 0
 }
 
-/// A place in these bytes, or right behind them.
+/// A position in these bytes, or at their end.
 fn place(rng: &mut Rng, bytes: &[u8]) -> usize {
     rng.usize(..=bytes.len())
 }
 
-/// Some of these bytes, not many.
+/// A short range of these bytes.
 fn range(rng: &mut Rng, bytes: &[u8]) -> std::ops::Range<usize> {
     let start = place(rng, bytes);
     let longest = [1, 8, 64, 4096][rng.usize(..4)];
     start..bytes.len().min(start + rng.usize(..=longest))
 }
 
-/// Damages two inputs of three, in one to five places; `tokens` are words of the format.
+/// Damages two of three inputs, in one to five places; `tokens` are tokens of the format.
 pub fn damage(rng: &mut Rng, bytes: &mut Vec<u8>, tokens: &[&str]) {
     if once_in(rng, 3) {
         return;
@@ -96,7 +96,7 @@ pub fn damage(rng: &mut Rng, bytes: &mut Vec<u8>, tokens: &[&str]) {
                 let replaced = range(rng, bytes);
                 bytes.splice(replaced, one_of(rng, tokens).bytes());
             }
-            // The same many times over.
+            // The same bytes many times.
             8 => {
                 let copy = bytes[range(rng, bytes)].to_vec();
                 let times = [2, 16, 300][rng.usize(..3)];

@@ -1,4 +1,4 @@
-//! YOLO label files, and the measuring of what they say.
+//! YOLO label files, and the figures computed from them.
 
 use detection_metrics::{Dataset, Detection, Evaluator, Split};
 use fastrand::Rng;
@@ -7,10 +7,10 @@ use crate::damage::{NUMBER_TEXTS, damage, once_in, one_of};
 use crate::place::Place;
 use crate::target::Target;
 
-/// Words of the format.
+/// Tokens of the format.
 const TOKENS: [&str; 10] = ["\n", "\r\n", " ", "\t", "0 .5 .5 .1 .1\n", "1 0 0 1 0 1 1\n", "nan", "-", ".", "\u{feff}"];
 
-/// A row of ten bytes becomes a label of 40, a key of the same, and what the matching has of it.
+/// A row of 10 bytes takes a label of 40, a key of 40, and the memory of matching.
 fn budget(length: usize) -> usize {
     (16 << 20) + 64 * length
 }

@@ -1,4 +1,4 @@
-//! Lists: of a data set's pictures, of sources, of class names.
+//! Lists of a data set's pictures, of sources, and of class names.
 
 use detection_metrics::{Dataset, Split, read_class_names};
 use fastrand::Rng;
@@ -8,11 +8,11 @@ use crate::damage::{NAMES, damage, once_in, one_of};
 use crate::place::Place;
 use crate::target::Target;
 
-/// Words of the format.
+/// Tokens of the format.
 const TOKENS: [&str; 12] =
     ["\n", "\r\n", "\r", "./", "../", "\u{feff}", ",", "\"", "image,label\n", "# ", "*.jpg", "images/1.jpg\n"];
 
-/// A line of a few bytes becomes a path, a source and a name.
+/// A line of a few bytes takes a path, a source and a name.
 fn budget(length: usize) -> usize {
     (16 << 20) + 256 * length
 }

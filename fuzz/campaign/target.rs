@@ -1,16 +1,16 @@
-//! Something that reads what strangers have made.
+//! A reader of untrusted files.
 
 use fastrand::Rng;
 
 /// Makes an input.
 pub type Make = Box<dyn Fn(&mut Rng) -> Vec<u8>>;
 
-/// How inputs are made and read.
+/// How to make and read inputs.
 pub struct Target {
-    /// The most bytes that reading an input of so many bytes may take, the input included.
+    /// Most bytes of memory to read an input of this length, including the input.
     pub budget: fn(usize) -> usize,
     /// Makes an input.
     pub make: Make,
-    /// Reads it; whether it was understood.
+    /// Reads the input; returns whether it was accepted.
     pub read: Box<dyn Fn(Vec<u8>) -> bool>,
 }

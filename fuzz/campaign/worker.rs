@@ -1,4 +1,4 @@
-//! The process that reads inputs, and says of each what became of it.
+//! The process that reads inputs, and reports what happened to each.
 
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -11,10 +11,10 @@ use crate::{MEMORY, target};
 /// The first word of a worker's command line; target, seed, first index, end and step follow.
 pub const WORD: &str = "worker";
 
-/// What becomes of an input that is read to its end.
+/// The result of reading an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It was understood.
+    /// It was accepted.
     Read,
     /// It was refused.
     Refused,
@@ -48,7 +48,7 @@ pub fn run(words: &[String]) {
     let [first, end, step] = [first, end, step].map(|word| word.parse().expect("a number"));
     let seed = seed.parse().expect("a number");
     let target = target(name);
-    // The supervisor says which input it was; the text of thousands of panics helps nobody.
+    // The supervisor reports which input it was; thousands of panic messages would not help.
     panic::set_hook(Box::new(|_| ()));
     let mut out = io::stdout().lock();
     for index in (first..end).step_by(step) {

@@ -7,7 +7,7 @@ use crate::damage::{NAMES, NUMBER_TEXTS, damage, once_in, one_of};
 use crate::place::Place;
 use crate::target::Target;
 
-/// Words of the format.
+/// Tokens of the format.
 const TOKENS: [&str; 24] = [
     "names:",
     "nc:",
@@ -35,7 +35,7 @@ const TOKENS: [&str; 24] = [
     "---\n",
 ];
 
-/// YAML's own limits let aliases unfold to a few times a text of this size.
+/// The parser's limits let aliases expand to a few times the size of the text.
 fn budget(length: usize) -> usize {
     (64 << 20) + 64 * length
 }
@@ -79,7 +79,7 @@ fn make(rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// A data set may be the whole disk, and is then searched: here paths lead no further out than the place is deep.
+/// A data set may name the whole disk, which would then be searched: paths must not leave the test folder.
 fn within_the_place(yaml: &mut [u8]) {
     const KNOWN: [&[u8]; 3] = [b"../images", b"/dev/zero", b"zero"];
     for at in 0..yaml.len() {
@@ -121,7 +121,7 @@ fn names(rng: &mut Rng) -> String {
     }
 }
 
-/// Deep or wide: what costs a parser its stack, or its memory by aliases of aliases.
+/// Deep or wide nesting, which may exhaust the stack, or memory by aliases of aliases.
 fn nested(rng: &mut Rng) -> String {
     let depth = [10, 200, 20_000][rng.usize(..3)];
     match rng.usize(..3) {

@@ -1,6 +1,6 @@
 //! Arbitrary bytes for the reader of weight files.
 //!
-//! Mutations rarely keep a zip's checksums, so bytes that start like a pickle are put into a sound zip,
+//! Mutations rarely keep a zip's checksums valid, so bytes that start like a pickle are put into a valid zip,
 //! with two storages that its tensors may name.
 
 #![no_main]

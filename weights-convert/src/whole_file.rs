@@ -19,6 +19,9 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
+    /// The first letters of every temporary file.
+    pub const PREFIX: &str = ".yolo10-burn-";
+
     /// Starts a file that will be at `path`.
     ///
     /// # Errors
@@ -36,7 +39,7 @@ impl WholeFile {
         // Asked first: if the folder is missing, the error would name the temporary file.
         folder.metadata().map_err(failed)?;
         let mut builder = Builder::new();
-        builder.prefix(".yolo10-burn-");
+        builder.prefix(Self::PREFIX);
         // Temporary files are private; a result has the permissions that the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

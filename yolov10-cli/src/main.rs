@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bench;
+mod budget_args;
 mod commands;
 mod convert;
 mod demo;
@@ -19,7 +20,6 @@ mod known_values;
 mod manual;
 mod memory;
 mod message;
-mod milliseconds;
 mod outcome;
 mod output;
 mod pipeline;

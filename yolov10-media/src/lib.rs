@@ -48,5 +48,5 @@ pub use draw::{Artist, FONT, Label, Style};
 pub use error::Error;
 pub use jpeg::encode_jpeg;
 pub use patience::{Listener, Notice, Patience};
-pub use row::{ErrorRow, Row, StageMilliseconds};
+pub use row::{ErrorRow, Row, StageMilliseconds, milliseconds, seconds};
 pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_name};

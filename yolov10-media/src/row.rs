@@ -103,12 +103,12 @@ impl<'a> ErrorRow<'a> {
     }
 }
 
-/// To the microsecond: anything finer is noise.
-fn milliseconds(time: Duration) -> f64 {
+/// A time in milliseconds, to the microsecond: anything finer is noise.
+pub fn milliseconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }
 
-/// To the microsecond, as videos count.
-fn seconds(time: Duration) -> f64 {
+/// A time in seconds, to the microsecond, as videos count.
+pub fn seconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e6
 }

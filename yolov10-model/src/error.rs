@@ -257,6 +257,12 @@ impl Error {
         Self::NotAPicture(cause.to_string().into())
     }
 
+    /// The words of an error and its causes, on one line.
+    pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
     pub(crate) fn worker(reason: impl std::fmt::Display) -> Self {
         Self::Worker { reason: reason.to_string() }
     }

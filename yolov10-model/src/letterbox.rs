@@ -4,12 +4,12 @@
 
 use crate::detection::Rect;
 use crate::error::Error;
-use crate::size::{STRIDE, Size};
+use crate::size::Size;
 
 /// Grey level of the border around the picture, 0..255.
 pub(crate) const PAD: u8 = 114;
 /// What validation adds to a side at most: the reference keeps half a stride around its batches.
-const BATCH_BORDER: usize = STRIDE;
+const BATCH_BORDER: usize = Size::STRIDE;
 
 /// How much of the largest input a picture gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -76,7 +76,7 @@ impl Letterbox {
         let scale = |side: usize| ((side as f64 * gain).round_ties_even() as usize).max(1);
         let scaled = Size { height: scale(image.height), width: scale(image.width) };
         let spare = |largest: usize, scaled: usize| match fit {
-            Fit::Minimal => (largest - scaled) % STRIDE,
+            Fit::Minimal => (largest - scaled) % Size::STRIDE,
             Fit::Full => largest - scaled,
         };
         let (rows, columns) = (spare(largest.height, scaled.height), spare(largest.width, scaled.width));
@@ -136,7 +136,7 @@ impl Letterbox {
 pub(crate) fn check_input(input: Size, longest: usize) -> Result<(), Error> {
     let Size { height, width } = input;
     if height == 0 || width == 0 || input != input.to_stride() {
-        return Err(Error::InputSize { found: input, stride: STRIDE });
+        return Err(Error::InputSize { found: input, stride: Size::STRIDE });
     }
     if height > longest || width > longest {
         return Err(Error::InputSides { found: input });
@@ -160,7 +160,7 @@ mod tests {
             corners in prop::array::uniform4(0.0..1.0_f32),
         ) {
             let image = Size { height, width };
-            let largest = Size { height: rows * STRIDE, width: columns * STRIDE };
+            let largest = Size { height: rows * Size::STRIDE, width: columns * Size::STRIDE };
             let fit = if full { Fit::Full } else { Fit::Minimal };
             let letterbox = Letterbox::new(image, largest, fit).expect("the sizes are good");
             prop_assert_eq!(letterbox.input, letterbox.input.to_stride());

@@ -5,9 +5,6 @@ use std::ops::RangeInclusive;
 
 use image::RgbImage;
 
-/// The largest stride of the network: an input's height and width are multiples of it, in pixels.
-pub(crate) const STRIDE: usize = 32;
-
 /// Colours of a pixel.
 pub(crate) const RGB: usize = 3;
 
@@ -21,8 +18,11 @@ pub struct Size {
 }
 
 impl Size {
+    /// The largest stride of the network, in pixels: height and width of an input are multiples of it.
+    pub const STRIDE: usize = 32;
+
     /// The sides that an input may have, in pixels: from one cell of the coarsest scale to what memory can hold.
-    pub const SIDES: RangeInclusive<usize> = STRIDE..=8192;
+    pub const SIDES: RangeInclusive<usize> = Self::STRIDE..=8192;
 
     /// A square with this side.
     pub const fn square(side: usize) -> Self {
@@ -38,9 +38,9 @@ impl Size {
     /// that does.
     pub const fn to_stride(self) -> Self {
         const fn raised(side: usize) -> usize {
-            match side.checked_next_multiple_of(STRIDE) {
+            match side.checked_next_multiple_of(Size::STRIDE) {
                 Some(raised) => raised,
-                None => usize::MAX / STRIDE * STRIDE,
+                None => usize::MAX / Size::STRIDE * Size::STRIDE,
             }
         }
         Self { height: raised(self.height), width: raised(self.width) }

@@ -1,11 +1,11 @@
 //! How long the stages of a call take.
 
 use std::iter::Sum;
-use std::ops::{Add, Div, Mul};
+use std::ops::{Add, Mul};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long the stages of one call took, per picture. Sums and means are taken stage by stage.
+/// How long the stages of one call took, per picture. Sums and means are computed stage by stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Speed {
     /// Letterbox and normalisation.
@@ -19,12 +19,13 @@ pub struct Speed {
 impl Speed {
     /// The three together.
     pub fn total(&self) -> Duration {
-        self.preprocess + self.inference + self.postprocess
+        self.preprocess.saturating_add(self.inference).saturating_add(self.postprocess)
     }
 
     /// The mean per picture, if `pictures` took this long together; all of it if there are none.
     pub fn per(self, pictures: usize) -> Self {
-        self / u32::try_from(pictures.max(1)).unwrap_or(u32::MAX)
+        let pictures = u32::try_from(pictures.max(1)).unwrap_or(u32::MAX);
+        self.map(|time| time / pictures)
     }
 
     fn map(self, change: impl Fn(Duration) -> Duration) -> Self {
@@ -41,9 +42,9 @@ impl Add for Speed {
 
     fn add(self, other: Self) -> Self {
         Self {
-            preprocess: self.preprocess + other.preprocess,
-            inference: self.inference + other.inference,
-            postprocess: self.postprocess + other.postprocess,
+            preprocess: self.preprocess.saturating_add(other.preprocess),
+            inference: self.inference.saturating_add(other.inference),
+            postprocess: self.postprocess.saturating_add(other.postprocess),
         }
     }
 }
@@ -52,15 +53,7 @@ impl Mul<u32> for Speed {
     type Output = Self;
 
     fn mul(self, times: u32) -> Self {
-        self.map(|time| time * times)
-    }
-}
-
-impl Div<u32> for Speed {
-    type Output = Self;
-
-    fn div(self, parts: u32) -> Self {
-        self.map(|time| time / parts)
+        self.map(|time| time.saturating_mul(times))
     }
 }
 
@@ -70,7 +63,7 @@ impl Sum for Speed {
     }
 }
 
-/// A clock that is told when a stage is over; the last of several threads counts.
+/// A clock that is told when a stage is over; with several threads, the last one counts.
 pub(crate) struct Stopwatch {
     started: Instant,
     /// Nanoseconds from the start to the end of a stage.
@@ -97,7 +90,11 @@ impl Stopwatch {
     pub(crate) fn stop(self) -> Speed {
         let [preprocess, inferred] =
             [self.preprocessed, self.inferred].map(|stage| Duration::from_nanos(stage.into_inner()));
-        Speed { preprocess, inference: inferred - preprocess, postprocess: self.started.elapsed() - inferred }
+        Speed {
+            preprocess,
+            inference: inferred.saturating_sub(preprocess),
+            postprocess: self.started.elapsed().saturating_sub(inferred),
+        }
     }
 
     fn elapsed(&self) -> u64 {

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 /// Why a server does not start, or does not end well.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The server can't listen at the address.
-    #[error("{address}: {error}")]
+    #[error("cannot listen at {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The system's error.
-        error: std::io::Error,
+        source: std::io::Error,
     },
     /// The address is open to other machines, and there is no token.
     #[error("{address} is reachable from elsewhere: expected --token-file, or --no-auth if anybody may use it")]

@@ -1,6 +1,6 @@
 //! A model's detector: in this process, or in its own worker.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use yolov10_model::letterbox::Letterbox;
 use yolov10_model::memory::{FreeReport, MemoryReport};
@@ -8,9 +8,6 @@ use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Detector, Error, IsolatedDetector, Size};
 
 use crate::picture::{Form, Picture, as_it_is};
-
-/// Longest wait for a worker to load or to search a picture: compiling all kernels on a slow GPU takes less.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) enum Finder {
     Here(Box<Detector>),
@@ -124,10 +121,7 @@ fn end(mut detector: IsolatedDetector) -> Result<FreeReport, Error> {
 fn detect_elsewhere(detector: &mut IsolatedDetector, picture: &Picture) -> Result<Vec<Detection>, Error> {
     let size = picture.size();
     if picture.form == Form::Letterboxed && detector.letterbox(size)? != as_it_is(size) {
-        return Err(Error::InputSize { found: size, stride: STRIDE });
+        return Err(Error::InputSize { found: size, stride: Size::STRIDE });
     }
     detector.detect(&picture.image)
 }
-
-/// The network's largest stride, in pixels.
-const STRIDE: usize = 32;

@@ -63,7 +63,7 @@ fn check(settings: &Settings) -> Result<(), Error> {
 async fn live(maker: Maker, mut settings: Settings) -> Result<(), Error> {
     let log = Log(settings.log);
     let tls = settings.access.tls.as_ref().map(tls::acceptor).transpose()?;
-    let listen = async |address| bind(address).await.map_err(|error| Error::Listen { address, error });
+    let listen = async |address| bind(address).await.map_err(|source| Error::Listen { address, source });
     let (http_socket, http_address) = listen(settings.http).await?;
     settings.http = http_address;
     let grpc = match settings.grpc.filter(|_| cfg!(feature = "grpc")) {
@@ -186,8 +186,9 @@ fn say_ready(server: &Server, is_tls: bool) {
     let http = format!("{scheme}://{}", settings.http);
     let grpc = settings.grpc.map(|address| address.to_string());
     let and_grpc = grpc.as_ref().map_or(String::new(), |address| format!(", grpc at {address}"));
-    let models: Vec<String> =
-        server.registry.index(true).unwrap_or_default().into_iter().map(|line| line.name).collect();
+    let only_ready = true;
+    let lines = server.registry.index(only_ready).unwrap_or_default();
+    let models: Vec<String> = lines.into_iter().map(|line| line.name).collect();
     let listed = if models.is_empty() { "no model".to_owned() } else { models.join(", ") };
     let message = format!("ready: {http}{and_grpc}, with {listed}");
     server.log.event("ready", message, &json!({ "http": http, "grpc": grpc, "models": models }));

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use yolov10_media::milliseconds;
 
-use crate::memory::milliseconds;
 use crate::settings::LogFormat;
 
 /// Writes lines to stderr; failures to write are ignored.

@@ -1,8 +1,9 @@
 //! Sums up the memory reports of several detectors, for answers and logs.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
+use yolov10_media::milliseconds;
 use yolov10_model::memory::{Bytes, FreeReport, MemoryReport};
 
 use crate::problem::Problem;
@@ -96,9 +97,4 @@ pub(crate) fn sum(reports: impl IntoIterator<Item = MemoryReport>, weights: Weig
         resident: report.resident.or(total.resident),
         driver: report.driver.or(total.driver),
     })
-}
-
-/// To the microsecond.
-pub(crate) fn milliseconds(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1e3
 }

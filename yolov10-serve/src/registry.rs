@@ -106,6 +106,7 @@ impl Registry {
         self.settings.on_demand && model.running().is_none() && model.awaits_demand()
     }
 
+    /// The models of the index: all of them, or those that are ready.
     pub(crate) fn index(&self, only_ready: bool) -> Result<Vec<Line>, Problem> {
         self.look()?;
         let line = |model: Arc<Model>| {

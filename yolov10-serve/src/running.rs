@@ -13,7 +13,7 @@ use yolov10_model::options::CpuOptions;
 use yolov10_model::{Detector, Device, Error, IsolatedDetector, Options, Selection, Size, Weights};
 
 use crate::budget::{Budget, Full};
-use crate::finder::{Finder, PATIENCE};
+use crate::finder::Finder;
 use crate::instance::{Counts, Holding, Instance};
 use crate::memory::{Freed, Weights as SharedOrOwn, Why, sum};
 use crate::problem::Problem;
@@ -63,7 +63,7 @@ impl Start<'_> {
     /// Reads the weights and makes the detectors, within the budget.
     pub(crate) fn run(&self, name: &str, file: &Path) -> Result<Arc<Running>, Problem> {
         let failed = |error: &dyn std::fmt::Display| Problem::invalid(format_args!("model {name}: {error}"));
-        let weights = (self.maker.open)(file).map_err(|error| failed(&chain(&*error)))?;
+        let weights = (self.maker.open)(file).map_err(|error| failed(&Error::with_causes(&*error)))?;
         let mut options = self.maker.options.clone();
         // The protocol's outputs hold every row, whatever its score.
         options.selection = Selection { confidence: 0.0, ..options.selection };
@@ -135,7 +135,7 @@ impl Start<'_> {
     }
 
     fn isolated(&self, command: std::process::Command) -> Result<(Finder, Holding), NotMade> {
-        let mut detector = IsolatedDetector::new(command, PATIENCE).map_err(NotMade::Error)?;
+        let mut detector = IsolatedDetector::new(command, IsolatedDetector::PATIENCE).map_err(NotMade::Error)?;
         let memory = detector.memory().map_err(NotMade::Error)?;
         let mut share = self.budget.nothing();
         self.claim(&mut share, memory.total().reserved)?;
@@ -215,10 +215,4 @@ fn facts(weights: &Weights, options: &Options) -> Facts {
     let input = [height, width];
     let memory = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { "GPU" } else { "CPU" };
     Facts { class_names: weights.class_names().to_vec(), variant, input, memory }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -17,8 +17,6 @@ pub(crate) const OUTPUT: &str = "output0";
 pub(crate) const ROWS: usize = 300;
 /// Values per row: left, top, right, bottom, score, class.
 pub(crate) const COLUMNS: usize = 6;
-/// The sides of a network's input are multiples of this.
-const STRIDE: usize = 32;
 /// Bytes of the length field before each element of BYTES.
 const LENGTH: usize = 4;
 
@@ -100,7 +98,8 @@ fn planes(input: &Tensor, count: usize, [height, width]: [u32; 2], bounds: &Boun
     let size = Size { height: height as usize, width: width as usize };
     if size != size.to_stride() {
         return Err(Problem::invalid(format_args!(
-            "input {INPUT}: height and width of FP32 must be multiples of {STRIDE}, found {size}"
+            "input {INPUT}: height and width of FP32 must be multiples of {}, found {size}",
+            Size::STRIDE
         )));
     }
     let values = length(input, count, 3 * size.height * size.width, size_of::<f32>())?;

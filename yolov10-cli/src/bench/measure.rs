@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use image::RgbImage;
 use serde::Serialize;
+use yolov10_media::milliseconds;
 use yolov10_model::inventory::Inventory;
 use yolov10_model::memory::{peak_resident, resident};
 use yolov10_model::options::{Isa, physical_cores};
@@ -15,7 +16,6 @@ use yolov10_model::speed::Speed;
 use yolov10_model::{Detector, Device, Options, Precision, Size};
 
 use super::sample::{Summary, summarize};
-use crate::milliseconds::milliseconds;
 use crate::setup::Setup;
 
 /// What was measured for one combination.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-
-use crate::milliseconds::milliseconds;
+use yolov10_media::milliseconds;
 
 /// Statistics of a sample, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

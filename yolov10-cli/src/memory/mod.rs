@@ -10,13 +10,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use image::RgbImage;
 use serde::Serialize;
+use yolov10_media::milliseconds;
 use yolov10_model::memory::{FreeReport, MemoryReport};
 use yolov10_model::picture::decode_picture;
 use yolov10_model::selection::Assignment;
 use yolov10_model::{Detector, Weights};
 
 use crate::engine_args::EngineArgs;
-use crate::milliseconds::milliseconds;
 use crate::outcome::Outcome;
 use crate::setup::Setup;
 use crate::{demo, message};

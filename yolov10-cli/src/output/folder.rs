@@ -10,12 +10,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+use weights_convert::WholeFile;
 
 use super::file::OutputFile;
 use super::ledger::Ledger;
-
-/// Prefix of the folder for unfinished files.
-const SCRATCH: &str = ".yolo10-burn-";
 
 /// A folder that this run may write into.
 pub struct RunFolder {
@@ -38,7 +36,11 @@ impl RunFolder {
         let numbered = (2..).map(|number| project.join(format!("{name}{number}")));
         for path in std::iter::once(first.clone()).chain(numbered) {
             match fs::create_dir(&path) {
-                Ok(()) => return Self::open(path, true),
+                Ok(()) => {
+                    let mut folder = Self::open(path)?;
+                    folder.is_new = true;
+                    return Ok(folder);
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
                 Err(error) => return Err(error).with_context(|| path.display().to_string()),
             }
@@ -50,14 +52,14 @@ impl RunFolder {
     pub fn reuse(project: &Path, name: &str) -> Result<Self> {
         let path = project.join(name);
         make_folder(&path)?;
-        Self::open(path, false)
+        Self::open(path)
     }
 
-    fn open(path: PathBuf, is_new: bool) -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&path);
+    fn open(path: PathBuf) -> Result<Self> {
+        let scratch = tempfile::Builder::new().prefix(WholeFile::PREFIX).tempdir_in(&path);
         let scratch = Some(scratch.with_context(|| path.display().to_string())?);
         let ledger = Arc::new(Ledger::of(&path)?);
-        Ok(Self { path, is_new, ledger, sources: HashSet::new(), verbose: false, scratch })
+        Ok(Self { path, is_new: false, ledger, sources: HashSet::new(), verbose: false, scratch })
     }
 
     /// Protects these files from being replaced, under any name.

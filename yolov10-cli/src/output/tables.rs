@@ -8,12 +8,11 @@ use anyhow::{Context, Result};
 use detection_metrics::Bounds;
 use detection_metrics::coco::{CATEGORY_IDS, ImageId, Prediction};
 use serde::Serialize;
-use yolov10_media::About;
+use yolov10_media::{About, seconds};
 use yolov10_model::{Detection, Rect};
 
 use super::RunFolder;
 use super::file::OutputFile;
-use crate::milliseconds::seconds;
 
 /// Number, first and last of COCO's class names: weights with these are taken to have all of them.
 const COCO_ENDS: (usize, &str, &str) = (80, "person", "toothbrush");

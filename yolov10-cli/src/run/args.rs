@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use yolov10_media::{Artist, Cancel, Label, Patience, Style};
-use yolov10_model::picture::Budget;
 
 use super::shard_args::ShardArgs;
+use crate::budget_args::BudgetArgs;
 use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
@@ -37,9 +37,8 @@ pub struct Args {
     /// Search subfolders too.
     #[arg(long)]
     pub recursive: bool,
-    /// Read pictures of up to this many million pixels, with the memory that takes [default: 210, with 1 GB].
-    #[arg(long, value_name = "MILLIONS")]
-    pub max_pixels: Option<NonZeroU64>,
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     /// Give up a camera, stream or server that sends nothing for this long.
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     pub stream_timeout: NonZeroU64,
@@ -145,12 +144,6 @@ pub struct DrawingArgs {
 }
 
 impl Args {
-    /// The limits for decoding one picture.
-    pub fn budget(&self) -> Budget {
-        let of_pixels = |millions: NonZeroU64| Budget::of_pixels(millions.get().saturating_mul(1_000_000));
-        self.max_pixels.map_or(Budget::default(), of_pixels)
-    }
-
     /// How long to wait for sources; `cancel` ends every wait.
     pub fn patience(&self, cancel: Cancel) -> Patience {
         Patience {

@@ -19,7 +19,7 @@ mod shard_args;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use yolov10_media::{Depth, Sources};
+use yolov10_media::{Depth, Sources, milliseconds};
 use yolov10_model::Selection;
 use yolov10_model::isolation::is_worker;
 
@@ -33,7 +33,6 @@ use search::{Next, Search};
 use shard::{Rows, Split};
 
 use crate::interrupt::Interrupt;
-use crate::milliseconds::milliseconds;
 use crate::outcome::Outcome;
 use crate::setup::{GRAPHS_REFUSED, Setup};
 use crate::{demo, message};
@@ -91,7 +90,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let passed_over = notes::what_is_passed_over(&sources);
     // Not earlier: while loading weights or waiting for a list, a signal simply ends the program.
     let interrupt = Interrupt::catch()?;
-    let budget = args.budget();
+    let budget = args.budget.budget();
     let sources = sources.within(budget).waiting(args.patience(interrupt.cancel()));
     let reporter = Reporter::new(args, &class_names, sources.len());
     let files = Files::prepare(args, &class_names, artist, &sources, &interrupt)?;

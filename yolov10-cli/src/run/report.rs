@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use yolov10_media::About;
+use yolov10_media::{About, StageMilliseconds, milliseconds};
 use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Size};
 
@@ -14,7 +14,6 @@ use super::full_disk::is_full_disk;
 use super::json;
 use super::searched::Searched;
 use crate::message;
-use crate::milliseconds::{StageMilliseconds, milliseconds};
 use crate::progress::Progress;
 
 /// How results are printed.
@@ -162,7 +161,7 @@ impl<'a> Reporter<'a> {
         self.progress.finish();
         if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
             let StageMilliseconds { preprocess, inference, postprocess } =
-                (self.tally.speed / self.tally.pictures).into();
+                self.tally.speed.per(self.tally.pictures as usize).into();
             let Size { height, width } = input;
             self.say(&format!(
                 "Speed: {preprocess:.1}ms preprocess, {inference:.1}ms inference, {postprocess:.1}ms postprocess \

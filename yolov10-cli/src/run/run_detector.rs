@@ -2,7 +2,6 @@
 
 use std::env;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use image::RgbImage;
@@ -12,9 +11,6 @@ use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Detector, IsolatedDetector, Size, isolation};
 
 use crate::interrupt::Interrupt;
-
-/// The longest wait for a worker to load or to search one picture: compiling all kernels on a slow GPU takes less.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A detector, in this process or in a worker.
 pub enum RunDetector {
@@ -30,7 +26,7 @@ impl RunDetector {
         command.args(env::args_os().skip(1));
         // stdin and stdout belong to the parent.
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        Ok(Self::Isolated(Box::new(IsolatedDetector::new(command, PATIENCE)?)))
+        Ok(Self::Isolated(Box::new(IsolatedDetector::new(command, IsolatedDetector::PATIENCE)?)))
     }
 
     pub fn letterbox(&self, image: Size) -> Result<Letterbox> {

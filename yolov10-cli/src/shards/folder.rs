@@ -17,8 +17,6 @@ use crate::digest::sha256;
 const MANIFEST: &str = "manifest.json";
 /// The folder of label files.
 const LABELS: &str = "labels";
-/// Prefix of unfinished files.
-const UNFINISHED: &str = ".yolo10-burn-";
 
 /// A folder whose manifest has the fingerprint of this run.
 #[derive(Debug)]
@@ -123,7 +121,7 @@ impl ShardFolder {
             };
             for entry in entries {
                 let entry = entry.with_context(|| folder.display().to_string())?;
-                if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                if entry.file_name().to_string_lossy().starts_with(WholeFile::PREFIX) {
                     fs::remove_file(entry.path()).with_context(|| entry.path().display().to_string())?;
                 }
             }
@@ -147,7 +145,7 @@ fn others(path: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
         let name = entry.with_context(|| path.display().to_string())?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(UNFINISHED) {
+        if !name.starts_with(WholeFile::PREFIX) {
             names.push(name);
         }
     }

@@ -1,11 +1,11 @@
 //! The options of `val`.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use yolov10_model::picture::Budget;
 
+use crate::budget_args::BudgetArgs;
 use crate::engine_args::EngineArgs;
 use crate::folder_args::FolderArgs;
 use crate::head_args::{HeadArgs, parse_share};
@@ -30,9 +30,8 @@ pub struct Args {
     /// The folder with the pictures of COCO annotations [default: beside them, or where COCO puts its own].
     #[arg(long, value_name = "FOLDER")]
     pub images: Option<PathBuf>,
-    /// Read pictures of up to this many million pixels, with the memory that takes [default: 210, with 1 GB].
-    #[arg(long, value_name = "MILLIONS")]
-    pub max_pixels: Option<NonZeroU64>,
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     /// How many pictures share one input size; the third digit of the figures depends on it.
     #[arg(long, value_name = "N", default_value = "16")]
     pub batch: NonZeroUsize,
@@ -64,12 +63,6 @@ impl Args {
     /// The confusion matrix counts scores above this: as in the reference, what `run` would show unless `--conf` is set.
     pub fn confusion_above(&self) -> f32 {
         if self.conf == USUAL_CONFIDENCE { CONFUSION_CONFIDENCE } else { self.conf }
-    }
-
-    /// The limits for decoding one picture.
-    pub fn budget(&self) -> Budget {
-        self.max_pixels
-            .map_or(Budget::default(), |millions| Budget::of_pixels(millions.get().saturating_mul(1_000_000)))
     }
 }
 

@@ -63,7 +63,7 @@ pub fn open(args: &Args, class_names: &[String]) -> Result<Data> {
         samples: Vec::new(),
         sizes: Vec::new(),
         broken,
-        budget: args.budget(),
+        budget: args.budget.budget(),
         annotations,
     };
     let mut missized = Missized::default();

@@ -9,8 +9,6 @@ use detection_metrics::Bounds;
 use yolov10_model::Size;
 use yolov10_model::letterbox::Letterbox;
 
-/// The largest stride of the network, in pixels.
-const STRIDE: usize = 32;
 /// Border beyond the pictures of a batch, in strides.
 const BORDER: f64 = 0.5;
 
@@ -93,8 +91,8 @@ fn input_of_batch(widest: Size, tallest: Size, side: usize) -> Size {
     } else {
         (1.0, 1.0)
     };
-    let strides = |share: f64| (share * side as f64 / STRIDE as f64 + BORDER).ceil() as usize;
-    let pixels = |share: f64| strides(share) * STRIDE;
+    let strides = |share: f64| (share * side as f64 / Size::STRIDE as f64 + BORDER).ceil() as usize;
+    let pixels = |share: f64| strides(share) * Size::STRIDE;
     Size { height: pixels(height), width: pixels(width) }
 }
 

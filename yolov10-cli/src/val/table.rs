@@ -4,10 +4,10 @@ use anyhow::Result;
 use detection_metrics::coco::Summary;
 use detection_metrics::{ClassEvaluation, ConfusionMatrix, Evaluation, Figures};
 use serde::Serialize;
+use yolov10_media::StageMilliseconds;
 
 use super::Results;
 use crate::general::general;
-use crate::milliseconds::StageMilliseconds;
 
 /// Significant digits of a figure.
 const DIGITS: usize = 3;

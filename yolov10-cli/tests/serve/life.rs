@@ -26,7 +26,7 @@ fn what_keeps_it_from_starting_is_one_line_and_exit_code_2() {
     let with = |words: &[&str]| failure(&[&free, words].concat());
     let model = model("n");
     let busy = failure(&["--http", &address, "--no-grpc", &model]);
-    assert!(busy.starts_with(&format!("error: {address}: Address already in use")), "{busy}");
+    assert!(busy.starts_with(&format!("error: cannot listen at {address}: Address already in use")), "{busy}");
     let open = failure(&["--http", "0.0.0.0:0", &model]);
     let expected =
         "error: 0.0.0.0:0 is reachable from elsewhere: expected --token-file, or --no-auth if anybody may use it";

@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn sources_of_one_name_get_names_of_their_own() {
         let mut stems = Stems::default();
-        let claimed = ["bus", "bus", "bus-2", "bus"].map(|stem| stems.claim(stem, false));
+        let has_frames = false;
+        let claimed = ["bus", "bus", "bus-2", "bus"].map(|stem| stems.claim(stem, has_frames));
         assert_eq!(claimed, ["bus", "bus-2", "bus-2-2", "bus-3"]);
     }
 
@@ -122,7 +123,8 @@ mod tests {
     fn a_long_name_is_cut_between_letters_and_stays_its_sources_own() {
         let mut stems = Stems::default();
         let long = "ä".repeat(150);
-        let claimed = [&*long, &*long].map(|stem| stems.claim(stem, false));
+        let has_frames = false;
+        let claimed = [&*long, &*long].map(|stem| stems.claim(stem, has_frames));
         assert_eq!(claimed, ["ä".repeat(100), format!("{}-2", "ä".repeat(100))]);
         assert_eq!(file_name(&long), "ä".repeat(100));
     }

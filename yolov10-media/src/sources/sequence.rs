@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use yolov10_model::Error as ModelError;
+
 use super::Content;
 use crate::error::Error;
 use crate::patience::Patience;
@@ -75,7 +77,7 @@ impl<F: FnMut() -> Result<Moments, Error>> Stream<F> {
                 return Err(broken);
             }
             self.progress = Progress { failures: failures + 1, start: next, ..self.progress };
-            self.patience.pause(&self.name, failures + 1, one_line(&broken))?;
+            self.patience.pause(&self.name, failures + 1, ModelError::with_causes(&broken))?;
         }
     }
 
@@ -86,17 +88,6 @@ impl<F: FnMut() -> Result<Moments, Error>> Stream<F> {
             (frames, reason) => Error::StreamEnded { frames, reason: reason.map(Box::new) },
         }
     }
-}
-
-/// An error with its causes.
-fn one_line(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }
 
 impl<F: FnMut() -> Result<Moments, Error>> Iterator for Stream<F> {
@@ -138,7 +129,8 @@ mod tests {
         };
         let stream =
             Stream { name: "camera".to_owned(), patience, connect, moments: None, progress: Progress::default() };
-        let given = stream.map(|moment| moment.map(|moment| moment.at.as_secs()).map_err(|error| one_line(&error)));
+        let given = stream
+            .map(|moment| moment.map(|moment| moment.at.as_secs()).map_err(|error| ModelError::with_causes(&error)));
         let given = given.collect();
         let heard = *heard.lock().expect("one thread");
         (given, heard)

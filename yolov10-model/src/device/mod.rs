@@ -2,6 +2,7 @@
 
 #[cfg(feature = "gpu")]
 mod cache;
+mod choice;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "gpu")]
@@ -18,7 +19,8 @@ use std::time::Instant;
 use burn::backend::DispatchDevice;
 
 #[cfg(feature = "gpu")]
-pub(crate) use self::cache::{Choice, choice};
+pub(crate) use self::cache::choice;
+pub(crate) use self::choice::Choice;
 #[cfg(feature = "gpu")]
 pub(crate) use self::share::{MemoryShare, no_room};
 use crate::error::Error;
@@ -56,15 +58,15 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have it.
     pub(crate) fn open(self) -> Result<burn::tensor::Device, Error> {
-        self.open_keeping(None, false)
+        self.open_keeping(None, Choice::Rule)
     }
 
-    /// The same, with its kernels kept in `folder`, and tuned on request, unless this process has already decided otherwise.
-    fn open_keeping(self, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
+    /// The same, with its kernels kept in `folder` and chosen as `asked`, unless this process has already decided otherwise.
+    fn open_keeping(self, folder: Option<&Path>, asked: Choice) -> Result<burn::tensor::Device, Error> {
         match self {
             Self::Cpu | Self::Flex => Ok(burn::tensor::Device::flex()),
-            Self::Cuda(index) => self.open_cuda(index, folder, tune),
-            Self::Wgpu => self.open_wgpu(folder, tune),
+            Self::Cuda(index) => self.open_cuda(index, folder, asked),
+            Self::Wgpu => self.open_wgpu(folder, asked),
         }
     }
 
@@ -115,7 +117,7 @@ impl Device {
     /// # Errors
     /// This build or this machine does not have the device.
     pub fn keep_kernels(self, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
-        self.keep(folder, false)
+        self.keep(folder, Choice::Rule)
     }
 
     /// The same, but tries every kernel that there is, when an input size and batch comes for the first time. The results
@@ -124,11 +126,11 @@ impl Device {
     /// # Errors
     /// As [`keep_kernels`](Device::keep_kernels).
     pub fn tune_kernels(self, folder: Option<&Path>) -> Result<Option<PathBuf>, Error> {
-        self.keep(folder, true)
+        self.keep(folder, Choice::Trial)
     }
 
-    fn keep(self, folder: Option<&Path>, tune: bool) -> Result<Option<PathBuf>, Error> {
-        let device = self.open_keeping(folder, tune)?;
+    fn keep(self, folder: Option<&Path>, asked: Choice) -> Result<Option<PathBuf>, Error> {
+        let device = self.open_keeping(folder, asked)?;
         #[cfg(feature = "gpu")]
         if let DispatchDevice::Cube(_) = device.as_dispatch() {
             return Ok(Some(cache::file()));
@@ -143,22 +145,22 @@ impl Device {
     }
 
     #[cfg(feature = "cuda")]
-    fn open_cuda(self, index: usize, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
+    fn open_cuda(self, index: usize, folder: Option<&Path>, asked: Choice) -> Result<burn::tensor::Device, Error> {
         self.check_cuda(index)?;
-        cache::keep_in(folder, tune, || cuda::identity(index));
+        cache::keep_in(folder, asked, || cuda::identity(index));
         Ok(burn::tensor::Device::cuda(index))
     }
 
     #[cfg(not(feature = "cuda"))]
-    fn open_cuda(self, _index: usize, _folder: Option<&Path>, _tune: bool) -> Result<burn::tensor::Device, Error> {
+    fn open_cuda(self, _index: usize, _folder: Option<&Path>, _asked: Choice) -> Result<burn::tensor::Device, Error> {
         Err(Error::NotBuiltIn { device: self.to_string(), feature: "cuda" })
     }
 
     #[cfg(feature = "wgpu")]
-    fn open_wgpu(self, folder: Option<&Path>, tune: bool) -> Result<burn::tensor::Device, Error> {
+    fn open_wgpu(self, folder: Option<&Path>, asked: Choice) -> Result<burn::tensor::Device, Error> {
         use burn::tensor::{DeviceKind, DeviceType};
         // Before devices are enumerated, which reads the choice.
-        cache::keep_in(folder, tune, || self.to_string());
+        cache::keep_in(folder, asked, || self.to_string());
         if burn::tensor::Device::enumerate(DeviceType::Wgpu).into_iter().next().is_none() {
             let reason = "no GPU driver; Mesa's software Vulkan (Debian: mesa-vulkan-drivers) needs no GPU";
             return Err(Error::DeviceUnavailable { device: self.to_string(), reason: reason.into() });
@@ -167,7 +169,7 @@ impl Device {
     }
 
     #[cfg(not(feature = "wgpu"))]
-    fn open_wgpu(self, _folder: Option<&Path>, _tune: bool) -> Result<burn::tensor::Device, Error> {
+    fn open_wgpu(self, _folder: Option<&Path>, _asked: Choice) -> Result<burn::tensor::Device, Error> {
         Err(Error::NotBuiltIn { device: self.to_string(), feature: "wgpu" })
     }
 }

@@ -45,6 +45,9 @@ pub struct IsolatedDetector {
 }
 
 impl IsolatedDetector {
+    /// A patience for every machine: compiling all kernels on a slow GPU takes less.
+    pub const PATIENCE: Duration = Duration::from_secs(300);
+
     /// Starts `command` as a worker, which must call [`work`]. Usually it is the same program with the same arguments, and
     /// asks [`is_worker`]. `patience` bounds every wait: for the worker to load, and for each picture.
     ///

@@ -1,7 +1,7 @@
 //! The worker's side: a detector that does what its parent asks, until the parent is gone.
 
+use std::env;
 use std::error::Error as Cause;
-use std::{env, iter};
 
 use image::RgbImage;
 use ipc_channel::ipc::{IpcSender, IpcSharedMemory};
@@ -29,7 +29,7 @@ where
     let (requests, replies) = Greeting::send(name)?;
     let mut detector = match load() {
         Ok(detector) => detector,
-        Err(error) => return say(&replies, Reply::Failed(words_of(&*error.into()))),
+        Err(error) => return say(&replies, Reply::Failed(Error::with_causes(&*error.into()))),
     };
     say(&replies, Reply::Loaded(detector.geometry()))?;
     loop {
@@ -51,7 +51,7 @@ fn answer(detector: &mut Detector, request: Request) -> Reply {
         },
         Request::Detect { size, pixels } => match search(detector, size, pixels) {
             Ok(reply) => reply,
-            Err(error) => Reply::Failed(words_of(&error)),
+            Err(error) => Reply::Failed(Error::with_causes(&error)),
         },
     }
 }
@@ -66,10 +66,4 @@ fn search(detector: &mut Detector, size: Size, pixels: IpcSharedMemory) -> Resul
 
 fn say(replies: &IpcSender<Reply>, reply: Reply) -> Result<(), Error> {
     replies.send(reply).map_err(Error::worker)
-}
-
-/// An error and its causes in one line.
-fn words_of(error: &(dyn Cause + 'static)) -> String {
-    let causes = iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

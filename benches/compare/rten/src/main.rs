@@ -1,4 +1,4 @@
-//! rten as one of the engines that `benches/compare` lets take turns.
+//! rten as one of the engines that `benches/compare` runs in turns.
 //!
 //! `rten-serve MODEL.onnx` answers lines on stdin as yolo10-burn's `serve_timing` does: `heads INPUT OUTPUT` and
 //! `network`. `rten-serve WHOLE.onnx PICTURE.jpg OUTPUT.txt` writes what it finds to a file and ends: for the time from
@@ -58,7 +58,7 @@ fn run(model: &Model, input: &Tensor<f32>) -> Result<Vec<Value>> {
     Ok(model.run(inputs, model.output_ids(), None)?)
 }
 
-/// The maps' numbers one after another as little-endian f32.
+/// The numbers of all maps as little-endian f32.
 fn bytes(maps: Vec<Value>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for map in maps {
