@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::device_text::first_cause;
 use crate::picture::Budget;
 use crate::size::Size;
 
@@ -220,33 +221,6 @@ fn free(bytes: Option<u64>) -> String {
     bytes.map_or_else(String::new, |bytes| format!(", {bytes} are free"))
 }
 
-/// After this, cubecl prints the source of a kernel.
-const SOURCE: &str = "[Source]";
-/// Starts of cubecl's lines that say where a failure happened and what it led to, but not what it was. If there are several
-/// failures, the later ones follow from the first.
-const FRAMES: [&str; 20] = [
-    "Several failures at once",
-    "The bytes were never written",
-    "The work was skipped",
-    "The work writing this buffer",
-    "skipped",
-    "Caused by:",
-    "Asked at:",
-    "Backtrace",
-    "No backtrace available",
-    "A launch error happened",
-    "A compilation error happened",
-    "A validation error happened",
-    "An IO error happened",
-    "An error happened during",
-    "An execution error happened",
-    "An out-of-memory error happened",
-    "An unknown error happened during",
-    "The device was poisoned during",
-    "The device is poisoned",
-    "[Compilation Error]",
-];
-
 impl Error {
     pub(crate) fn not_weights(reason: impl Into<String>) -> Self {
         Self::NotWeights { reason: reason.into() }
@@ -269,10 +243,7 @@ impl Error {
 
     /// What went wrong according to the device, in one line.
     pub(crate) fn device(error: impl std::fmt::Display) -> Self {
-        let text = error.to_string();
-        let mut lines = text.lines().map(str::trim).take_while(|line| !line.starts_with(SOURCE));
-        let cause = lines.find(|line| !line.is_empty() && !FRAMES.iter().any(|frame| line.starts_with(frame)));
-        Self::DeviceFailed { reason: cause.or(text.lines().next()).unwrap_or_default().to_owned() }
+        Self::DeviceFailed { reason: first_cause(&error.to_string()).to_owned() }
     }
 
     pub(crate) fn metadata(key: &'static str, expected: &str, found: Option<&str>) -> Self {
@@ -312,19 +283,5 @@ pub(crate) fn printable(text: &str) -> String {
     match letters.next() {
         Some(_) => start + "..",
         None => start,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_chain_of_failures_the_first_cause_is_said() {
-        let text = "Several failures at once\nCaused by:\n  The bytes were never written (failure #3)\n  skipped `ElemwiseFuse`
-Caused by:\n  The device was poisoned during launch\nCaused by:\n  cuLaunchKernel failed with status 700\nAsked at:\n   0: main
-The bytes were never written (failure #4)\nCaused by:\n  cuLaunchKernel failed with status 1";
-        assert_eq!(Error::device(text).to_string(), "the device failed: cuLaunchKernel failed with status 700");
-        assert_eq!(Error::device("no answer\nat all").to_string(), "the device failed: no answer");
     }
 }

@@ -29,6 +29,7 @@ mod decode;
 mod detection;
 mod detector;
 mod device;
+mod device_text;
 mod engine;
 mod error;
 mod network;

@@ -79,4 +79,18 @@ impl Conv {
             .map_err(|error| error.beside(scope.at("weight").path(), &shape))?;
         Ok(Self { weight, bias, channels_in, channels_out, filter })
     }
+
+    /// Convolutions one after another, whose tensors are numbered below `scope`.
+    pub(crate) fn chain<const N: usize>(
+        scope: &Scope,
+        channels_in: usize,
+        filters: [Filter; N],
+    ) -> Result<Vec<Self>, Error> {
+        let mut convs: Vec<Self> = Vec::with_capacity(N);
+        for (index, filter) in filters.into_iter().enumerate() {
+            let channels_in = convs.last().map_or(channels_in, |conv| conv.channels_out);
+            convs.push(Self::new(&scope.at(index), channels_in, filter)?);
+        }
+        Ok(convs)
+    }
 }

@@ -25,11 +25,7 @@ pub struct Branch {
 
 impl Branch {
     fn new<const N: usize>(scope: &Scope, channels: usize, filters: [Filter; N]) -> Result<Self, Error> {
-        let mut hidden: Vec<Conv> = Vec::with_capacity(N);
-        for (index, filter) in filters.into_iter().enumerate() {
-            let channels_in = hidden.last().map_or(channels, |conv| conv.channels_out);
-            hidden.push(Conv::new(&scope.at("hidden").at(index), channels_in, filter)?);
-        }
+        let hidden = Conv::chain(&scope.at("hidden"), channels, filters)?;
         let channels_in = hidden.last().map_or(channels, |conv| conv.channels_out);
         let output = Conv::new(&scope.at("output"), channels_in, Filter::dense(1).linear())?;
         Ok(Self { hidden, output })

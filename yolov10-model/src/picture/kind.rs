@@ -61,9 +61,12 @@ fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     names.chunks_exact(4).enumerate().filter(|(place, _)| *place != 1).map(|(_, brand)| brand)
 }
 
+/// Bytes that are searched for the start of an HTML page.
+const START: usize = 256;
+
 /// What these bytes are instead, and what to do.
 fn other(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(256)]).trim_start().to_lowercase();
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(START)]).trim_start().to_lowercase();
     let has_brand = |names: &[&[u8]]| brands(bytes).any(|brand| names.contains(&brand));
     let name = match bytes {
         [] => return "the file is empty".to_owned(),

@@ -7,6 +7,10 @@
 const FILL: u8 = 0xff;
 /// Follows an `0xff` that is data.
 const STUFFED: u8 = 0x00;
+/// Restart markers are numbered modulo this.
+const RESTARTS: u8 = 8;
+/// A number from here on, ahead of the expected one, belongs to one of the two markers before it.
+const REPEATED: u8 = RESTARTS - 2;
 const FIRST_RESTART: u8 = 0xd0;
 const LAST_RESTART: u8 = 0xd7;
 const START_OF_IMAGE: u8 = 0xd8;
@@ -28,21 +32,21 @@ pub fn resynced(bytes: &[u8]) -> Option<Vec<u8>> {
         at = match code {
             FIRST_RESTART..=LAST_RESTART => {
                 let number = code - FIRST_RESTART;
-                match number.wrapping_sub(expected) % 8 {
+                match number.wrapping_sub(expected) % RESTARTS {
                     // Up to two are lost: their pieces are left empty.
                     ahead @ (0..=2) => {
                         for lost in 0..=ahead {
-                            mended.extend([FILL, FIRST_RESTART + (expected + lost) % 8]);
+                            mended.extend([FILL, FIRST_RESTART + (expected + lost) % RESTARTS]);
                         }
-                        expected = (number + 1) % 8;
+                        expected = (number + 1) % RESTARTS;
                         after
                     }
-                    // It was there before: its piece is left out.
-                    6 | 7 => next_marker(bytes, after)?,
-                    // There is no telling: it is taken for the one that is due.
+                    // It was there before: skip its piece.
+                    REPEATED..RESTARTS => next_marker(bytes, after)?,
+                    // Anything else is taken for the expected one.
                     _ => {
                         mended.extend([FILL, FIRST_RESTART + expected]);
-                        expected = (expected + 1) % 8;
+                        expected = (expected + 1) % RESTARTS;
                         after
                     }
                 }

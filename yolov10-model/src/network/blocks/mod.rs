@@ -1,5 +1,7 @@
 //! The blocks that YOLOv10 is built of, after folding: batch norms are part of the convolutions' weights.
 
+mod attention;
+mod bottleneck;
 mod c2f;
 mod psa;
 mod sc_down;
