@@ -21,6 +21,8 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "x86_64")]
+mod resize_avx2;
 
 use bf16::PairKernels;
 pub(crate) use bf16::bits as bf16_bits;
@@ -146,7 +148,8 @@ impl Kernels {
 // A macro, because `target_feature` names its features in a literal: each generic kernel gets one wrapper
 // per set, and everything below is inlined into the wrapper and compiled for that set.
 macro_rules! kernels {
-    ($module:ident, $lanes:ty, single: [$($single:literal)*], double: [$($double:literal)*] $(, $feature:literal)?) => {
+    ($module:ident, $lanes:ty, $resize:path, single: [$($single:literal)*], double: [$($double:literal)*]
+        $(, $feature:literal)?) => {
         mod $module {
             use super::*;
 
@@ -207,11 +210,6 @@ macro_rules! kernels {
                 unsafe { rows::softmax::<$lanes>(scores, stride, count, scale) }
             }
 
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn resize_row(row: &Row<'_>, columns: &[Column], planes: &mut [&mut [f32]; RGB]) {
-                resize::resize_row(row, columns, planes);
-            }
-
             const fn tiles<const STEP: usize>() -> Tiles {
                 Tiles {
                     single: &[$(tile::<$single, 1, STEP>),*],
@@ -247,7 +245,7 @@ macro_rules! kernels {
                 sum,
                 window_max,
                 softmax,
-                resize_row,
+                resize_row: $resize,
                 pairs: None,
             };
         }
@@ -256,14 +254,14 @@ macro_rules! kernels {
 
 // Tile sizes: the accumulators, the weights and one broadcast input fill the registers.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512_table, avx512::Avx512,
+kernels!(avx512_table, avx512::Avx512, resize_avx2::resize_row,
     single: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20], double: [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
     "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2_table, avx2::Avx2, single: [1 2 3 4 5 6], double: [], "avx2,fma");
+kernels!(avx2_table, avx2::Avx2, resize_avx2::resize_row, single: [1 2 3 4 5 6], double: [], "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon_table, neon::Neon, single: [1 2 3 4 5 6], double: [], "neon");
-kernels!(portable_table, portable::Portable, single: [1 2], double: []);
+kernels!(neon_table, neon::Neon, resize::resize_row, single: [1 2 3 4 5 6], double: [], "neon");
+kernels!(portable_table, portable::Portable, resize::resize_row, single: [1 2], double: []);
 
 #[cfg(target_arch = "x86_64")]
 static AVX512: Kernels = avx512_table::TABLE;

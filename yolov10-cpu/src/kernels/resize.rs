@@ -1,5 +1,5 @@
-//! One row of a resized 8-bit RGB picture, between two of its rows, as planes of floats: plain loops of a fixed length,
-//! which the compiler turns into instructions of the set that they are compiled for.
+//! One row of a resized 8-bit RGB picture, between two of its rows, as planes of floats: plain loops, which run everywhere
+//! and are the reference for instruction sets with a kernel of their own.
 //!
 //! It matches OpenCV's `resize(INTER_LINEAR)` to the last bit: weights of 11 bits, first across in 32-bit integers, then
 //! down, with 4 and 16 bits dropped before the sum. Four channels are carried because they fit registers; the fourth has
@@ -7,6 +7,7 @@
 
 /// A column of the result between two columns of the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Column {
     /// The left one. If there is no column to its right, that weight is 0.
     pub left: u32,
@@ -32,7 +33,7 @@ const CHANNELS: usize = 4;
 /// Columns at a time.
 const BLOCK: usize = 64;
 /// White, in the picture's levels.
-const WHITE: f32 = 255.0;
+pub(super) const WHITE: f32 = 255.0;
 
 #[inline(always)]
 pub(super) fn resize_row(row: &Row<'_>, columns: &[Column], planes: &mut [&mut [f32]; RGB]) {

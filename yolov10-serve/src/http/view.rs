@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,7 +17,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::spawn_blocking;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use yolov10_media::{Artist, Depth, Sources, Style};
+use yolov10_media::{Artist, Depth, Sources, Style, encode_jpeg};
 
 use super::App;
 use super::detect::Choice;
@@ -28,8 +27,6 @@ use crate::problem::{Kind, Problem};
 use crate::server::Server;
 
 const BOUNDARY: &str = "frame";
-/// OpenCV's default.
-const QUALITY: u8 = 95;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
@@ -116,8 +113,7 @@ impl Show {
         if let Some(seen) = done.seen.first() {
             artist.draw(&mut picture, &keep.of(&seen.detections));
         }
-        let mut jpeg = Vec::new();
-        JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture).map_err(Problem::internal)?;
+        let jpeg = encode_jpeg(&picture).map_err(Problem::internal)?;
         let head = format!("--{BOUNDARY}\r\ncontent-type: image/jpeg\r\ncontent-length: {}\r\n\r\n", jpeg.len());
         let mut part = head.into_bytes();
         part.extend(jpeg);
