@@ -1,9 +1,11 @@
-//! Time of each stage from a picture file's bytes to boxes: YOLOv10n with the demo's weights, 640x640, all threads.
+//! Time of each stage from a picture file's bytes to boxes: YOLOv10n with the demo's weights, 640x640, all threads; and
+//! of what shows them to people, for a picture of 640x480: boxes drawn, and a JPEG of it, on one thread.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use yolov10_media::{Artist, Style, encode_jpeg};
 use yolov10_model::letterbox::Fit;
 use yolov10_model::picture::decode_picture;
 use yolov10_model::speed::Speed;
@@ -42,6 +44,11 @@ fn stages(criterion: &mut Criterion) {
             });
         });
     }
+    let mut small = image::imageops::thumbnail(&picture, 640, 480);
+    let found = detector.detect(&small).expect("the picture has pixels").to_vec();
+    let artist = Artist::new(Style::default(), detector.class_names());
+    group.bench_function(format!("draw {}", found.len()), |bencher| bencher.iter(|| artist.draw(&mut small, &found)));
+    group.bench_function("encode", |bencher| bencher.iter(|| encode_jpeg(&small)));
     group.finish();
 }
 

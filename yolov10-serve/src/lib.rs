@@ -19,6 +19,7 @@ mod finder;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod http;
+mod impatient;
 mod instance;
 mod life;
 mod listen;

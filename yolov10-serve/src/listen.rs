@@ -1,5 +1,5 @@
-//! Connections, with or without TLS: a limited number at a time, each with a bound on how slowly a request's head may
-//! arrive, until the server ends.
+//! Connections, with or without TLS: a limited number at a time, each with a bound on how slowly requests may arrive and
+//! answers may be read, until the server ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+
+use crate::impatient::Impatient;
 
 /// Largest head of a request, in bytes.
 const HEAD: usize = 64 << 10;
@@ -62,6 +64,7 @@ impl Listener {
         stream.set_nodelay(true).ok();
         let watcher = open.watcher();
         let (app, patience, tls) = (self.app.clone(), self.patience, self.tls.clone());
+        let stream = Impatient::new(stream, patience);
         tokio::spawn(async move {
             let _permit = permit;
             match tls {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
@@ -25,7 +25,8 @@ pub(crate) struct Server {
     pub(crate) log: Log,
     /// The default confidence of `/v1` requests: scores must be above it.
     pub(crate) confidence: f32,
-    pub(crate) views: Arc<Semaphore>,
+    /// Videos and views: each has a thread.
+    streams: Arc<Semaphore>,
     /// Everything to load at the start is loaded.
     pub(crate) is_started: AtomicBool,
     /// The server has been told to end.
@@ -60,7 +61,7 @@ impl Server {
             bounds: Bounds { pixels: settings.limits.pixels, claim },
             log,
             confidence,
-            views: Arc::new(Semaphore::new(settings.limits.views)),
+            streams: Arc::new(Semaphore::new(settings.limits.streams)),
             is_started: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             settings,
@@ -70,6 +71,14 @@ impl Server {
     /// Whether it takes new work.
     pub(crate) fn is_ready(&self) -> bool {
         self.is_started.load(Ordering::Acquire) && !self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Room for a video or a view, until it is dropped.
+    pub(crate) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
+            let most = self.settings.limits.streams;
+            Problem::new(Kind::Busy, format_args!("expected at most {most} videos and views at a time"))
+        })
     }
 
     /// Does work that may wait, load or unload on its own thread, so that it stalls nobody.

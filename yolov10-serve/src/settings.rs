@@ -56,14 +56,14 @@ pub struct Limits {
     pub queue: usize,
     /// How long a request may wait for its search to start.
     pub deadline: Duration,
-    /// How long a client may take to send a request's head, or the next piece of its body.
+    /// How long a client may take to send a request's head or the next piece of its body, or to read more of an answer.
     pub patience: Duration,
     /// Most connections at a time.
     pub connections: usize,
     /// Most pictures decoded at a time.
     pub decoders: usize,
-    /// Most views at a time.
-    pub views: usize,
+    /// Most videos and views at a time.
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -78,7 +78,7 @@ impl Default for Limits {
             patience: Duration::from_secs(10),
             connections: 1024,
             decoders: cores,
-            views: 8,
+            streams: 8,
         }
     }
 }

@@ -121,7 +121,7 @@ pub struct LimitArgs {
     /// How long a request may wait for its search to start.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     pub deadline: Duration,
-    /// How long a client may take to send a request's headers, or the next piece of its body.
+    /// How long a client may take to send a request's headers or the next piece of its body, or to read more of an answer.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub patience: Duration,
     /// Most connections at a time.
@@ -130,9 +130,9 @@ pub struct LimitArgs {
     /// Pictures decoded at a time [default: the cores this process may use].
     #[arg(long, value_name = "N")]
     pub decoders: Option<NonZeroUsize>,
-    /// Most views (/v1/models/N/view) at a time.
+    /// Most videos and views at a time.
     #[arg(long, value_name = "N", default_value = "8")]
-    pub max_views: NonZeroUsize,
+    pub max_streams: NonZeroUsize,
 }
 
 /// `name=value`.

@@ -100,7 +100,7 @@ fn settings(args: &Args, weights: Option<&Path>) -> Result<Settings> {
             patience: limits.patience,
             connections: limits.max_connections.get(),
             decoders: limits.decoders.map_or(usual.decoders, |decoders| decoders.get()),
-            views: limits.max_views.get(),
+            streams: limits.max_streams.get(),
         },
         memory: Memory {
             budget: args.memory_budget.map(|bytes| bytes as u64),

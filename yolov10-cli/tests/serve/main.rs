@@ -5,6 +5,7 @@ mod life;
 mod limits;
 mod memory;
 mod protocol;
+mod streams;
 
 use std::path::{Path, PathBuf};
 

@@ -60,11 +60,13 @@ pub(super) async fn video(
     choice.check()?;
     let stride = choice.vid_stride.unwrap_or(NonZeroUsize::MIN);
     let model = server.registry.get(&model)?;
+    let permit = server.stream()?;
     let ticket = server.ticket(&model).await?;
     let file = store(&server, request).await?;
     let (lines, mut receiver) = channel(AHEAD);
     let runtime = Handle::current();
     spawn_blocking(move || {
+        let _permit = permit;
         let frames = Frames { server, runtime, ticket, choice, lines };
         frames.search(file.path(), stride);
     });
@@ -137,15 +139,17 @@ impl Frames {
             };
             is_first = false;
             let is_over = line.is_err() || self.server.is_ending.load(Ordering::Acquire);
-            if self.lines.blocking_send(line).is_err() || is_over {
+            // Who does not read holds no thread for long.
+            let sent = self.lines.send_timeout(line, self.server.settings.limits.patience);
+            if self.runtime.block_on(sent).is_err() || is_over {
                 return;
             }
         }
     }
 
     fn line(&self, frame: Option<yolov10_media::Frame>, picture: RgbImage) -> Line {
-        let done = search_frame(&self.server, &self.runtime, &self.ticket, picture)?;
-        let class_names = &self.ticket.running.facts.class_names;
+        let (done, ticket) = search_frame(&self.server, &self.runtime, &self.ticket.model.name, &picture)?;
+        let class_names = &ticket.running.facts.class_names;
         let keep = self.choice.keep(self.server.confidence, class_names)?;
         let seen = done.seen.first().ok_or_else(|| Problem::internal("a frame was lost"))?;
         let row = row("video", frame, seen, done.speed, &keep.of(&seen.detections), class_names)?;
@@ -161,20 +165,19 @@ fn ended(line: String) -> String {
 pub(super) fn search_frame(
     server: &Arc<Server>,
     runtime: &Handle,
-    ticket: &Ticket,
-    picture: RgbImage,
-) -> Result<Done, Problem> {
+    model: &str,
+    picture: &RgbImage,
+) -> Result<(Done, Ticket), Problem> {
     loop {
         let frame = picture.clone();
-        let ask = Ask { model: &ticket.model.name, version: None, pictures: 1, deadline: None };
+        let ask = Ask { model, version: None, pictures: 1, deadline: None };
         let searched = runtime.block_on(server.search(ask, move |bounds| {
             let share = bounds.admit(frame.width().into(), frame.height().into())?;
             Ok(vec![Picture { image: frame, form: Form::Whole, damage: None, share }])
         }));
         match searched {
             Err(problem) if problem.kind == Kind::Busy => sleep(PAUSE),
-            Err(problem) => return Err(problem),
-            Ok((done, _)) => return Ok(done),
+            searched => return searched,
         }
     }
 }

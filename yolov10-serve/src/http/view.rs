@@ -22,8 +22,8 @@ use yolov10_media::{Artist, Depth, Sources, Style, encode_jpeg};
 use super::App;
 use super::detect::Choice;
 use super::video::search_frame;
-use crate::model::Ticket;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
+use crate::running::Running;
 use crate::server::Server;
 
 const BOUNDARY: &str = "frame";
@@ -50,14 +50,12 @@ pub(super) async fn view(
     let address = found.map(|named| named.address.clone());
     let address =
         address.ok_or_else(|| Problem::not_found(format_args!("no source {source:?} was named: see --source")))?;
-    let permit = Arc::clone(&server.views).try_acquire_owned().map_err(|_| {
-        let views = server.settings.limits.views;
-        Problem::new(Kind::Busy, format_args!("expected at most {views} views at a time"))
-    })?;
-    let ticket = server.ticket(&model).await?;
+    let permit = server.stream()?;
+    // It has to be there; between pictures it is nobody's, so that unloading it ends the view and does not wait for it.
+    drop(server.ticket(&model).await?);
     // One that waits: who watches slowly gets the newest picture that there is room for.
     let (parts, mut receiver) = channel::<Part>(1);
-    let show = Show { server, runtime: Handle::current(), ticket, choice, parts, _permit: permit };
+    let show = Show { server, runtime: Handle::current(), model: model.name.clone(), choice, parts, _permit: permit };
     spawn_blocking(move || show.run(&address));
     let first =
         receiver.recv().await.ok_or_else(|| Problem::unavailable(format_args!("source {source}: no pictures")))??;
@@ -79,7 +77,7 @@ struct Shown {
 struct Show {
     server: Arc<Server>,
     runtime: Handle,
-    ticket: Ticket,
+    model: String,
     choice: Choice,
     parts: Sender<Part>,
     _permit: OwnedSemaphorePermit,
@@ -87,14 +85,15 @@ struct Show {
 
 impl Show {
     fn run(&self, address: &str) {
-        let class_names = &self.ticket.running.facts.class_names;
-        let artist = Artist::new(Style::default(), class_names);
+        let mut artist = None;
         let mut due = Instant::now();
         for item in Sources::expand([address], Depth::Folder).pictures() {
             let shown = item.about.frame.map(|frame| frame.shown);
-            let part = item.value.map_err(Problem::unavailable).and_then(|picture| self.draw(&artist, picture));
+            let part = item.value.map_err(Problem::unavailable).and_then(|picture| self.draw(&mut artist, picture));
             let is_over = part.is_err() || self.server.is_ending.load(Ordering::Acquire);
-            if self.parts.blocking_send(part).is_err() || is_over {
+            // Who does not read holds no thread for long.
+            let sent = self.parts.send_timeout(part, self.server.settings.limits.patience);
+            if self.runtime.block_on(sent).is_err() || is_over {
                 return;
             }
             // A file is shown at its own pace; a camera has one already.
@@ -106,11 +105,16 @@ impl Show {
         }
     }
 
-    fn draw(&self, artist: &Artist, mut picture: RgbImage) -> Part {
-        let done = search_frame(&self.server, &self.runtime, &self.ticket, picture.clone())?;
-        let class_names = &self.ticket.running.facts.class_names;
+    /// Searches a picture and draws, with an artist of the classes that the model has at the moment.
+    fn draw(&self, artist: &mut Option<(Arc<Running>, Artist)>, mut picture: RgbImage) -> Part {
+        let (done, ticket) = search_frame(&self.server, &self.runtime, &self.model, &picture)?;
+        let running = &ticket.running;
+        let class_names = &running.facts.class_names;
         let keep = self.choice.keep(self.server.confidence, class_names)?;
-        if let Some(seen) = done.seen.first() {
+        if artist.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, running)) {
+            *artist = Some((Arc::clone(running), Artist::new(Style::default(), class_names)));
+        }
+        if let (Some((_, artist)), Some(seen)) = (artist, done.seen.first()) {
             artist.draw(&mut picture, &keep.of(&seen.detections));
         }
         let jpeg = encode_jpeg(&picture).map_err(Problem::internal)?;

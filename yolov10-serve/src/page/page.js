@@ -276,7 +276,11 @@ async function refresh() {
     listed = now;
     const focused = document.activeElement?.getAttribute("aria-label");
     get("models").tBodies[0].replaceChildren(...memory.models.map(row));
-    if (focused) document.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) {
+      const again = document.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
+      // Who has just unloaded by keyboard is at what can be done next.
+      (again?.disabled ? again.closest("tr").querySelector("button:enabled") : again)?.focus();
+    }
     const chosen = get("model").value;
     get("model").replaceChildren(...ready.map((model) => new Option(model.name, model.name, false, model.name === chosen)));
     snippets();
