@@ -1,4 +1,6 @@
-//! A connection whose client has to read: what is written waits for it so long, then the connection ends.
+//! A connection whose client has to say something and to read what is said: each for so long, then it ends.
+//!
+//! Between the two the server of the protocol has bounds of its own. Before it knows which protocol it is, it has none.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
@@ -9,28 +11,39 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+/// Bytes by which HTTP/2 is told from HTTP/1, at most: its preface.
+const OPENING: usize = 24;
+
 pub(crate) struct Impatient<S> {
     stream: S,
     patience: Duration,
+    /// Bytes of the opening that have not come.
+    missing: usize,
+    /// While they are waited for.
+    opening: Option<Pin<Box<Sleep>>>,
     /// While a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    writing: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Impatient<S> {
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+        Self { stream, patience, missing: OPENING, opening: None, writing: None }
     }
 
     /// What came of a write, or that it has waited for too long.
     fn bound<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            self.writing = None;
             return written;
         }
-        let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
-        waiting.as_mut().poll(context).map(|()| Err(ErrorKind::TimedOut.into()))
+        wait(&mut self.writing, self.patience, context)
     }
+}
+
+/// An error when the time is over that began with the first call.
+fn wait<T>(since: &mut Option<Pin<Box<Sleep>>>, patience: Duration, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    let over = since.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(context);
+    over.map(|()| Err(ErrorKind::TimedOut.into()))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
@@ -39,7 +52,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.missing == 0 {
+            return read;
+        }
+        self.missing = self.missing.saturating_sub(buffer.filled().len() - before);
+        let Self { missing, opening, patience, .. } = &mut *self;
+        match read {
+            Poll::Pending => wait(opening, *patience, context),
+            ready => {
+                if *missing == 0 {
+                    *opening = None;
+                }
+                ready
+            }
+        }
     }
 }
 
@@ -89,6 +117,20 @@ mod tests {
         });
         near.write_all(&[1, 2, 3]).await.expect("it is read");
         assert_eq!(reading.await.expect("no panic").expect("three came"), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_ends_its_connection_and_one_that_has_said_something_does_not() {
+        let (near, mut far) = duplex(64);
+        let mut near = Impatient::new(near, Duration::from_millis(10));
+        far.write_all(b"PRI * HTTP").await.expect("there is room");
+        let mut read = [0; 64];
+        assert_eq!(near.read(&mut read).await.expect("it came"), 10);
+        assert_eq!(near.read(&mut read).await.expect_err("nothing comes").kind(), ErrorKind::TimedOut);
+        let mut near = Impatient::new(near.stream, Duration::from_millis(10));
+        far.write_all(&[0; OPENING]).await.expect("there is room");
+        assert_eq!(near.read(&mut read).await.expect("it came"), OPENING);
+        tokio::time::timeout(Duration::from_millis(50), near.read(&mut read)).await.expect_err("it waits");
     }
 
     #[tokio::test]

@@ -64,7 +64,6 @@ impl Listener {
         stream.set_nodelay(true).ok();
         let watcher = open.watcher();
         let (app, patience, tls) = (self.app.clone(), self.patience, self.tls.clone());
-        let stream = Impatient::new(stream, patience);
         tokio::spawn(async move {
             let _permit = permit;
             match tls {
@@ -97,7 +96,8 @@ where
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         hyper::service::Service::call(&service, request)
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let stream = TokioIo::new(Impatient::new(stream, patience));
+    let connection = builder.serve_connection(stream, service).into_owned();
     // Clients may break off at any time.
     watcher.watch(connection).await.ok();
 }

@@ -114,6 +114,11 @@ fn a_client_that_dawdles_is_let_go_and_keeps_nobody_waiting() {
         .collect();
     assert_eq!(server.get("/v2/health/live").status, 200);
     drop(heads);
+    // The same for those that say nothing at all.
+    let silent: Vec<TcpStream> =
+        (0..3).map(|_| TcpStream::connect(&server.address).expect("the system takes it")).collect();
+    assert_eq!(server.get("/v2/health/live").status, 200);
+    drop(silent);
     let mut stream = TcpStream::connect(&server.address).expect("it listens");
     stream
         .write_all(b"POST /v1/models/n/detect HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 1000\r\n\r\nabc")

@@ -259,6 +259,7 @@ fn what_cannot_be_answered_is_refused_in_the_protocols_shape() {
     assert_eq!(refused(server.get("/v2/models/n/versions/2"), 404), "model n has version 1, found \"2\"");
     assert_eq!(refused(server.get("/v3"), 404), "no such path: /v3");
     assert_eq!(refused(server.get("/v2/models/n/infer"), 405), "/v2/models/n/infer takes no GET");
+    assert_eq!(refused(server.get("/v2/models/%FF"), 400), "Invalid URL: Invalid UTF-8 in `model`");
     let dots = server.post("/v2/repository/models/..%2F..%2Fetc/load", b"");
     assert!(refused(dots, 400).starts_with("name \"../../etc\": expected 1 to 128 letters"));
     assert!(refused(server.post("/v2/models/n/infer", b"{"), 400).starts_with("not a request of the protocol: EOF"));

@@ -1,19 +1,19 @@
 //! gRPC: the protocol's service, and gRPC's standard health service.
 
 mod convert;
+mod health;
 mod service;
 mod trailers;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_server::HealthServer;
 
 use crate::access::check_token;
 use crate::log::Line;
@@ -28,9 +28,6 @@ pub(crate) mod protocol {
 
 /// The trailer with the status.
 const STATUS: &str = "grpc-status";
-/// How often the health service is updated.
-const HEALTH: Duration = Duration::from_millis(10);
-const SERVICE: &str = "inference.GRPCInferenceService";
 
 /// All gRPC services.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
@@ -39,29 +36,13 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
     let service = protocol::grpc_inference_service_server::GrpcInferenceServiceServer::new(service)
         .max_decoding_message_size(limit)
         .max_encoding_message_size(usize::MAX);
-    let (reporter, health) = tonic_health::server::health_reporter();
-    tokio::spawn(report(reporter, Arc::clone(server)));
+    let health = HealthServer::new(health::Health { server: Arc::clone(server) });
     tonic::service::Routes::new(health)
         .add_service(service)
         .into_axum_router()
         .layer(from_fn(trailers::move_report))
         .layer(from_fn_with_state(Arc::clone(server), check))
         .layer(from_fn_with_state(Arc::clone(server), log))
-}
-
-/// Reports readiness as health, for the server, the service and each model.
-async fn report(reporter: HealthReporter, server: Arc<Server>) {
-    let status = |is_serving| if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-    loop {
-        let is_ready = server.is_ready();
-        for service in ["", SERVICE] {
-            reporter.set_service_status(service, status(is_ready)).await;
-        }
-        for model in server.registry.all() {
-            reporter.set_service_status(&model.name, status(is_ready && model.running().is_some())).await;
-        }
-        tokio::time::sleep(HEALTH).await;
-    }
 }
 
 /// Checks the token; health is open to all.

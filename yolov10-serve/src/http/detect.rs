@@ -1,6 +1,6 @@
 //! `detect`: takes a picture in any form, answers like `run --json`.
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,6 +13,7 @@ use yolov10_model::Detection;
 use yolov10_model::speed::Speed;
 
 use super::multipart::{self, Sent};
+use super::path::Path;
 use super::{App, body};
 use crate::fetch;
 use crate::problem::{Kind, Problem};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use yolov10_model::memory::resident;
 
+use super::path::Path;
 use super::{App, body, json as answer};
 use crate::memory::{Freed, Why};
 use crate::problem::Problem;

@@ -8,6 +8,7 @@ pub(crate) mod manage;
 mod metrics;
 mod multipart;
 mod page;
+mod path;
 mod v2;
 mod video;
 mod view;

@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::App;
 use super::json as answer;
+use super::path::Path;
 use crate::describe;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::server::Server;
 
 /// The `model`, and the `version` if the path has one.
-pub(crate) type Names = Path<HashMap<String, String>>;
+pub(super) type Names = Path<HashMap<String, String>>;
 
 pub(crate) async fn server() -> Response {
     answer(&json!({

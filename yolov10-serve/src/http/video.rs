@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use image::RgbImage;
@@ -24,6 +24,7 @@ use yolov10_media::{Depth, ErrorRow, Sources};
 use super::App;
 use super::body::{self, Pieces};
 use super::detect::{Choice, row};
+use super::path::Path;
 use crate::model::Ticket;
 use crate::picture::{Form, Picture};
 use crate::problem::{Kind, Problem};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -21,6 +21,7 @@ use yolov10_media::{Artist, Depth, Sources, Style, encode_jpeg};
 
 use super::App;
 use super::detect::Choice;
+use super::path::Path;
 use super::video::search_frame;
 use crate::problem::Problem;
 use crate::running::Running;

@@ -9,6 +9,7 @@ const LEAST = 0.05;
 const HISTORY = 120;
 let shown = null; // The last answer, with the picture that it is about.
 let camera = null;
+let turn = 0; // What was asked for last: an answer to something before it comes too late.
 const history = [];
 
 // ---- the server
@@ -66,6 +67,27 @@ function inkOn(color) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
+const css = (color) => `rgb(${color.join(" ")})`;
+
+// On top of its box, or where it covers the least of the others: inside, below, inside at the bottom.
+function place(found, others, line, letters) {
+  const text = `${found.name} ${found.score.toFixed(2)}`;
+  const padding = letters * 0.15;
+  const width = pen.measureText(text).width + 2 * padding;
+  const height = letters + 2 * padding;
+  const [boxLeft, boxTop, , boxBottom] = found.box;
+  const [start, end] = [Math.max(0, boxTop - line / 2), Math.min(canvas.height, boxBottom + line / 2)];
+  const left = Math.max(0, Math.min(boxLeft - line / 2, canvas.width - width));
+  const both = (one, onesLength, other, othersLength) =>
+    Math.max(0, Math.min(one + onesLength, other + othersLength) - Math.max(one, other));
+  const covered = (top) => others.reduce((sum, other) =>
+    sum + both(left, width, other.left, other.width) * both(top, height, other.top, other.height), 0);
+  const tops = [start - height, start, end, end - height].filter((top) => top >= 0 && top + height <= canvas.height);
+  if (tops.length === 0) tops.push(Math.max(0, Math.min(start, canvas.height - height)));
+  const top = tops.reduce((best, next) => covered(next) < covered(best) ? next : best);
+  return { text, left, top, width, height, padding, color: classColor(found.class) };
+}
+
 function draw() {
   if (!shown) return;
   const { picture, answer } = shown;
@@ -78,22 +100,20 @@ function draw() {
   const letters = Math.min(line * 8, Math.max(canvas.height / 16, 8));
   pen.font = `${letters}px system-ui, sans-serif`;
   pen.textBaseline = "top";
-  // The best last: it lies on top.
   for (const found of [...kept].reverse()) {
-    const color = classColor(found.class);
     const [left, top, right, bottom] = found.box;
-    pen.strokeStyle = pen.fillStyle = `rgb(${color.join(" ")})`;
+    pen.strokeStyle = css(classColor(found.class));
     pen.lineWidth = line;
     pen.strokeRect(left, top, right - left, bottom - top);
-    const text = `${found.name} ${found.score.toFixed(2)}`;
-    const padding = letters * 0.15;
-    const width = pen.measureText(text).width + 2 * padding;
-    const height = letters + 2 * padding;
-    const x = Math.max(0, Math.min(left - line / 2, canvas.width - width));
-    const y = Math.max(0, top - height >= 0 ? top - height : top);
-    pen.fillRect(x, y, width, height);
+  }
+  // The best choose their labels' places first, and are drawn last: they lie on top.
+  const labels = [];
+  for (const found of kept) labels.push(place(found, labels, line, letters));
+  for (const { text, left, top, width, height, padding, color } of labels.reverse()) {
+    pen.fillStyle = css(color);
+    pen.fillRect(left, top, width, height);
     pen.fillStyle = inkOn(color);
-    pen.fillText(text, x + padding, y + padding);
+    pen.fillText(text, left + padding, top + padding);
   }
   list(kept, answer);
 }
@@ -101,7 +121,7 @@ function draw() {
 function list(kept, answer) {
   const counts = new Map();
   for (const found of kept) counts.set(found.name, (counts.get(found.name) ?? 0) + 1);
-  const what = [...counts].map(([name, count]) => `${count} ${name}`).join(", ") || "nothing";
+  const what = [...counts].map(([name, count]) => `${count} × ${name}`).join(", ") || "nothing";
   const times = Object.entries(answer.ms).map(([stage, ms]) => `${stage} ${ms.toFixed(1)} ms`).join(", ");
   if (!camera) say("summary", `Found ${what}; ${times}.`);
   get("found").hidden = kept.length === 0;
@@ -120,7 +140,9 @@ async function search(blob, picture) {
   const model = get("model").value;
   if (!model) throw new Error("no model is ready: load one below");
   const path = `v1/models/${encodeURIComponent(model)}/detect?conf=${LEAST}`;
+  const mine = turn;
   const answer = await ask(path, { method: "POST", headers: { "content-type": blob.type || "image/jpeg" }, body: blob });
+  if (mine !== turn) return;
   shown = { picture, answer };
   get("hint").hidden = true;
   canvas.hidden = false;
@@ -129,6 +151,7 @@ async function search(blob, picture) {
 
 async function show(file) {
   stopCamera();
+  turn += 1;
   say("error", "");
   say("summary", "Searching.");
   try {
@@ -186,6 +209,7 @@ function stopCamera() {
   if (!camera) return;
   for (const track of camera.getTracks()) track.stop();
   camera = null;
+  turn += 1;
   get("camera").setAttribute("aria-pressed", "false");
   get("camera").textContent = "Use the camera";
   say("summary", "The camera is off.");
