@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Real clients against the server: run.sh [--full]
 #
-# Installs them into target/clients, or uses PYTHON; the program is YOLO10_BURN, or built. --full adds the kserve SDK,
-# ultralytics' client (YOLO10_CHECKPOINT names the demo's .pt), perf_analyzer, and a real Triton that is asked anew.
+# Installs them into target/clients, or uses PYTHON; the program is YOLO10_BURN, or built. The page is tested in Debian's
+# Chromium (apt install chromium chromium-driver; SHOTS names a folder for screenshots). --full adds the kserve SDK,
+# ultralytics' client (YOLO10_CHECKPOINT names the demo's .pt), and a real Triton that is asked anew.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

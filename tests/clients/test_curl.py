@@ -27,7 +27,8 @@ def test_curl_reads_over_tls_and_http2(tmp_path, expected):
     server = Server("--model", f"n={WEIGHTS}", "--tls-cert", str(certificate), "--tls-key", str(key), "--shutdown-delay", "0")
     port = server.url.rsplit(":", 1)[1]
     assert server.url.startswith("https://")
-    said = curl("--cacert", str(certificate), "--http2", "-w", "%{http_version}", f"https://localhost:{port}/v2/health/ready")
+    words = ["--cacert", str(certificate), "--http2", "-o", "/dev/null", "-w", "%{http_version}"]
+    said = curl(*words, f"https://localhost:{port}/v2/health/ready")
     assert said == "2"
     street = ROOT / "assets/street.jpg"
     said = curl("--cacert", str(certificate), "--data-binary", f"@{street}", f"https://localhost:{port}/v1/models/n/detect")

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 
 import grpc
 import pytest
@@ -81,6 +82,23 @@ def test_health_is_told_for_server_service_and_model(server):
         with pytest.raises(grpc.RpcError) as refused:
             health.Check(health_pb2.HealthCheckRequest(service="x"), timeout=60)
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_who_watches_hears_of_every_change_and_keeps_no_server_from_ending():
+    server = Server("--model", f"n={WEIGHTS}", "--shutdown-delay", "1s")
+    with grpc.insecure_channel(server.grpc) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        watched = health.Watch(health_pb2.HealthCheckRequest(service="n"), timeout=60)
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        stub.RepositoryModelUnload(service_pb2.RepositoryModelUnloadRequest(model_name="n"), timeout=60)
+        assert health.Check(health_pb2.HealthCheckRequest(service="n"), timeout=60).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        stub.RepositoryModelLoad(service_pb2.RepositoryModelLoadRequest(model_name="n"), timeout=60)
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        server.process.send_signal(signal.SIGTERM)
+        assert [answer.status for answer in watched] == [health_pb2.HealthCheckResponse.NOT_SERVING]
+    assert server.process.wait(timeout=60) == 0
 
 
 def test_unload_says_in_trailing_metadata_what_it_gave_back():
