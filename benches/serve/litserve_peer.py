@@ -1,9 +1,10 @@
 """LitServe with one worker."""
 
 import sys
+from typing import Annotated
 
 import litserve
-from fastapi import Request
+from fastapi import Body
 
 from detector import Detector
 
@@ -12,8 +13,9 @@ class Peer(litserve.LitAPI):
     def setup(self, device):
         self.detector = Detector()
 
-    async def decode_request(self, request: Request):
-        return await request.body()
+    # Without a type it would be read as JSON.
+    def decode_request(self, request: Annotated[bytes, Body(media_type="image/jpeg")]):
+        return request
 
     def predict(self, picture):
         return self.detector.detect(picture)

@@ -158,7 +158,7 @@ def servers(args, jpeg):
 def alone(args):
     """Milliseconds of decoding and detecting, as `bench` measures them."""
     command = [args.program, "bench", "--json", "--weights", args.models / "yolov10n.safetensors", "--no-rect",
-               "--imgsz=640", f"--threads={args.threads}", args.picture]
+               "--imgsz=640", f"--threads={args.threads}", "--source", args.picture]
     said = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     lines = [line for line in said.stdout.splitlines() if line.startswith("{")]
     return json.loads(lines[-1]) if lines else {"failed": said.stderr[-500:]}

@@ -3,10 +3,9 @@
 import os
 import sys
 
-import triton_python_backend_utils as pb
-
-# The backend's interpreter knows no virtual environment.
+# The backend's interpreter knows no virtual environment, and the backend's own module wants numpy.
 sys.path += [os.environ["PEERS"], os.environ["SITE_PACKAGES"]]
+import triton_python_backend_utils as pb  # noqa: E402
 from detector import Detector  # noqa: E402
 
 
