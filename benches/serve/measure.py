@@ -1,15 +1,17 @@
 """Starts the servers one after another, round after round, has wrk ask them, and writes what came of it.
 
 Throughput, latencies and peak resident set of each by connections; what `yolo10-burn bench` says of decoding and
-detecting alone; with --endurance, overload, 100,000 requests, and 1,000 loads and unloads.
+detecting alone; with --endurance, overload, 100,000 requests, 1,000 loads and unloads, and workers that are killed.
 """
 
 import argparse
+import collections
 import importlib.util
 import json
 import os
 import pathlib
 import platform
+import random
 import shutil
 import signal
 import socket
@@ -18,7 +20,9 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
+import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).parent
@@ -35,10 +39,15 @@ def free_port():
 
 def family(process):
     """A process and its descendants."""
-    children = pathlib.Path(f"/proc/{process}/task/{process}/children")
     yield process
-    for child in children.read_text().split() if children.exists() else []:
-        yield from family(int(child))
+    # Each thread has its own.
+    for children in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            found = children.read_text().split()
+        except OSError:
+            continue
+        for child in found:
+            yield from family(int(child))
 
 
 def resident(process, field="VmRSS"):
@@ -219,6 +228,47 @@ def endure(args, ours):
     return results
 
 
+def kill_workers(args, ours, seconds=30, clients=4):
+    """Clients that check every answer, while a worker is killed every second."""
+    running = ours("--isolate", "--instances=2")
+    found = lambda answer: json.loads(answer)["detections"]
+    expected = found(running.post())
+    statuses, wrong, lock, end = collections.Counter(), [], threading.Lock(), time.monotonic() + seconds
+
+    def ask():
+        while time.monotonic() < end:
+            try:
+                answer = running.post()
+                status, is_right = 200, found(answer) == expected
+            except urllib.error.HTTPError as error:
+                status, is_right = error.code, True
+            except OSError:
+                status, is_right = "no answer", True
+            with lock:
+                statuses[status] += 1
+                if not is_right:
+                    wrong.append(answer)
+
+    asking = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in asking:
+        thread.start()
+    killed = 0
+    while time.monotonic() < end - 1:
+        time.sleep(1)
+        memory = urllib.request.urlopen(f"http://127.0.0.1:{running.port}/v1/memory", timeout=60).read()
+        workers = json.loads(memory)["models"][0]["workers"]
+        if workers:
+            try:
+                os.kill(random.choice(workers), signal.SIGKILL)
+                killed += 1
+            except ProcessLookupError:
+                pass
+    for thread in asking:
+        thread.join()
+    running.end()
+    return {"killed": killed, "statuses": dict(statuses), "wrong": len(wrong)}
+
+
 def plot(table, file):
     import matplotlib
 
@@ -266,11 +316,12 @@ def main():
     result |= compare(args, start)
     if args.endurance:
         result |= endure(args, ours)
+        result["kills"] = kill_workers(args, ours)
     (args.results / "serve.json").write_text(json.dumps(result, indent=1) + "\n")
     (args.results / "serve.md").write_text(markdown(result))
     plot(result["table"], args.results / "serve.png")
     print(markdown(result))
-    for key in ("overload", "requests", "cycles"):
+    for key in ("overload", "requests", "cycles", "kills"):
         if key in result:
             print(key, json.dumps(result[key]))
 

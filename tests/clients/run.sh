@@ -24,11 +24,11 @@ if [ -z "${YOLO10_BURN:-}" ]; then
     export YOLO10_BURN=${CARGO_TARGET_DIR:-$root/target}/release/yolo10-burn
 fi
 cd "$here"
-"$PYTHON" -m pytest -q -p no:cacheprovider --ignore test_kserve.py --ignore test_ultralytics.py
+"$PYTHON" -m pytest -q -p no:cacheprovider --ignore test_deploy.py --ignore test_kserve.py --ignore test_ultralytics.py
 [ "$full" = --full ] || exit 0
 
 make_venv "$work/kserve" --requirement "$here/requirements-kserve.txt"
-"$work/kserve/bin/python" -m pytest -q -p no:cacheprovider test_kserve.py
+"$work/kserve/bin/python" -m pytest -q -p no:cacheprovider test_kserve.py test_deploy.py
 make_venv "$work/ultralytics" --requirement "$here/requirements-ultralytics.txt"
 "$work/ultralytics/bin/python" -m pytest -q -p no:cacheprovider test_ultralytics.py
 make_venv "$work/triton" numpy==1.26.4
