@@ -45,7 +45,7 @@ fn stages(criterion: &mut Criterion) {
         });
     }
     let mut small = image::imageops::thumbnail(&picture, 640, 480);
-    let found = detector.detect(&small).expect("the picture has pixels").to_vec();
+    let found = detector.detect(&small).expect("the picture has pixels");
     let artist = Artist::new(Style::default(), detector.class_names());
     group.bench_function(format!("draw {}", found.len()), |bencher| bencher.iter(|| artist.draw(&mut small, &found)));
     group.bench_function("encode", |bencher| bencher.iter(|| encode_jpeg(&small)));
