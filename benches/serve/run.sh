@@ -13,11 +13,13 @@ command -v wrk >/dev/null || { echo "wrk is missing: apt install wrk" >&2; exit 
 if [ -z "${PYTHON:-}" ]; then
     python3 -m venv "$work/venv"
     PYTHON=$work/venv/bin/python
-    "$PYTHON" -m pip install --quiet --requirement "$here/requirements.txt" --requirement benches/compare/requirements.txt
+    "$PYTHON" -m pip install --quiet --requirement "$here/requirements.txt"
 fi
 cargo build --release --bin yolo10-burn --bin weights-convert
 if [ ! -f "$work/models/yolov10n-whole.onnx" ]; then
-    "$PYTHON" benches/compare/models.py "$work/models" benches/compare/street.jpg n
+    python3 -m venv "$work/models-venv"
+    "$work/models-venv/bin/python" -m pip install --quiet --requirement benches/compare/requirements.txt
+    PATH=$work/models-venv/bin:$PATH python benches/compare/models.py "$work/models" benches/compare/street.jpg n
     "$target/release/weights-convert" "$work/models/yolov10n.pt"
 fi
 exec "$PYTHON" "$here/measure.py" --program "$target/release/yolo10-burn" --models "$work/models" \
