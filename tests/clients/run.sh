@@ -3,7 +3,8 @@
 #
 # Installs them into target/clients, or uses PYTHON; the program is YOLO10_BURN, or built. The page is tested in Debian's
 # Chromium (apt install chromium chromium-driver; SHOTS names a folder for screenshots). --full adds the kserve SDK,
-# ultralytics' client (YOLO10_CHECKPOINT names the demo's .pt), and a real Triton that is asked anew.
+# ultralytics' client (YOLO10_CHECKPOINT names the demo's .pt), perf_analyzer (apt install libb64-0d), and a real Triton
+# that is asked anew.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -31,6 +32,8 @@ make_venv "$work/kserve" --requirement "$here/requirements-kserve.txt"
 "$work/kserve/bin/python" -m pytest -q -p no:cacheprovider test_kserve.py test_deploy.py
 make_venv "$work/ultralytics" --requirement "$here/requirements-ultralytics.txt"
 "$work/ultralytics/bin/python" -m pytest -q -p no:cacheprovider test_ultralytics.py
+make_venv "$work/perf" --no-deps tritonclient==2.48.0 nvidia-cuda-runtime-cu12==12.9.79
+"$PYTHON" perf.py "$work/perf"
 make_venv "$work/triton" numpy==1.26.4
 "$work/triton/bin/python" -m pip install --quiet --no-deps nvidia-pytriton==0.7.0
 bash triton/record.sh "$work/triton/bin/python" "$work/recorded.json"
