@@ -9,7 +9,7 @@ use anyhow::Result;
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use yolov10_model::selection::Assignment;
-use yolov10_model::{Device, Size};
+use yolov10_model::{Device, Size, Weights};
 
 use crate::engine_args::{EngineArgs, InputSize};
 use crate::message;
@@ -18,8 +18,6 @@ use crate::setup::{GRAPHS_REFUSED, kernel_folder};
 
 /// Three runs cover every way to run: eager, recorded, replayed.
 const RUNS: usize = 3;
-/// Default side of the pictures, in pixels; it fills the whole input.
-const SIDE: usize = 640;
 
 /// Find a GPU's fastest kernels for given picture and batch sizes, and keep them for later runs.
 #[derive(clap::Args, Debug)]
@@ -42,7 +40,8 @@ pub fn tune(args: &Args) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let sizes: Vec<Size> = match args.picture.as_slice() {
-        [] => vec![Size::square(SIDE)],
+        // Fills the whole input of most weights.
+        [] => vec![Size::square(Weights::DEFAULT_SIDE)],
         sizes => sizes.iter().map(|InputSize(size)| *size).collect(),
     };
     let started = Instant::now();

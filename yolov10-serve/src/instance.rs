@@ -10,7 +10,7 @@ use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Error, Size};
 
 use crate::budget::{Full, Share};
-use crate::finder::Finder;
+use crate::model_detector::ModelDetector;
 use crate::picture::{Picture, Seen};
 use crate::problem::Problem;
 use crate::queue::{Batching, Done, Job, Next, Queue};
@@ -72,7 +72,7 @@ impl Counts {
 
 /// A detector and everything that it works with.
 pub(crate) struct Instance {
-    pub(crate) finder: Finder,
+    pub(crate) detector: ModelDetector,
     pub(crate) queue: Arc<Queue>,
     /// Counted here too: a model is busy while it searches, even if the client has hung up.
     pub(crate) work: Arc<Work>,
@@ -106,7 +106,7 @@ impl Instance {
                 Next::Close => break,
             }
         }
-        let freed = self.finder.close();
+        let freed = self.detector.close();
         self.holding.lock().share.record(0);
         freed
     }
@@ -117,12 +117,12 @@ impl Instance {
         let batch = pictures.len();
         // A panic is a bug in the engine; the next picture may still work.
         let found = catch_unwind(AssertUnwindSafe(|| {
-            let found = detect(&mut self.finder, &pictures, &self.holding, &*self.make_room);
-            let is_new = note_inputs(&mut self.seen_inputs, &self.finder, &pictures);
+            let found = detect(&mut self.detector, &pictures, &self.holding, &*self.make_room);
+            let is_new = note_inputs(&mut self.seen_inputs, &self.detector, &pictures);
             // A new worker has replaced one that was killed.
-            let is_fresh = self.finder.process() != self.holding.process();
+            let is_fresh = self.detector.process() != self.holding.process();
             if is_new || is_fresh || found.is_err() {
-                take_stock(&mut self.finder, &self.holding);
+                take_stock(&mut self.detector, &self.holding);
             }
             found
         }));
@@ -149,8 +149,8 @@ impl Instance {
 
     fn trim(&mut self) -> Result<FreeReport, Problem> {
         self.seen_inputs.clear();
-        let freed = self.finder.trim();
-        take_stock(&mut self.finder, &self.holding);
+        let freed = self.detector.trim();
+        take_stock(&mut self.detector, &self.holding);
         self.holding.lock().is_trimmed = true;
         freed.map_err(Problem::internal)
     }
@@ -158,17 +158,17 @@ impl Instance {
 
 /// Searches. Takes what the engine lacks from the budget, and tries once more with a new worker.
 fn detect(
-    finder: &mut Finder,
+    detector: &mut ModelDetector,
     pictures: &[&Picture],
     holding: &Holding,
     make_room: &(dyn Fn(Full) -> bool + Send + Sync),
 ) -> Result<(Vec<Vec<Detection>>, Speed), Problem> {
     let mut has_new_worker = false;
     loop {
-        match finder.detect(pictures) {
+        match detector.detect(pictures) {
             Ok(found) => return Ok(found),
             Err(Error::Engine(CpuError::MemoryLimit { requested, limit })) => {
-                grow(finder, requested as u64, limit as u64, holding, make_room)?;
+                grow(detector, requested as u64, limit as u64, holding, make_room)?;
             }
             // The worker was killed while idle; the pictures are not lost.
             Err(Error::Worker { .. }) if !has_new_worker => has_new_worker = true,
@@ -181,7 +181,7 @@ fn detect(
 
 /// Raises the limit of the engine to `requested` bytes, if the budget has them.
 fn grow(
-    finder: &mut Finder,
+    detector: &mut ModelDetector,
     requested: u64,
     limit: u64,
     holding: &Holding,
@@ -201,14 +201,14 @@ fn grow(
             return Err(Problem::unavailable(full));
         }
     }
-    finder.limit_memory(requested);
+    detector.limit_memory(requested);
     Ok(())
 }
 
 /// Whether a picture needs an input not seen lately; remembers it.
-fn note_inputs(seen: &mut Vec<Size>, finder: &Finder, pictures: &[&Picture]) -> bool {
+fn note_inputs(seen: &mut Vec<Size>, detector: &ModelDetector, pictures: &[&Picture]) -> bool {
     let mut is_new = false;
-    for input in pictures.iter().filter_map(|picture| finder.input(picture).ok()) {
+    for input in pictures.iter().filter_map(|picture| detector.input(picture).ok()) {
         if !seen.contains(&input) {
             is_new = true;
             if seen.len() == INPUTS {
@@ -221,15 +221,15 @@ fn note_inputs(seen: &mut Vec<Size>, finder: &Finder, pictures: &[&Picture]) -> 
 }
 
 /// Records what the detector holds now.
-fn take_stock(finder: &mut Finder, holding: &Holding) {
-    let process = finder.process();
+fn take_stock(detector: &mut ModelDetector, holding: &Holding) {
+    let process = detector.process();
     // A dead worker holds nothing.
-    let memory = finder.memory().unwrap_or_default();
-    finder.limit_memory(memory.weights.reserved + memory.workspace.reserved);
+    let memory = detector.memory().unwrap_or_default();
+    detector.limit_memory(memory.weights.reserved + memory.workspace.reserved);
     let mut held = holding.lock();
     let counted = held.counts.of(&memory);
     held.share.record(counted);
     held.memory = memory;
-    held.process = process.or_else(|| finder.process());
+    held.process = process.or_else(|| detector.process());
     held.is_trimmed = false;
 }

@@ -15,7 +15,6 @@ mod decode;
 mod describe;
 mod error;
 mod fetch;
-mod finder;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod http;
@@ -26,6 +25,7 @@ mod listen;
 mod log;
 mod memory;
 mod model;
+mod model_detector;
 mod name;
 mod picture;
 mod problem;

@@ -13,9 +13,9 @@ use yolov10_model::options::CpuOptions;
 use yolov10_model::{Detector, Device, Error, IsolatedDetector, Options, Selection, Size, Weights};
 
 use crate::budget::{Budget, Full};
-use crate::finder::Finder;
 use crate::instance::{Counts, Holding, Instance};
 use crate::memory::{Freed, Weights as SharedOrOwn, Why, sum};
+use crate::model_detector::ModelDetector;
 use crate::problem::Problem;
 use crate::queue::{Batching, Queue};
 use crate::settings::Maker;
@@ -68,29 +68,29 @@ impl Start<'_> {
         // The protocol's outputs hold every row, whatever its score.
         options.selection = Selection { confidence: 0.0, ..options.selection };
         let facts = facts(&weights, &options);
-        let mut finders = Vec::new();
+        let mut detectors = Vec::new();
         for _ in 0..self.instances.get() {
             let made = match &self.maker.isolate {
                 Some(command) => self.isolated(command(file)),
-                None => self.here(&weights, &options, finders.first()),
+                None => self.here(&weights, &options, detectors.first()),
             };
-            finders.push(made.map_err(|problem| match problem {
+            detectors.push(made.map_err(|problem| match problem {
                 NotMade::Full(full) => Problem::unavailable(format_args!("model {name}: {full}")),
                 NotMade::Error(error) => failed(&error),
             })?);
         }
         drop(weights);
-        let queue = Queue::new(self.queue, finders.len());
+        let queue = Queue::new(self.queue, detectors.len());
         let batching = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { ON_A_GPU } else { ON_A_CPU };
         let work = Arc::new(Work::default());
         let mut holdings = Vec::new();
         let mut threads = Vec::new();
-        for (index, (finder, holding)) in finders.into_iter().enumerate() {
+        for (index, (detector, holding)) in detectors.into_iter().enumerate() {
             let holding = Arc::new(holding);
             holdings.push(Arc::clone(&holding));
             let (queue, work, make_room) = (Arc::clone(&queue), Arc::clone(&work), Arc::clone(&self.make_room_later));
             let seen_inputs = Vec::new();
-            let instance = Instance { finder, queue, work, index, batching, holding, make_room, seen_inputs };
+            let instance = Instance { detector, queue, work, index, batching, holding, make_room, seen_inputs };
             let thread = Builder::new().name(format!("{name}/{index}")).spawn(|| instance.work());
             threads.push(thread.map_err(|error| Problem::internal(format_args!("no thread: {error}")))?);
         }
@@ -104,14 +104,14 @@ impl Start<'_> {
         &self,
         weights: &Arc<Weights>,
         options: &Options,
-        first: Option<&(Finder, Holding)>,
-    ) -> Result<(Finder, Holding), NotMade> {
+        first: Option<&(ModelDetector, Holding)>,
+    ) -> Result<(ModelDetector, Holding), NotMade> {
         let mut share = self.budget.nothing();
-        if let Some((Finder::Here(detector), _)) = first {
+        if let Some((ModelDetector::Here(detector), _)) = first {
             let detector = detector.share().map_err(NotMade::Error)?;
             let memory = detector.memory();
             let holding = Holding::new(memory, share, Counts::WithoutWeights, None);
-            return Ok((Finder::Here(Box::new(detector)), holding));
+            return Ok((ModelDetector::Here(Box::new(detector)), holding));
         }
         let is_limited = options.device == Device::Cpu && self.budget.limit().is_some();
         let mut memory_limit = is_limited.then_some(0);
@@ -131,16 +131,16 @@ impl Start<'_> {
             // Engines without a limit are measured afterwards.
             self.claim(&mut share, memory.total().reserved)?;
         }
-        Ok((Finder::Here(Box::new(detector)), Holding::new(memory, share, Counts::Everything, None)))
+        Ok((ModelDetector::Here(Box::new(detector)), Holding::new(memory, share, Counts::Everything, None)))
     }
 
-    fn isolated(&self, command: std::process::Command) -> Result<(Finder, Holding), NotMade> {
+    fn isolated(&self, command: std::process::Command) -> Result<(ModelDetector, Holding), NotMade> {
         let mut detector = IsolatedDetector::new(command, IsolatedDetector::PATIENCE).map_err(NotMade::Error)?;
         let memory = detector.memory().map_err(NotMade::Error)?;
         let mut share = self.budget.nothing();
         self.claim(&mut share, memory.total().reserved)?;
         let process = detector.process();
-        Ok((Finder::Isolated(Box::new(detector)), Holding::new(memory, share, Counts::Everything, process)))
+        Ok((ModelDetector::Isolated(Box::new(detector)), Holding::new(memory, share, Counts::Everything, process)))
     }
 
     fn claim(&self, share: &mut crate::budget::Share, bytes: u64) -> Result<(), NotMade> {

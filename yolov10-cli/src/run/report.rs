@@ -18,7 +18,7 @@ use crate::progress::Progress;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum Format {
     /// A line per picture and a summary.
     Text,
     /// An object per picture.
@@ -29,7 +29,7 @@ enum Form {
 
 /// Prints results, and counts them.
 pub struct Reporter<'a> {
-    form: Form,
+    format: Format,
     class_names: &'a [String],
     sources: usize,
     progress: Progress,
@@ -62,14 +62,14 @@ pub struct Tally {
 impl<'a> Reporter<'a> {
     /// A reporter for a run over this many sources.
     pub fn new(args: &Args, class_names: &'a [String], sources: usize) -> Self {
-        let form = match (args.json, args.quiet || args.shards.list.is_some()) {
-            (true, _) => Form::Json,
-            (false, true) => Form::Quiet,
-            (false, false) => Form::Text,
+        let format = match (args.json, args.quiet || args.shards.list.is_some()) {
+            (true, _) => Format::Json,
+            (false, true) => Format::Quiet,
+            (false, false) => Format::Text,
         };
         let progress = if args.quiet { Progress::hidden() } else { Progress::new(sources) };
         Self {
-            form,
+            format,
             class_names,
             sources,
             progress,
@@ -87,21 +87,21 @@ impl<'a> Reporter<'a> {
         let line = match &item.value {
             Ok(searched) => {
                 self.tally.add(searched);
-                if let Some(damage) = about.damage.as_ref().filter(|_| !matches!(self.form, Form::Quiet)) {
+                if let Some(damage) = about.damage.as_ref().filter(|_| !matches!(self.format, Format::Quiet)) {
                     self.progress.pause(|| message::note(format_args!("{}: damaged: {damage}", about.name)));
                 }
-                match self.form {
-                    Form::Text => Some(self.text_line(about, searched)),
-                    Form::Json => Some(json::picture_line(about, searched, self.class_names)?),
-                    Form::Quiet => None,
+                match self.format {
+                    Format::Text => Some(self.text_line(about, searched)),
+                    Format::Json => Some(json::picture_line(about, searched, self.class_names)?),
+                    Format::Quiet => None,
                 }
             }
             Err(error) => {
                 let place = about.frame.map_or(String::new(), |frame| format!(" (frame {})", frame.number));
                 self.report_failure(&format!("{}{place}: ", about.name), error);
-                match self.form {
-                    Form::Json => Some(json::error_line(about, &format!("{error:#}"))?),
-                    Form::Text | Form::Quiet => None,
+                match self.format {
+                    Format::Json => Some(json::error_line(about, &format!("{error:#}"))?),
+                    Format::Text | Format::Quiet => None,
                 }
             }
         };
@@ -159,7 +159,7 @@ impl<'a> Reporter<'a> {
     /// Prints the totals and where the files are; returns the totals.
     pub fn finish(mut self, summary: &[String]) -> Result<Tally> {
         self.progress.finish();
-        if let (Form::Text, Some(input)) = (self.form, self.tally.input) {
+        if let (Format::Text, Some(input)) = (self.format, self.tally.input) {
             let StageMilliseconds { preprocess, inference, postprocess } =
                 self.tally.speed.per(self.tally.pictures as usize).into();
             let Size { height, width } = input;
@@ -169,11 +169,11 @@ impl<'a> Reporter<'a> {
             ))?;
         }
         for line in summary {
-            match self.form {
-                Form::Text => self.say(line)?,
+            match self.format {
+                Format::Text => self.say(line)?,
                 // On stderr, as stdout has only JSON objects.
-                Form::Json => message::line(line),
-                Form::Quiet => (),
+                Format::Json => message::line(line),
+                Format::Quiet => (),
             }
         }
         Ok(self.tally)

@@ -24,8 +24,6 @@ pub(crate) use scope::Scope;
 use crate::error::{Error, printable};
 use crate::size::Size;
 
-/// Side of the input in pixels, if the checkpoint does not say.
-const DEFAULT_SIDE: usize = 640;
 /// How many names an error lists before it only counts.
 const NAMES_LISTED: usize = 10;
 
@@ -54,6 +52,9 @@ pub(crate) struct Entry {
 }
 
 impl Weights {
+    /// Side of the input in pixels, if the checkpoint does not say.
+    pub const DEFAULT_SIDE: usize = 640;
+
     /// Reads a weight file.
     ///
     /// # Errors
@@ -122,7 +123,7 @@ impl Weights {
     /// The network's largest input: the size that the checkpoint was trained at, or 640x640 if it does not say. Its sides
     /// are multiples of 32 pixels.
     pub fn input_size(&self) -> Size {
-        self.metadata.trained.unwrap_or(Size::square(DEFAULT_SIDE)).to_stride()
+        self.metadata.trained.unwrap_or(Size::square(Self::DEFAULT_SIDE)).to_stride()
     }
 
     /// The type in which the tensors are stored, by safetensors' name.

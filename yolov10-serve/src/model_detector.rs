@@ -9,12 +9,12 @@ use yolov10_model::{Detection, Detector, Error, IsolatedDetector, Size};
 
 use crate::picture::{Form, Picture, as_it_is};
 
-pub(crate) enum Finder {
+pub(crate) enum ModelDetector {
     Here(Box<Detector>),
     Isolated(Box<IsolatedDetector>),
 }
 
-impl Finder {
+impl ModelDetector {
     /// Detections in each picture, best first, and the time of the stages for one picture.
     pub(crate) fn detect(&mut self, pictures: &[&Picture]) -> Result<(Vec<Vec<Detection>>, Speed), Error> {
         match self {
