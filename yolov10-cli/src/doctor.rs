@@ -51,7 +51,8 @@ fn device(device: Device, is_built_in: bool) -> String {
 /// Searches the built-in picture.
 fn try_device(device: Device) -> Result<String> {
     let started = Instant::now();
-    setup::keep_kernels(device, None)?;
+    let usual_folder = None;
+    setup::keep_kernels(device, usual_folder)?;
     let weights = Weights::from_static(demo::WEIGHTS)?.into();
     let mut detector = Detector::new(&weights, &Options { device, ..Options::default() })?;
     let found = detector.detect(&decode_picture(demo::PICTURE)?)?.len();

@@ -6,7 +6,7 @@ use crate::size::Size;
 /// The most that decoding one picture may take, in pixels and in bytes.
 ///
 /// It bounds the picture itself, the file in memory and everything that its decoder holds meanwhile. The header tells
-/// whether a picture fits. The default is 210 million pixels (enough for a telephone's 200 megapixels) and 1 GB.
+/// whether a picture fits. The default is 210 million pixels (enough for the 200 megapixels of a phone) and 1 GB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Width times height.
