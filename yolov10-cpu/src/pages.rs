@@ -142,24 +142,4 @@ mod tests {
         drop(pages);
         assert_eq!(ledger.bytes(), 0);
     }
-
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[test]
-    fn large_blocks_go_back_when_they_are_freed() {
-        const BLOCK: usize = 24 << 20;
-        let resident = || {
-            let status = std::fs::read_to_string("/proc/self/status").unwrap();
-            let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB")).unwrap();
-            kibibytes.trim().parse::<usize>().unwrap() * 1024
-        };
-        unmap_large_blocks();
-        // Without it, the second one would come from what the first one left.
-        for _ in 0..2 {
-            let before = resident();
-            let block = vec![1_u8; BLOCK];
-            assert!(resident() >= before + BLOCK / 2, "{}", block.len());
-            drop(block);
-            assert!(resident() < before + BLOCK / 2);
-        }
-    }
 }
