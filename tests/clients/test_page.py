@@ -4,10 +4,12 @@ import os
 import pathlib
 import shutil
 import time
+import urllib.request
 
 import pytest
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -49,7 +51,8 @@ class Page:
     def __init__(self, browser, server, model="n"):
         self.browser, self.server = browser, server
         browser.get(server.url)
-        self.wait = WebDriverWait(browser, PATIENCE)
+        # Rows are made anew when a model changes.
+        self.wait = WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
 
     def get(self, id):
         return self.browser.find_element(By.ID, id)
@@ -74,6 +77,9 @@ class Page:
     def button(self, label):
         return self.browser.find_element(By.CSS_SELECTOR, f'button[aria-label="{label}"]')
 
+    def click(self, label):
+        self.until(label, lambda: self.button(label).click() is None)
+
     def pixels(self):
         """Of the canvas, how many have no grey in them: boxes are colourful."""
         return self.browser.execute_script(
@@ -88,11 +94,24 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def own():
+def started():
     """A server of this file's own: models come and go here."""
     server = Server("--model", f"n={WEIGHTS}", "--model", f"other={WEIGHTS}", "--shutdown-delay", "0")
     yield server
     assert server.end() == 0
+
+
+def change(server, model, what):
+    urllib.request.urlopen(f"{server.url}/v2/repository/models/{model}/{what}", data=b"", timeout=PATIENCE).close()
+
+
+@pytest.fixture
+def own(started):
+    """The server with both models loaded, whatever the test before has left."""
+    for model in started.json("/v1/memory")["models"]:
+        if model["state"] != "READY":
+            change(started, model["name"], "load")
+    return started
 
 
 def test_a_picture_is_chosen_or_dropped_and_the_slider_keeps_what_is_above_it(browser, own, expected):
@@ -145,12 +164,12 @@ def test_models_are_unloaded_loaded_and_trimmed_and_the_graph_follows(browser, o
     page.get("file").send_keys(str(STREET))
     page.until("rows", lambda: page.rows())
     page.until("workspace", lambda: "9.2 MB" in page.model())
-    page.button("Trim n").click()
+    page.click("Trim n")
     page.until("trimmed", lambda: page.text("change").startswith("Trim n: "))
     page.until("given back", lambda: "9.2 MB" not in page.model())
     assert "given back" in page.text("change") and "0 bytes left" in page.text("change")
     held = own.json("/v1/memory")["held"]
-    page.button("Unload n").click()
+    page.click("Unload n")
     page.until("unloaded", lambda: "UNAVAILABLE: unloaded" in page.model())
     assert page.text("change").startswith("Unload n: 22.3 MB given back")
     now = own.json("/v1/memory")["held"]
@@ -161,7 +180,7 @@ def test_models_are_unloaded_loaded_and_trimmed_and_the_graph_follows(browser, o
     points = [float(point.split(",")[1]) for point in page.get("line").get_attribute("points").split(" ")]
     assert points[-1] > min(points), "the line falls when a model goes"
     page.until("the text", lambda: f"{now / 1e6:.1f} MB held now" in page.text("graph-text"))
-    page.button("Load n").click()
+    page.click("Load n")
     page.until("loaded", lambda: "READY" in page.model() and page.text("change").startswith("Load n: it holds 22.3 MB"))
     assert page.complaints() == []
 
@@ -234,6 +253,8 @@ def test_a_token_is_asked_for_and_used(browser, tmp_path, expected):
 
 def test_a_narrow_window_shows_all_of_it(browser, own):
     browser.set_window_size(500, 900)
+    # What it says of one that is not there is long.
+    change(own, "other", "unload")
     page = Page(browser, own)
     page.until("ready", lambda: page.text("health").startswith("Ready"))
     page.get("file").send_keys(str(STREET))
