@@ -61,9 +61,9 @@ static CUfunction increment() {
                  "increment");
 }
 
-static CUresult launch(CUfunction function, unsigned blocks, CUdeviceptr values, unsigned threads = 64) {
+static CUresult launch(CUfunction function, unsigned blocks, CUdeviceptr values, unsigned threads = 64, unsigned shared = 0) {
   void *arguments[] = {&values};
-  return cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, 0, stream, arguments, nullptr);
+  return cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, shared, stream, arguments, nullptr);
 }
 
 struct Check {
@@ -133,6 +133,41 @@ static const std::vector<Check> checks = {
        EXPECT(launch(product, 1, values, 32) == 0 && cuMemcpyDtoHAsync(here, values, 512, stream) == 0);
        for (int row = 0; row < 16; row++)
          for (int column = 0; column < 8; column++) EXPECT(here[row * 8 + column] == row + column + 1);
+     }},
+    {"rows_copied_and_loaded_in_ptx_are_the_factors_of_a_product", "", "misuses: 0",
+     [] {
+       // a is 16 by 16 and b 16 by 8, both by rows of 16 bits: a(m, k) = 16 * m + k, b(k, n) = (k == n).
+       CUfunction product = compile(
+           "struct four { unsigned i_0, i_1, i_2, i_3; }; struct two { unsigned i_0, i_1; }; struct sums { float i_0, i_1, i_2, i_3; };\n"
+           "extern __shared__ __align__(16) char dynamic[];\n"
+           "extern \"C\" __global__ void __launch_bounds__(32) product(float *values) {"
+           " extern __shared__ __align__(16) char dynamic[]; auto *bar = (cuda::barrier<cuda::thread_scope_block> *)(dynamic + 1024);"
+           " if (threadIdx.x == 0) init(bar, 32); __syncthreads();"
+           " __half *given = (__half *)(values + 128);"
+           " for (int row = 0; row < 8; row++) { int k = threadIdx.x * 8 + row; given[k] = __half(float(k)); }"
+           " for (int n = 0; n < 4; n++) { int at = threadIdx.x * 4 + n; given[256 + at] = __half(at / 8 == at % 8 ? 1.0f : 0.0f); } __syncthreads();"
+           " for (int part = threadIdx.x; part < 48; part += 32) { unsigned to = __cvta_generic_to_shared(dynamic + 16 * part);"
+           " const __half *from = given + 8 * part;\n"
+           "asm volatile(\"cp.async.cg.shared::cta.global [%0], [%1], 16, 16;\" :  : \"r\"(to), \"l\"(from) : \"memory\");\n }"
+           " bar->arrive_and_wait();"
+           " unsigned of_a = __cvta_generic_to_shared(dynamic + threadIdx.x % 16 * 32 + threadIdx.x / 16 * 16);"
+           " unsigned of_b = __cvta_generic_to_shared(dynamic + 512 + threadIdx.x % 16 * 16);"
+           " four a = [&]{\nfour result;\n"
+           "asm volatile(\"ldmatrix.sync.aligned.m8n8.x4.shared::cta.b16 {%0, %1, %2, %3}, [%4];\" : \"=r\"(result.i_0), \"=r\"(result.i_1), \"=r\"(result.i_2), \"=r\"(result.i_3) : \"r\"(of_a) : \"memory\");\nreturn result;\n}();"
+           " two b = [&]{\ntwo result;\n"
+           "asm volatile(\"ldmatrix.sync.aligned.m8n8.x2.trans.shared::cta.b16 {%0, %1}, [%2];\" : \"=r\"(result.i_0), \"=r\"(result.i_1) : \"r\"(of_b) : \"memory\");\nreturn result;\n}();"
+           " sums c = {}; sums d = [&]{\nsums result;\n"
+           "asm (\"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};\""
+           " : \"=f\"(result.i_0), \"=f\"(result.i_1), \"=f\"(result.i_2), \"=f\"(result.i_3)"
+           " : \"r\"(a.i_0), \"r\"(a.i_1), \"r\"(a.i_2), \"r\"(a.i_3), \"r\"(b.i_0), \"r\"(b.i_1),"
+           " \"f\"(c.i_0), \"f\"(c.i_1), \"f\"(c.i_2), \"f\"(c.i_3) );\nreturn result;\n}();"
+           " float *out = values + (threadIdx.x / 4) * 8 + threadIdx.x % 4 * 2; out[0] = d.i_0; out[1] = d.i_1; out[64] = d.i_2; out[65] = d.i_3; }",
+           "product");
+       CUdeviceptr values = allocate(512 + 768);
+       float here[128];
+       EXPECT(launch(product, 1, values, 32, 2048) == 0 && cuMemcpyDtoHAsync(here, values, 512, stream) == 0);
+       for (int row = 0; row < 16; row++)
+         for (int column = 0; column < 8; column++) EXPECT(here[row * 8 + column] == row * 16 + column);
      }},
     {"a_read_before_the_copy_is_waited_for_finds_no_number", "STANDIN_SEED=1", "misuses: 0",
      [] {
