@@ -239,7 +239,42 @@ fn webp(rng: &mut Rng) -> Vec<u8> {
     [b"RIFF", &(content.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &content].concat()
 }
 
+/// A TIFF of one strip or tile that the encoder does not write: a JPEG, or a tile that is larger than its picture.
+fn tiff_of_a_piece(rng: &mut Rng) -> Vec<u8> {
+    const LONG: u16 = 4;
+    let [width, height] = sides(rng);
+    let (piece, compression) = match rng.bool() {
+        true => (jpeg(rng), 7),
+        false => (samples(rng, 3 * (width * height) as usize), 1),
+    };
+    let [photometric, channels] = [[1, 1], [2, 3], [5, 4], [6, 3]][rng.usize(..4)];
+    let mut entries =
+        vec![(256, width), (257, height), (258, 8), (259, compression), (262, photometric), (277, channels)];
+    let length = piece.len() as u32;
+    // Where the piece lies is known once all entries are.
+    if rng.bool() {
+        let tile = |rng: &mut Rng| [16, 64, 1 << 12, 1 << 20, u32::MAX][rng.usize(..5)];
+        entries.extend([(322, tile(rng)), (323, tile(rng)), (324, 0), (325, length)]);
+    } else {
+        entries.extend([(273, 0), (278, height), (279, length)]);
+    }
+    entries.sort();
+    let place = 8 + 2 + 12 * entries.len() as u32 + 4;
+    let mut file = [&b"II*\0\x08\0\0\0"[..], &(entries.len() as u16).to_le_bytes()].concat();
+    for (tag, value) in entries {
+        let value = if tag == 273 || tag == 324 { place } else { value };
+        file.extend([u16::to_le_bytes(tag), LONG.to_le_bytes()].concat());
+        file.extend([1_u32.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    file.extend([0; 4]);
+    file.extend(piece);
+    file
+}
+
 fn tiff(rng: &mut Rng) -> Vec<u8> {
+    if once_in(rng, 4) {
+        return tiff_of_a_piece(rng);
+    }
     let [width, height] = sides(rng);
     let pixels = (width * height) as usize;
     let bytes = samples(rng, 4 * pixels);

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use tiff::encoder::{TiffEncoder, colortype};
+use tiff::tags::ExtraSamples;
 use yolov10_model::picture::{Budget, Frames, decode, decode_picture, upright_size};
 use yolov10_model::{Error, Size};
 
@@ -261,4 +262,70 @@ fn an_animation_has_times_and_ends_at_its_first_error() {
         assert!(outcomes[..outcomes.len().saturating_sub(1)].iter().all(|is_ok| *is_ok), "{length}: {outcomes:?}");
     }
     assert!(Frames::open(png(GrayImage::new(2, 2)), &Budget::default()).expect("a picture").is_none());
+}
+
+/// A TIFF of one piece with these entries, tags in ascending order; the piece lies behind them.
+fn tiff_of(piece: &[u8], entries: &[(u16, u32)]) -> Vec<u8> {
+    const LONG: u16 = 4;
+    let place = 8 + 2 + 12 * entries.len() as u32 + 4;
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend((entries.len() as u16).to_le_bytes());
+    for (tag, value) in entries {
+        let value = match tag {
+            // Where the piece lies, and how long it is: of strips and of tiles.
+            273 | 324 => place,
+            279 | 325 => piece.len() as u32,
+            _ => *value,
+        };
+        file.extend([tag.to_le_bytes(), LONG.to_le_bytes()].concat());
+        file.extend([1_u32.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    file.extend([0; 4]);
+    file.extend(piece);
+    file
+}
+
+#[test]
+fn what_a_tiff_hides_in_its_pieces_counts() {
+    // Grey, 16x16, in JPEG; then the same in one tile.
+    let strips = [(256, 16), (257, 16), (258, 8), (259, 7), (262, 1), (273, 0), (277, 1), (278, 16), (279, 0)];
+    let tiles =
+        [(256, 16), (257, 16), (258, 8), (259, 1), (262, 1), (277, 1), (322, 16), (323, 16), (324, 0), (325, 0)];
+    let jpeg = |progressive| {
+        let encoder = Encoder::new(&[99; 256], 16, 16, PixelFormat::Grayscale).progressive(progressive);
+        encoder.encode().expect("a JPEG")
+    };
+    let grey = RgbImage::from_pixel(16, 16, Rgb([99; 3]));
+    assert_eq!(decoded(&tiff_of(&jpeg(false), &strips)), grey);
+    assert_eq!(decoded(&tiff_of(&[99; 256], &tiles)), grey);
+    // A JPEG that is far larger than its strip.
+    for progressive in [false, true] {
+        let mut giant = jpeg(progressive);
+        let frame =
+            giant.windows(2).position(|pair| pair[0] == 0xff && matches!(pair[1], 0xc0 | 0xc2)).expect("a frame");
+        giant[frame + 5..frame + 9].copy_from_slice(&[0x40, 0, 0x40, 0]);
+        let error = decode_picture(&tiff_of(&giant, &strips)).expect_err("it says so");
+        let reason = format!("{:?}", std::error::Error::source(&error));
+        assert!(reason.contains("a JPEG of 16384x16384 in a TIFF's piece of 16x16"), "{error}: {reason}");
+    }
+    // A tile that is far larger than its picture.
+    let mut wide = tiles;
+    (wide[6].1, wide[7].1) = (1 << 20, 1 << 20);
+    let error = decode_picture(&tiff_of(&[99; 256], &wide)).expect_err("it says so");
+    assert!(matches!(error, Error::PictureTooLarge { .. }), "{error}");
+}
+
+#[test]
+fn a_tiffs_alpha_is_blended_where_libtiff_blends_it() {
+    let tiff = |alpha| {
+        let mut file = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut file).expect("memory takes it");
+        let mut image = encoder.new_image::<colortype::RGB8>(2, 2).expect("memory takes it");
+        image.extra_samples(&[alpha]).expect("nothing is written yet");
+        image.write_data(&[200, 100, 50, 128].repeat(4)).expect("memory takes it");
+        decoded(&file.into_inner())
+    };
+    // OpenCV 5.0.0: alpha that is in the colours already, and alpha that is not.
+    assert_eq!(tiff(ExtraSamples::AssociatedAlpha), RgbImage::from_pixel(2, 2, Rgb([200, 100, 50])));
+    assert_eq!(tiff(ExtraSamples::UnassociatedAlpha), RgbImage::from_pixel(2, 2, Rgb([100, 50, 25])));
 }

@@ -7,10 +7,10 @@
 mod message;
 mod worker;
 
-use std::process::{Child, Command};
+use std::process::{self, Child, Command};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fmt, fs, thread};
 
 use image::RgbImage;
 use ipc_channel::TryRecvError;
@@ -170,6 +170,7 @@ struct Worker {
 
 impl Worker {
     fn start(command: &mut Command, patience: Duration) -> Result<(Self, Geometry), Error> {
+        check_temporary_folder()?;
         let (server, name) = IpcOneShotServer::new().map_err(Error::worker)?;
         let child =
             command.env(CHANNEL, &name).spawn().map_err(|error| Error::worker(format!("it did not start: {error}")))?;
@@ -196,6 +197,25 @@ impl Worker {
             TryRecvError::IpcError(error) => Error::worker(error),
         })
     }
+}
+
+/// Whether the folder for temporary files takes a channel's socket: ipc-channel panics where it does not.
+fn check_temporary_folder() -> Result<(), Error> {
+    /// Bytes of a socket's address are few, and the socket's own name takes some of them.
+    const LONGEST: usize = 80;
+    let folder = env::temp_dir();
+    let wrong = |why: &dyn fmt::Display| {
+        Error::worker(format!("the folder for temporary files, {}: {why}; TMPDIR names another", folder.display()))
+    };
+    match folder.to_str() {
+        None => return Err(wrong(&"expected a name in UTF-8")),
+        Some(name) if name.len() > LONGEST => {
+            return Err(wrong(&format_args!("expected a name of at most {LONGEST} bytes, found {}", name.len())));
+        }
+        Some(_) => (),
+    }
+    let probe = folder.join(format!(".yolo10-burn-{}-{:?}", process::id(), thread::current().id()));
+    fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).map_err(|error| wrong(&error))
 }
 
 /// Waits for the worker's first message. Accepting has no timeout, so a thread does it; if no greeting comes, our own

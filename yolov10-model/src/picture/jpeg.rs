@@ -10,6 +10,7 @@ use libjpeg_turbo_rs::{DecodeLimits, DecodeWarning, Decoder, Image, PixelFormat}
 
 use super::budget::Budget;
 use super::resync::resynced;
+use super::scans::without_damaged;
 use super::still::peak;
 use super::{Head, Raw};
 use crate::error::Error;
@@ -51,8 +52,12 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
 
 /// The picture with the damaged parts filled.
 fn decode_damaged(bytes: &[u8], format: PixelFormat) -> Result<Image, Error> {
-    let mended = resynced(bytes);
-    let bytes = mended.as_deref().unwrap_or(bytes);
+    let file = resynced(bytes).unwrap_or_else(|| bytes.to_vec());
+    decode_leniently(&file, format)
+        .or_else(|error| without_damaged(file, |file| decode_leniently(file, format).ok()).ok_or(error))
+}
+
+fn decode_leniently(bytes: &[u8], format: PixelFormat) -> Result<Image, Error> {
     let mut decoder = Decoder::new_with_limits(bytes, limits()).map_err(Error::not_a_picture)?;
     decoder.set_output_format(format);
     decoder.set_lenient(true);

@@ -15,6 +15,7 @@ mod frames;
 mod jpeg;
 mod kind;
 mod resync;
+mod scans;
 mod still;
 mod tiff;
 mod webp;

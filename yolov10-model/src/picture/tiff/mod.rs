@@ -4,6 +4,8 @@
 //! levels of 0..255; here 0..1 works as well, and the largest value tells which it is. Everything else that would need
 //! guessing (32-bit integers, bands, heights) is refused by name.
 
+mod pieces;
+
 use std::io::Cursor;
 
 use image::RgbImage;
@@ -25,6 +27,8 @@ type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
 enum Meaning {
     Grey,
     Rgb,
+    /// With alpha that the colours do not have in them yet.
+    UnblendedRgb,
     Cmyk,
     YCbCr,
 }
@@ -70,6 +74,7 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Er
         ColorType::Gray(bits) => (Meaning::Grey, 1, bits),
         ColorType::GrayA(bits) => (Meaning::Grey, 2, bits),
         ColorType::RGB(bits) => (Meaning::Rgb, 3, bits),
+        ColorType::RGBA(bits) if is_unblended(&mut reader) => (Meaning::UnblendedRgb, 4, bits),
         ColorType::RGBA(bits) => (Meaning::Rgb, 4, bits),
         ColorType::CMYK(bits) => (Meaning::Cmyk, 4, bits),
         ColorType::YCbCr(bits) => (Meaning::YCbCr, 3, bits),
@@ -84,9 +89,17 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Er
     // Samples, levels, levels of one pixel side by side, RGB: not all of them live at once.
     let per_pixel = peak(stored.max(samples as f64) + samples as f64 + 3.0, orientation);
     budget.admit(size, per_pixel, bytes.len())?;
+    pieces::admit(&mut reader, bytes, size, budget, budget.rest(size, per_pixel, bytes.len()))?;
     limits.decoding_buffer_size = (size.height * size.width).saturating_mul(stored.ceil() as usize + 1);
     limits.intermediate_buffer_size = budget.rest(size, stored, bytes.len()) as usize;
     Ok((Layout { head: Head { size, orientation }, meaning, samples, bits }, reader.with_limits(limits)))
+}
+
+/// Whether the fourth sample is an alpha that is to be multiplied with the colours.
+fn is_unblended(reader: &mut Reader<'_>) -> bool {
+    const UNASSOCIATED: u16 = 2;
+    let extra = reader.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
+    extra.is_some_and(|extra| extra.first() == Some(&UNASSOCIATED))
 }
 
 /// Samples as levels of eight bits.
@@ -149,7 +162,7 @@ fn interleaved(levels: &[u8], planes: usize) -> Vec<u8> {
     (0..length).flat_map(|at| (0..planes).map(move |plane| levels[plane * length + at])).collect()
 }
 
-/// Levels as red, green and blue; alpha is dropped. `None` if the last pixel is incomplete.
+/// Levels as red, green and blue; alpha is multiplied in or dropped, as libtiff does. `None` if the last pixel is incomplete.
 fn to_rgb(levels: &[u8], layout: &Layout) -> Option<Vec<u8>> {
     let pixels = levels.chunks_exact(layout.samples);
     if !pixels.remainder().is_empty() {
@@ -158,11 +171,19 @@ fn to_rgb(levels: &[u8], layout: &Layout) -> Option<Vec<u8>> {
     Some(match layout.meaning {
         Meaning::Grey => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
         Meaning::Rgb => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
+        Meaning::UnblendedRgb => {
+            pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|level| blended(level, pixel[3]))).collect()
+        }
         Meaning::Cmyk => {
             pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|ink| bare(ink, pixel[3]))).collect()
         }
         Meaning::YCbCr => pixels.flat_map(|pixel| from_ycbcr([pixel[0], pixel[1], pixel[2]])).collect(),
     })
+}
+
+/// A colour on black: libtiff's `UaToAa`, by which OpenCV reads alpha that is not in the colours yet.
+fn blended(level: u8, alpha: u8) -> u8 {
+    ((u32::from(level) * u32::from(alpha) + 127) / 255) as u8
 }
 
 /// What ink and black leave of white: libtiff's formula, by which OpenCV reads CMYK.
