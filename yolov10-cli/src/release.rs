@@ -115,7 +115,7 @@ fn receive(url: &str, part: &mut File) -> Result<()> {
     let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
     bar.set_style(style.expect("the template is well formed"));
     let limit = LARGEST - start;
-    let received = io::copy(&mut bar.wrap_read(body.take(limit + 1)), part);
+    let received = io::copy(&mut bar.wrap_read(web::paced(body).take(limit + 1)), part);
     bar.finish_and_clear();
     let received = received.context("the download was interrupted; the next run resumes it")?;
     ensure!(received <= limit, "expected at most {LARGEST} bytes, found more");

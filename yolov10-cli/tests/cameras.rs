@@ -62,6 +62,15 @@ fn pictures(stream: &mut TcpStream, count: usize, says_lengths: bool) -> Result<
     Ok(())
 }
 
+/// One byte after the other, each long before silence is given up.
+fn drip(stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+    for byte in bytes {
+        stream.write_all(&[*byte])?;
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
 /// Without any proxy that the tests' own surroundings may prescribe.
 fn command(place: &Workplace, words: &[&str]) -> Command {
     let mut command = place.command(words);
@@ -139,18 +148,29 @@ fn a_camera_that_breaks_off_is_connected_to_again() {
 fn a_server_that_drips_or_keeps_silent_is_given_up() {
     let place = Workplace::new();
     let address = serve(|path, _, stream| {
+        if path == "/camera" {
+            pictures(stream, 1, true)?;
+            stream.write_all(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n")?;
+            return drip(stream, STREET);
+        }
+        if path == "/head" {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\n\r\n")?;
+            return drip(stream, &STREET[..500]);
+        }
         if path == "/drip" {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ncontent-length: 100000\r\n\r\n")?;
-            for byte in STREET {
-                stream.write_all(&[*byte])?;
-                thread::sleep(Duration::from_millis(10));
-            }
+            return drip(stream, STREET);
         }
         thread::sleep(Duration::from_secs(3600));
         Ok(())
     });
-    let drips = run(&place, &[&format!("{address}/drip"), "--stream-timeout", "1"]);
-    assert!(error(&drips).starts_with("too slow: "), "{drips:?}");
+    // In the middle of a file, and before there is enough of it to say what it is.
+    for path in ["/drip", "/head"] {
+        let drips = run(&place, &[&format!("{address}{path}"), "--stream-timeout", "1"]);
+        assert!(error(&drips).starts_with("too slow: "), "{drips:?}");
+    }
+    let camera = run(&place, &[&format!("{address}/camera"), "--stream-timeout", "1"]);
+    assert!(error(&camera).starts_with("the stream ended after 1 frames: too slow: "), "{camera:?}");
     let silent = run(&place, &[&format!("{address}/silent"), "--stream-timeout", "3"]);
     assert_eq!(error(&silent), "nothing has come for 3 s");
     let note = format!("note: {address}/silent: nothing has come for 2 s, given up after 3 s");
@@ -195,4 +215,19 @@ fn a_password_is_in_no_result() {
     assert_eq!(place.files("runs/detect/predict"), ["predictions.csv", "street.jpg"]);
     let everything = format!("{said:?} {}", place.text("runs/detect/predict/predictions.csv"));
     assert!(!everything.contains("s3cret"), "{everything}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_waited_for_like_a_stream() {
+    let place = Workplace::new();
+    let pipe = place.path("pipe.jpg");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+    let silent = run(&place, &["pipe.jpg", "--stream-timeout", "1"]);
+    assert_eq!((silent.code, error(&silent)), (Some(2), "nothing has come for 1 s".to_owned()), "{silent:?}");
+    // It waits for its reader.
+    let writer = thread::spawn(move || std::fs::write(pipe, STREET));
+    let read = run(&place, &["pipe.jpg"]);
+    assert_eq!((read.code, &read.json()[0]["width"]), (Some(0), &1280.into()), "{read:?}");
+    assert!(writer.join().expect("no panic").is_ok());
 }

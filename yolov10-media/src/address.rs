@@ -2,9 +2,59 @@
 
 use std::borrow::Cow;
 
-/// A text without the user names and passwords of the addresses in it.
+/// What ends the scheme of an address.
+const SCHEME_END: &str = "://";
+/// Keys of an address whose values are nobody else's business: those that are called so, and those that end so.
+const SECRETS: [&str; 6] = ["auth", "jwt", "key", "pass", "pw", "sig"];
+const SECRET_ENDS: [&str; 11] = [
+    "access_key",
+    "accesskeyid",
+    "api-key",
+    "api_key",
+    "apikey",
+    "credential",
+    "passwd",
+    "password",
+    "secret",
+    "signature",
+    "token",
+];
+/// What stands for such a value.
+const HIDDEN: &str = "***";
+
+/// A text without the user names and passwords of the addresses in it, and without the tokens of their queries.
 pub fn without_credentials(text: &str) -> Cow<'_, str> {
-    const SCHEME_END: &str = "://";
+    match without_users(text) {
+        Cow::Borrowed(text) => without_secrets(text),
+        Cow::Owned(text) => without_secrets(&text).into_owned().into(),
+    }
+}
+
+/// A text in whose addresses `password=x` has no value.
+fn without_secrets(text: &str) -> Cow<'_, str> {
+    let Some(start) = text.find(SCHEME_END) else {
+        return text.into();
+    };
+    let is_end = |c: char| c.is_whitespace() || "&;#\"'<>\\".contains(c);
+    let (scheme, mut rest) = text.split_at(start);
+    let mut clean = scheme.to_owned();
+    while let Some(at) = rest.find('=') {
+        let (before, value) = rest.split_at(at + 1);
+        let key = before[..at].rsplit(|c: char| is_end(c) || c == '?' || c == '/').next();
+        let key = key.unwrap_or_default().to_ascii_lowercase();
+        clean.push_str(before);
+        rest = value;
+        let length = value.find(is_end).unwrap_or(value.len());
+        if length > 0 && (SECRETS.contains(&&*key) || SECRET_ENDS.iter().any(|end| key.ends_with(end))) {
+            clean.push_str(HIDDEN);
+            rest = &value[length..];
+        }
+    }
+    clean.push_str(rest);
+    if clean == text { text.into() } else { clean.into() }
+}
+
+fn without_users(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(SCHEME_END) {
@@ -52,6 +102,11 @@ mod tests {
             ),
             ("http://u:p@[::1]/a@b.jpg", "http://[::1]/a@b.jpg"),
             ("me@example.org", "me@example.org"),
+            ("http://host/a.jpg?size=9&access_token=t0p&x=1", "http://host/a.jpg?size=9&access_token=***&x=1"),
+            ("rtsp://host/user=admin&password=t0p&channel=1", "rtsp://host/user=admin&password=***&channel=1"),
+            ("https://h/a?X-Amz-Signature=t0p#x: 403 \"k=v\"", "https://h/a?X-Amz-Signature=***#x: 403 \"k=v\""),
+            ("a.jpg?token=mine", "a.jpg?token=mine"),
+            ("http://host/a?password=", "http://host/a?password="),
         ] {
             assert_eq!(without_credentials(text), expected);
         }

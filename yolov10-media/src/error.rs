@@ -110,6 +110,14 @@ pub enum Error {
         /// The time in which it came.
         within: Duration,
     },
+    /// A transfer that is not done in the longest time that one may take.
+    #[error("too slow: {found} bytes in {} s, and not done", within.as_secs())]
+    TooLong {
+        /// How much came.
+        found: u64,
+        /// In this time.
+        within: Duration,
+    },
     /// The wait was ended from outside.
     #[error("cancelled")]
     Cancelled,

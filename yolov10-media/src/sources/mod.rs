@@ -11,6 +11,7 @@ mod expand;
 mod frames;
 mod list;
 mod name;
+mod pipe;
 mod sequence;
 mod source;
 mod split;

@@ -7,6 +7,7 @@ use yolov10_model::picture::{self, Budget, Frames, Kind};
 
 use super::Content;
 use super::frames::{Opened, animated};
+use super::pipe;
 use super::video::Video;
 use crate::error::Error;
 use crate::patience::Patience;
@@ -60,6 +61,9 @@ impl Source {
     /// What it turns out to be.
     pub fn open(self, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
         Ok(match self {
+            Self::Picture(path) | Self::Animation(path) if pipe::is_pipe(&path) => {
+                open_bytes(pipe::read(&path, budget.bytes, patience)?.into(), budget)?
+            }
             Self::Picture(path) => Opened::One(Content::File(path)),
             Self::Animation(path) => {
                 let bytes = picture::read(&path, budget).map_err(unnamed)?;

@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use yolov10_model::picture::{Budget, Picture};
 
 use super::decoder::{Decoder, Input};
+use super::pipe;
 use super::sequence::{Moments, Progress, Sequence, Stream};
 use crate::error::Error;
 use crate::ffmpeg;
@@ -102,6 +103,8 @@ impl Video {
     /// Its frames; if it can't be opened, the first one is an error.
     pub fn open(self, budget: Budget, patience: &Patience) -> Result<Sequence, Error> {
         let total = match self.kind {
+            // A pipe gives its beginning once only.
+            Kind::File if pipe::is_pipe(Path::new(&self.name)) => None,
             Kind::File | Kind::Spooled { .. } => self.probe()?,
             Kind::Stdin { .. } | Kind::Remote | Kind::Live => None,
         };

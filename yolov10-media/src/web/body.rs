@@ -5,14 +5,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::pace::Pace;
 use super::{Answer, get};
 use crate::error::Error;
 use crate::patience::Patience;
 
-/// A file may take no longer than this,
+/// A file takes no longer than this.
 const LONGEST_TRANSFER: Duration = Duration::from_secs(600);
-/// and come no slower than this, in bytes per second.
-const LEAST_RATE: u64 = 1000;
 /// Bytes that are read at a time, and how many of these may wait.
 const PIECE: usize = 1 << 16;
 const QUEUE: usize = 4;
@@ -79,13 +78,13 @@ impl Response {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// The transfer broke off, or nothing more comes.
-    pub fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    /// The transfer broke off, nothing comes any more, or `pace` finds that it comes too slowly.
+    pub(super) fn next_bytes(&mut self, pace: &mut Pace) -> Result<Option<Vec<u8>>, Error> {
         if !self.early.is_empty() {
             return Ok(Some(std::mem::take(&mut self.early)));
         }
         match self.patience.receive(&self.name, &self.pieces)? {
-            Some(Piece::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Piece::Bytes(bytes)) => pace.add(bytes.len(), self.patience.limit).map(|()| Some(bytes)),
             Some(Piece::Failed(error)) => Err(error),
             Some(Piece::Head { .. }) | None => Ok(None),
         }
@@ -94,11 +93,11 @@ impl Response {
     /// The first bytes, which remain to be read: at least `count`, unless there are fewer.
     ///
     /// # Errors
-    /// As [`Self::next_bytes`].
+    /// The transfer broke off, comes too slowly, or not at all any more.
     pub fn peek(&mut self, count: usize) -> Result<&[u8], Error> {
-        let mut first = std::mem::take(&mut self.early);
+        let (mut first, mut pace) = (std::mem::take(&mut self.early), Pace::new());
         while first.len() < count {
-            match self.next_bytes()? {
+            match self.next_bytes(&mut pace)? {
                 Some(bytes) => first.extend(bytes),
                 None => break,
             }
@@ -110,25 +109,20 @@ impl Response {
     /// All of it.
     ///
     /// # Errors
-    /// It has more than `limit` bytes, comes too slowly, or as [`Self::next_bytes`].
+    /// It has more than `limit` bytes, broke off, comes too slowly, or nothing more comes.
     pub fn read_all(mut self, limit: u64) -> Result<Vec<u8>, Error> {
         if let Some(length) = self.length.filter(|length| *length > limit) {
             return Err(Error::TooLarge { limit, found: Some(length) });
         }
-        let (begun, mut all) = (Instant::now(), Vec::new());
-        let (mut looked, mut had) = (begun, 0);
-        while let Some(bytes) = self.next_bytes()? {
+        let (begun, mut pace, mut all) = (Instant::now(), Pace::new(), Vec::new());
+        while let Some(bytes) = self.next_bytes(&mut pace)? {
             all.extend(bytes);
             if all.len() as u64 > limit {
                 return Err(Error::TooLarge { limit, found: None });
             }
-            let within = looked.elapsed();
-            if within >= self.patience.limit || begun.elapsed() >= LONGEST_TRANSFER {
-                let (found, expected) = (all.len() as u64 - had, LEAST_RATE * within.as_secs());
-                if found < expected || begun.elapsed() >= LONGEST_TRANSFER {
-                    return Err(Error::TooSlow { found, expected, within });
-                }
-                (looked, had) = (Instant::now(), all.len() as u64);
+            let within = begun.elapsed();
+            if within >= LONGEST_TRANSFER {
+                return Err(Error::TooLong { found: all.len() as u64, within });
             }
         }
         match self.length {

@@ -2,6 +2,7 @@
 
 mod body;
 mod multipart;
+mod pace;
 
 use std::io::Read;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use ureq::Agent;
 
 pub use body::{Response, open};
 pub(crate) use multipart::Parts;
+pub use pace::{Paced, paced};
 
 use crate::address::without_query;
 use crate::error::Error;

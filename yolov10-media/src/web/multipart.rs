@@ -1,6 +1,7 @@
 //! `multipart/x-mixed-replace`: pictures one after another in one answer, as network cameras send them (MJPEG).
 
 use super::body::Response;
+use super::pace::Pace;
 use crate::error::Error;
 
 /// The most bytes of the lines before a picture.
@@ -15,6 +16,8 @@ pub struct Parts {
     buffer: Vec<u8>,
     /// The most bytes of a picture.
     limit: usize,
+    /// Of the picture that is coming: between two of them a camera may rest.
+    pace: Pace,
 }
 
 impl Parts {
@@ -23,7 +26,7 @@ impl Parts {
         match response.content_type.as_deref().and_then(boundary) {
             Some(boundary) => {
                 let delimiter = format!("--{}", boundary.trim_start_matches('-')).into_bytes();
-                Ok(Self { response, delimiter, buffer: Vec::new(), limit })
+                Ok(Self { response, delimiter, buffer: Vec::new(), limit, pace: Pace::new() })
             }
             None => Err(Box::new(response)),
         }
@@ -32,9 +35,11 @@ impl Parts {
     /// The next picture's file; `None` at the end.
     pub fn next_part(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let delimiter = self.delimiter.clone();
+        self.pace = Pace::new();
         if self.take_until(&delimiter, LONGEST_HEAD)?.is_none() {
             return Ok(None);
         }
+        self.pace = Pace::new();
         // The rest of the delimiter's line, then lines up to an empty one.
         let mut length = None;
         let mut is_first = true;
@@ -107,7 +112,7 @@ impl Parts {
     }
 
     fn more(&mut self) -> Result<bool, Error> {
-        let bytes = self.response.next_bytes()?;
+        let bytes = self.response.next_bytes(&mut self.pace)?;
         Ok(bytes.is_some_and(|bytes| {
             self.buffer.extend(bytes);
             true
