@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use serde_json::json;
@@ -69,10 +69,17 @@ pub(crate) fn describe(
         ("strides", json!(STRIDES).to_string()),
         ("reg_max", REG_MAX.to_string()),
         ("sppf_activation", activation.to_lowercase()),
+        ("source_dtype", stored_dtypes(source)),
         ("source_sha256", sha256.to_owned()),
         ("source_lineage", source.lineage.to_owned()),
     ]);
     Ok(metadata)
+}
+
+/// The types that the source stores its weights in.
+fn stored_dtypes(source: &Checkpoint<'_>) -> String {
+    let dtypes: BTreeSet<&str> = source.tensors.values().filter_map(|tensor| tensor.element.of_weights()).collect();
+    dtypes.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The checkpoint's names; if it has none, COCO's for 80 classes, otherwise `class0` and so on.

@@ -20,6 +20,19 @@ pub(crate) enum Element {
     Other(String),
 }
 
+impl Element {
+    /// Safetensors' name of a type that weights come in; none of other types.
+    pub(crate) fn of_weights(&self) -> Option<&'static str> {
+        match self {
+            Self::F16 => Some("F16"),
+            Self::BF16 => Some("BF16"),
+            Self::F32 => Some("F32"),
+            Self::F64 => Some("F64"),
+            Self::Other(_) => None,
+        }
+    }
+}
+
 /// A view of a storage; strides and offset in elements.
 #[derive(Debug)]
 pub(crate) struct Tensor<'a> {

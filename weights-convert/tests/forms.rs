@@ -137,6 +137,7 @@ fn metadata_tells_where_the_weights_come_from() {
         ("imgsz", "512"),
         ("names", r#"["cat","dog","Zebra é"]"#),
         ("reg_max", "16"),
+        ("source_dtype", "F16"),
         ("source_date", "2026-01-02T03:04:05"),
         ("source_epoch", "-1"),
         ("source_license", "AGPL-3.0"),

@@ -126,7 +126,7 @@ impl EngineArgs {
             };
             options.cpu.threads = self.threads;
             options.cpu.memory_limit = self.memory_limit;
-            Setup { weights: self.weights.clone(), cache: self.cache_dir.clone(), options }
+            Setup { weights: self.weights.clone(), names: None, cache: self.cache_dir.clone(), options }
         };
         let devices = self.device.devices();
         self.note_what_has_no_effect(&devices);

@@ -44,6 +44,7 @@ struct Info<'a> {
     parameters: usize,
     flops: u64,
     input: Size,
+    /// Of the numbers in the file.
     dtype: String,
     heads: &'static str,
     /// The digest of the file; `None` for the built-in weights.
@@ -68,7 +69,7 @@ pub fn info(args: &Args) -> Result<Outcome> {
         parameters: inventory.parameters() + DISTRIBUTION_WEIGHTS,
         flops: inventory.flops(),
         input,
-        dtype: weights.stored_dtype(),
+        dtype: weights::dtype_in_file(path, &weights)?,
         heads: if weights.has_one_to_many_head() { "one-to-one and one-to-many" } else { "one-to-one" },
         sha256: path.map(|path| weights::digest(Some(path))).transpose()?,
         source: metadata.iter().filter_map(|(key, value)| Some((key.strip_prefix("source_")?, &**value))).collect(),

@@ -19,6 +19,8 @@ pub const GRAPHS_REFUSED: &str = "the device refused to hold the network as a gr
 pub struct Setup {
     /// A file, or a variant's name; the built-in demo if `None`.
     pub weights: Option<PathBuf>,
+    /// Names for the classes; those of the weights if `None`.
+    pub names: Option<Vec<String>>,
     /// Where to keep a GPU's kernels; in the program's cache if `None`.
     pub cache: Option<PathBuf>,
     /// How they run.
@@ -37,7 +39,8 @@ impl Setup {
             Assignment::OneToOne => Heads::OneToOne,
             Assignment::OneToMany(_) => Heads::Both,
         };
-        let options = weights_convert::Options { heads, ..weights_convert::Options::default() };
+        let names = self.names.clone();
+        let options = weights_convert::Options { heads, names, ..weights_convert::Options::default() };
         weights::load(self.weights.as_deref(), &options)
     }
 

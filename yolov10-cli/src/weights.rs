@@ -19,7 +19,11 @@ pub fn name_of(path: Option<&Path>) -> String {
 /// Reads weights in any form, converting them as `options` say if necessary; without a path, the built-in ones.
 pub fn load(path: Option<&Path>, options: &Options) -> Result<Arc<Weights>> {
     let weights = match path {
-        None => Weights::from_static(demo::WEIGHTS)?,
+        None if options.names.is_none() => Weights::from_static(demo::WEIGHTS)?,
+        None => {
+            let renamed = weights_convert::convert_bytes(demo::WEIGHTS.to_vec(), options);
+            Weights::from_bytes(&renamed.context(demo::WEIGHTS_NAME)?.bytes)?
+        }
         Some(path) => open(path, options)?,
     };
     Ok(Arc::new(weights))
@@ -42,9 +46,21 @@ pub fn digest(path: Option<&Path>) -> Result<String> {
     digest.with_context(|| path.display().to_string())
 }
 
-/// A converted file is read straight into place; every other form is converted in memory first.
+/// The type of the numbers in the file; if it had to be converted, that of the source.
+pub fn dtype_in_file(path: Option<&Path>, weights: &Weights) -> Result<String> {
+    let Some(path) = path else {
+        return Ok(weights.stored_dtype());
+    };
+    let found = release::find(path)?;
+    let is_converted = weights_convert::is_converted(found.as_deref().unwrap_or(path))?;
+    let source = weights.metadata().get("source_dtype").filter(|_| !is_converted);
+    Ok(source.cloned().unwrap_or_else(|| weights.stored_dtype()))
+}
+
+/// A converted file is read straight into place; every other form is converted in memory first, and so is one that gets
+/// other class names.
 fn read(path: &Path, options: &Options) -> Result<Weights> {
-    if weights_convert::is_converted(path)? {
+    if options.names.is_none() && weights_convert::is_converted(path)? {
         return Ok(Weights::open(path)?);
     }
     let converted = weights_convert::convert(path, options)?;

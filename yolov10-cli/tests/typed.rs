@@ -73,6 +73,9 @@ fn what_there_is_not_is_told_in_a_line_that_helps() {
         ("run confi=0.5", "; did you mean conf=0.5?"),
         ("run --cnof 0.5", "; did you mean --conf?"),
         ("rum", "; did you mean run?"),
+        ("detect", "error: expected a command, as in: yolo10-burn run picture.jpg"),
+        ("run --threads 0", "'--threads <N>': expected 1 or more"),
+        ("run --font /dev/zero --no-save", "error: /dev/zero: expected a file, found something else"),
         ("run --memory-limit 30parsec", "expected a size such as 60MB, 64MiB or 60000000"),
         ("run --font street.jpg --no-save", "error: street.jpg: not a font: expected a TrueType or OpenType file"),
     ] {
@@ -117,4 +120,28 @@ fn info_takes_its_weights_in_every_way() {
     }
     assert!(expected.stdout.contains("\nheads           one-to-one\n"), "{expected:?}");
     assert!(expected.stdout.contains("\nsha256          "), "{expected:?}");
+}
+
+#[test]
+fn names_that_are_given_replace_those_of_the_weights() {
+    let place = workplace();
+    let names = (0..80).fold(String::new(), |names, class| names + &format!("kind {class}\n"));
+    place.file("names.txt", names.as_bytes());
+    place.file("few.txt", b"one\ntwo\n");
+    for weights in ["", " --weights weights.safetensors", " --isolate"] {
+        let line = format!("run street.jpg --json --no-save --names names.txt --classes 14{weights}");
+        let said = place.run(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(said.json()[0]["detections"][0]["name"], "kind 14", "{said:?}");
+        let said = run(&place, &format!("run street.jpg --no-save --names few.txt{weights}"));
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let error = "class names: expected 80, one for each class of the weights, found 2";
+        assert!(said.stderr.lines().last().is_some_and(|line| line.ends_with(error)), "{said:?}");
+    }
+    place.file("data.yaml", format!("val: images\nnames: [{}]\n", names.trim().replace('\n', ", ")).as_bytes());
+    place.street("images/street.jpg");
+    place.file("labels/street.txt", b"0 0.5 0.5 0.1 0.1\n");
+    let measured = |options: &str| run(&place, &format!("val --data data.yaml --imgsz 64{options}"));
+    assert!(measured("").stderr.contains("80 classes have other names than in the weights"), "{:?}", measured(""));
+    let said = measured(" --names names.txt");
+    assert!(said.code == Some(0) && !said.stderr.contains("other names"), "{said:?}");
 }

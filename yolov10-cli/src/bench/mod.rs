@@ -6,12 +6,14 @@ mod sample;
 mod table;
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use yolov10_model::letterbox::Fit;
-use yolov10_model::{Device, Options};
+use yolov10_model::{Device, Options, picture};
 
 use crate::engine_args::{InputSize, KernelArgs};
 use crate::outcome::Outcome;
@@ -24,7 +26,7 @@ use plot::Plot;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Weight files in any form, or n, s, m, b, l, x for the authors' own [default: the built-in demo].
-    #[arg(long, short, value_name = "FILE,..", value_delimiter = ',')]
+    #[arg(long, short, visible_alias = "model", value_name = "FILE,..", value_delimiter = ',')]
     weights: Vec<PathBuf>,
     /// The picture to search [default: the built-in one].
     #[arg(long, value_name = "FILE")]
@@ -69,9 +71,8 @@ pub struct Args {
 pub fn bench(args: &Args) -> Result<Outcome> {
     let source = args.source.as_deref();
     let name = source.map_or(demo::PICTURE_NAME.to_owned(), |path| path.display().to_string());
-    let bytes = source
-        .map_or(Ok(demo::PICTURE.into()), |path| std::fs::read(path).map(Cow::from))
-        .with_context(|| name.clone())?;
+    let bytes =
+        source.map_or(Ok(demo::PICTURE.into()), |path| read(path).map(Cow::from)).with_context(|| name.clone())?;
     let picture = Picture::decode(bytes).with_context(|| name)?;
     if args.weights.is_empty() {
         message::note(format_args!("no --weights: measuring the {}", demo::WEIGHTS_NAME));
@@ -91,6 +92,13 @@ pub fn bench(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// A file's bytes, or more of a device's than any picture may have.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(picture::Budget::default().bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Every requested combination.
 fn choices(args: &Args) -> Vec<Choice> {
     let fit = if args.no_rect { Fit::Full } else { Fit::Minimal };
@@ -102,7 +110,7 @@ fn choices(args: &Args) -> Vec<Choice> {
                     let input = size.map(|InputSize(size)| size);
                     let mut options = Options { input, fit, ..args.kernels.options(device) };
                     options.cpu.threads = threads;
-                    let setup = Setup { weights: weights.clone(), cache: args.cache_dir.clone(), options };
+                    let setup = Setup { weights: weights.clone(), names: None, cache: args.cache_dir.clone(), options };
                     let choice = |batch| Choice { setup: setup.clone(), batch };
                     choices.extend(args.batch.iter().copied().map(choice));
                 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use yolov10_media::{Artist, Cancel, Label, Patience, Style};
 
 use super::shard_args::ShardArgs;
@@ -31,6 +31,9 @@ pub struct Args {
     pub source: Vec<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// Names for the classes: a text file with a name on each line, or a data set's .yaml [default: those of the weights].
+    #[arg(long, value_name = "FILE")]
+    pub names: Option<PathBuf>,
     /// Pictures per call: more keep a GPU busy; the results are the same.
     #[arg(long, value_name = "N", default_value = "1")]
     pub batch: NonZeroUsize,
@@ -179,6 +182,8 @@ impl DrawingArgs {
             return Ok(artist);
         };
         let name = || font.display().to_string();
+        // A device may have no end.
+        ensure!(fs::metadata(font).with_context(name)?.is_file(), "{}: expected a file, found something else", name());
         artist.with_font(fs::read(font).with_context(name)?).with_context(name)
     }
 

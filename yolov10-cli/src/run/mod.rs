@@ -19,6 +19,7 @@ mod shard_args;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use detection_metrics::read_class_names;
 use yolov10_media::{Depth, Sources, milliseconds};
 use yolov10_model::Selection;
 use yolov10_model::isolation::is_worker;
@@ -45,7 +46,9 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if args.quiet {
         message::keep_quiet();
     }
-    let setups = args.engine.setups(args.selection.head.assignment());
+    let mut setups = args.engine.setups(args.selection.head.assignment());
+    let names = args.names.as_deref().map(read_class_names).transpose()?;
+    setups.iter_mut().for_each(|setup| setup.names.clone_from(&names));
     let setup = setups.first().expect("there is a device").clone();
     ensure!(!args.isolate || setups.len() == 1, "--isolate: expected one device, found {}", setups.len());
     if is_worker() {

@@ -144,6 +144,7 @@ fn fingerprint(args: &Args, list: &List, shard: Shard, setups: &[Setup]) -> Resu
             "conf": selection.conf.to_string().parse::<f64>()?,
             "max_det": selection.max_det,
             "classes": selection.classes,
+            "names": setup.names.as_ref().map(|names| sha256(&mut names.join("\n").as_bytes())).transpose()?,
             "head": format!("{:?}", options.selection.assignment),
             "save_txt": args.saving.save_txt,
             "save_conf": args.saving.save_conf,

@@ -24,6 +24,9 @@ pub struct Args {
     pub data: PathBuf,
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// Names for the weights' classes: a text file with a name on each line, or a data set's .yaml [default: those of the weights].
+    #[arg(long, value_name = "FILE")]
+    pub names: Option<PathBuf>,
     /// Which part of a .yaml data set to use.
     #[arg(long, value_enum, default_value_t)]
     pub split: Split,

@@ -17,7 +17,7 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use detection_metrics::coco::{self, Prediction, Summary};
-use detection_metrics::{Detection, Evaluation, Evaluator, Label};
+use detection_metrics::{Detection, Evaluation, Evaluator, Label, read_class_names};
 use image::RgbImage;
 use yolov10_model::letterbox::Fit;
 use yolov10_model::selection::{Assignment, Suppression};
@@ -41,6 +41,7 @@ use crate::{demo, message};
 /// Measures the detector that `args` names.
 pub fn val(args: &Args) -> Result<Outcome> {
     let mut setup = args.engine.setup(multi_label(args.head.assignment()))?;
+    setup.names = args.names.as_deref().map(read_class_names).transpose()?;
     note_what_has_no_effect(args, &setup);
     let weights = setup.load_weights()?;
     let class_names = weights.class_names().to_vec();
