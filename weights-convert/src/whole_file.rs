@@ -43,7 +43,7 @@ impl WholeFile {
         // Temporary files are private; a result has the permissions that the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(failed)?;
+        let file = builder.tempfile_in(folder).map_err(|error| failed(without_path(error)))?;
         Ok(Self { writer: BufWriter::new(file), path: path.to_owned() })
     }
 
@@ -80,7 +80,7 @@ impl WholeFile {
 
     fn persist(self, sync: Sync) -> Result<(), Error> {
         let Self { writer, path } = self;
-        persist(writer, &path, sync).map_err(|source| Error::Write { path, source })
+        persist(writer, &path, sync).map_err(|source| Error::Write { path, source: without_path(source) })
     }
 }
 
@@ -111,10 +111,19 @@ fn folder_of(path: &Path) -> &Path {
 
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        self.writer.write(bytes).map_err(without_path)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.writer.flush().map_err(without_path)
+    }
+}
+
+/// What the system said, without the temporary file's name: nobody knows that one.
+fn without_path(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.rsplit_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said),
+        None => error,
     }
 }

@@ -150,10 +150,20 @@ fn completions_and_manual_know_every_command() {
     for command in ["run", "convert", "info", "bench", "doctor", "completions", "man"] {
         assert!(manual.contains(&format!("yolo10-burn-{command}.1")), "{manual:?}");
     }
-    let page = place.text("man/yolo10-burn-run.1");
-    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS"] {
-        let is_there = page.contains(&format!(".SH {section}")) || page.contains(&format!(".SH \"{section}\""));
-        assert!(is_there, "{section} of {page}");
+    for name in manual.iter().filter(|name| name.ends_with(".1")) {
+        let page = place.text(&format!("man/{name}"));
+        for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "ENVIRONMENT", "FILES", "EXIT STATUS"]
+        {
+            let is_there = page.contains(&format!(".SH {section}")) || page.contains(&format!(".SH \"{section}\""));
+            assert!(is_there, "{name}: {section} of {page}");
+        }
     }
+    let page = place.text("man/yolo10-burn-run.1");
     assert!(page.contains("YOLO10_BURN_CACHE") && page.contains("predict model=yolov10n.pt"), "{page}");
+    // Its own pages are replaced, and nobody else's.
+    assert_eq!(place.run(&["man", "man"]).code, Some(0));
+    place.file("man/yolo10-burn-run.1", b"mine");
+    let said = place.run(&["man", "man"]);
+    assert_eq!((said.code, said.stderr.lines().count()), (Some(2), 1), "{said:?}");
+    assert_eq!(place.text("man/yolo10-burn-run.1"), "mine");
 }

@@ -94,3 +94,20 @@ fn an_isolated_run_that_can_not_load_says_why() {
     assert!(said.stderr.contains("error: worker process: "), "{}", said.stderr);
     assert!(said.stderr.ends_with("bytes needed, 1000 allowed\n"), "{}", said.stderr);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_for_temporary_files_that_can_not_be_used_is_told() {
+    let place = Workplace::new();
+    place.file("file", b"");
+    place.grey("grey.png");
+    let long = "x".repeat(100);
+    std::fs::create_dir(place.path(&long)).expect("a folder");
+    for folder in ["nowhere", "file", &long] {
+        let mut command = place.command(&["run", "grey.png", "--isolate", "--no-save", "--imgsz", "32"]);
+        let said: support::Said = command.env("TMPDIR", place.path(folder)).output().expect("it starts").into();
+        let errors: Vec<&str> = said.stderr.lines().filter(|line| !line.starts_with("note: ")).collect();
+        assert!(said.code == Some(2) && errors.len() == 1, "{said:?}");
+        assert!(errors[0].contains("the folder for temporary files") && errors[0].contains("TMPDIR"), "{said:?}");
+    }
+}

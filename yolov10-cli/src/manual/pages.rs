@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Command;
 use clap_mangen::Man;
+use weights_convert::WholeFile;
 
 use crate::outcome::EXIT_CODES;
 
+/// What a page of this program has in its head.
+const HEAD: &str = ".TH yolo10-burn";
+
 /// The most common uses of each command, and their command lines.
-const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 13] = [
     ("yolo10-burn", &[("yolo10-burn run", "Search the built-in picture."), ("yolo10-burn help run", "All options.")]),
     (
         "run",
@@ -22,6 +26,17 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 11] = [
                 "Label files of a video's frames.",
             ),
             ("yolo10-burn predict model=yolov10n.pt source=street.jpg conf=0.5", "The same in ultralytics' syntax."),
+        ],
+    ),
+    (
+        "merge",
+        &[("yolo10-burn merge results", "One file of all parts that run --shard I/N --out results has written.")],
+    ),
+    (
+        "serve",
+        &[
+            ("yolo10-burn serve", "The built-in demo, with a page to try it."),
+            ("yolo10-burn serve --model street=best.pt --memory-budget 2GB", "A model by name, within a budget."),
         ],
     ),
     ("convert", &[("yolo10-burn convert yolov10n.pt", "To yolov10n.safetensors, which loads faster.")]),
@@ -63,9 +78,19 @@ pub fn write(folder: &Path, program: Command) -> Result<()> {
     for command in commands.chain([&program]) {
         let man = Man::new(command.clone());
         let path = folder.join(man.get_filename());
-        page(&man, command.get_name())
-            .and_then(|page| Ok(fs::write(&path, page)?))
-            .with_context(|| path.display().to_string())?;
+        check(&path)?;
+        let page = page(&man, command.get_name()).with_context(|| path.display().to_string())?;
+        WholeFile::write(&path, &page)?;
+    }
+    Ok(())
+}
+
+/// Whether there is nothing at `path`, or a page of this program.
+fn check(path: &Path) -> Result<()> {
+    let name = || path.display().to_string();
+    if path.symlink_metadata().is_ok() {
+        let is_ours = fs::read_to_string(path).with_context(name)?.contains(HEAD);
+        ensure!(is_ours, "{}: was not made by this program, and is not replaced; name another folder", name());
     }
     Ok(())
 }

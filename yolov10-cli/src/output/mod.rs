@@ -15,4 +15,4 @@ pub use film::Films;
 pub use folder::RunFolder;
 pub use labels::{Scores, label_text, save_labels};
 pub use picture::{extension_for, save_picture};
-pub use tables::{CocoResults, CsvTable, measurable};
+pub use tables::{CocoResults, CsvTable, measurable, shared_numbers};

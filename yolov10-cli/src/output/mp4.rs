@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ impl Mp4 {
     pub fn start(file: OutputFile, first: &RgbImage, shown: Duration) -> Result<Self> {
         let size = first.dimensions();
         // A file, because nobody would read a pipe while frames are written.
-        let said = tempfile::tempfile()?;
+        let scratch = file.temporary_path().parent().unwrap_or(Path::new("."));
+        let said = tempfile::tempfile_in(scratch)?;
         let mut child = ffmpeg::command("ffmpeg")
             .args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{}x{}", size.0, size.1)])

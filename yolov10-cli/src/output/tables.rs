@@ -1,7 +1,7 @@
 //! All detections of a run in one file: CSV, or the results format of COCO.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -77,15 +77,31 @@ pub struct CocoResults {
     category_ids: Vec<u64>,
     /// The numbers already used as ids, each with the stem of its picture.
     numbers: HashMap<u64, String>,
+    /// Numbers that are nobody's id.
+    shared: HashSet<u64>,
+}
+
+/// The numbers that several of these files go by, as `7.jpg` and `007.jpg` do.
+pub fn shared_numbers<'a>(files: impl IntoIterator<Item = &'a Path>) -> HashSet<u64> {
+    let (mut stems, mut shared) = (HashMap::new(), HashSet::new());
+    for file in files {
+        if let ImageId::Number(number) = ImageId::of(file)
+            && stems.insert(number, file.file_stem()).is_some_and(|other| other != file.file_stem())
+        {
+            shared.insert(number);
+        }
+    }
+    shared
 }
 
 impl CocoResults {
-    pub fn create(folder: &RunFolder, class_names: &[String]) -> Result<Self> {
+    /// Results of classes with these names; `shared` are numbers that no picture has alone.
+    pub fn create(folder: &RunFolder, class_names: &[String], shared: HashSet<u64>) -> Result<Self> {
         let ends = class_names.first().zip(class_names.last());
         let is_coco = ends.is_some_and(|(first, last)| (class_names.len(), &**first, &**last) == COCO_ENDS);
         let category_ids = if is_coco { CATEGORY_IDS.to_vec() } else { (1..=class_names.len() as u64).collect() };
         let file = folder.file("predictions.json")?;
-        Ok(Self { file, is_empty: true, category_ids, numbers: HashMap::new() })
+        Ok(Self { file, is_empty: true, category_ids, numbers: HashMap::new(), shared })
     }
 
     pub fn add(&mut self, about: &About, detection: &Detection) -> Result<()> {
@@ -100,10 +116,12 @@ impl CocoResults {
         self.file.append(format!("{separator}\n{}", serde_json::to_string(&prediction)?).as_bytes())
     }
 
-    /// The stem, as a number if it is one and no other picture has it: `7.jpg` and `007.jpg` are two pictures.
+    /// The stem, as a number if it is one and no other picture has it: `7.jpg` and `007.jpg` are two pictures. Of
+    /// pictures that were not known before, the first one has the number.
     fn id(&mut self, stem: String) -> ImageId {
         // A trailing dot keeps a dot within the stem from starting an extension.
         match ImageId::of(Path::new(&format!("{stem}."))) {
+            ImageId::Number(number) if self.shared.contains(&number) => ImageId::Name(stem),
             ImageId::Number(number) if *self.numbers.entry(number).or_insert_with(|| stem.clone()) != stem => {
                 ImageId::Name(stem)
             }

@@ -1,5 +1,6 @@
 //! The files of a run: which ones to write, and their content.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
@@ -10,7 +11,9 @@ use super::Item;
 use super::args::{Args, SavingArgs};
 use super::searched::Searched;
 use crate::interrupt::Interrupt;
-use crate::output::{CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture};
+use crate::output::{
+    CocoResults, CsvTable, Films, RunFolder, extension_for, save_crops, save_labels, save_picture, shared_numbers,
+};
 
 /// Writes the files of each picture. Shared by the writing threads.
 pub struct Files<'a> {
@@ -19,6 +22,8 @@ pub struct Files<'a> {
     class_names: &'a [String],
     folder: Option<RunFolder>,
     labels: AtomicUsize,
+    /// Numbers that no picture has alone.
+    shared_numbers: HashSet<u64>,
 }
 
 impl<'a> Files<'a> {
@@ -41,7 +46,8 @@ impl<'a> Files<'a> {
                 folder.name_files();
             }
         }
-        Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0) })
+        let shared_numbers = if wanted.save_json { shared_numbers(sources.files()) } else { HashSet::new() };
+        Ok(Self { wanted, artist, class_names, folder, labels: AtomicUsize::new(0), shared_numbers })
     }
 
     /// Writes the files of one picture.
@@ -106,7 +112,9 @@ impl<'a> Gathered<'a> {
         let folder = files.folder.as_ref();
         let csv = folder.filter(|_| files.wanted.save_csv).map(CsvTable::create).transpose()?;
         let coco = folder.filter(|_| files.wanted.save_json);
-        let coco = coco.map(|folder| CocoResults::create(folder, files.class_names)).transpose()?;
+        let coco = coco
+            .map(|folder| CocoResults::create(folder, files.class_names, files.shared_numbers.clone()))
+            .transpose()?;
         Ok(Self { files, films: Films::default(), csv, coco })
     }
 

@@ -4,8 +4,8 @@ mod args;
 mod time;
 
 use std::env;
-use std::fs;
-use std::io::{IsTerminal, stderr};
+use std::fs::File;
+use std::io::{IsTerminal, Read, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -28,6 +28,8 @@ const DEMO: &str = "demo";
 const DEMO_FILE: &str = "built-in:yolov10n-demo";
 /// Shortest token, in characters.
 const SHORTEST_TOKEN: usize = 16;
+/// Bytes of a token's file that are read: a device would have no end.
+const LONGEST_TOKEN: u64 = 1 << 16;
 
 /// Serves until it is told to end.
 pub fn serve(args: &Args) -> Result<Outcome> {
@@ -156,7 +158,9 @@ fn access(args: &Args) -> Result<Access> {
 }
 
 fn read_token(file: &Path) -> Result<String> {
-    let text = fs::read_to_string(file).with_context(|| format!("--token-file {}", file.display()))?;
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(LONGEST_TOKEN).read_to_string(&mut text));
+    read.with_context(|| format!("--token-file {}", file.display()))?;
     let token = text.trim();
     ensure!(
         token.len() >= SHORTEST_TOKEN && token.chars().all(|c| c.is_ascii_graphic()),
