@@ -25,6 +25,7 @@ mod worker;
 mod yaml;
 
 use std::process::ExitCode;
+use std::thread;
 
 use peak_alloc::PeakAlloc;
 
@@ -48,7 +49,7 @@ const TARGETS: [Tried; 7] = [
     ("lists", 15, lists::target),
 ];
 
-const USAGE: &str = "usage: campaign [--inputs N] [--seed N] [--target NAME] [--at INDEX]";
+const USAGE: &str = "usage: campaign [--inputs N] [--seed N] [--workers N] [--target NAME] [--at INDEX]";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -59,10 +60,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (mut inputs, mut seed, mut only, mut at) = (10_000, 1, None, None);
+    let mut workers = thread::available_parallelism().map_or(1, usize::from);
     for pair in words.chunks(2) {
         match pair {
             [key, value] if key == "--inputs" => inputs = number(value),
             [key, value] if key == "--seed" => seed = number(value),
+            [key, value] if key == "--workers" => workers = number(value).max(1),
             [key, value] if key == "--target" => only = Some(value.as_str()),
             [key, value] if key == "--at" => at = Some(number(value)),
             _ => panic!("{USAGE}"),
@@ -79,7 +82,7 @@ fn main() -> ExitCode {
     let mut failed = 0;
     for (name, share, _) in TARGETS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name)) {
         let inputs = if only.is_some() { inputs } else { inputs * share / 100 };
-        failed += supervisor::run(name, seed as u64, inputs);
+        failed += supervisor::run(name, seed as u64, inputs, workers);
     }
     ExitCode::from(u8::from(failed > 0))
 }

@@ -31,10 +31,10 @@ enum Ending {
     Hung,
 }
 
-/// Has `inputs` inputs read, says what became of them, and gives the number of failures.
-pub fn run(name: &str, seed: u64, inputs: usize) -> usize {
+/// Has `inputs` inputs read by so many workers at a time, says what became of them, and gives the number of failures.
+pub fn run(name: &str, seed: u64, inputs: usize, workers: usize) -> usize {
     let started = Instant::now();
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(inputs.max(1));
+    let workers = workers.min(inputs.max(1));
     let counts: Vec<Count> = thread::scope(|scope| {
         let threads: Vec<_> =
             (0..workers).map(|first| scope.spawn(move || watch(name, seed, first, inputs, workers))).collect();
