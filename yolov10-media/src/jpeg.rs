@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
+use yolov10_model::Size;
 
 use crate::error::Error;
 
@@ -13,7 +14,7 @@ const QUALITY: u8 = 95;
 /// # Errors
 /// A side is longer than JPEG allows.
 pub fn encode_jpeg(picture: &RgbImage) -> Result<Vec<u8>, Error> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let Size { height, width } = Size::of(picture);
     compress(picture, width, height, PixelFormat::Rgb, QUALITY, Subsampling::S420)
         .map_err(|error| Error::NoJpeg { reason: error.to_string() })
 }

@@ -1,6 +1,6 @@
-//! A connection whose client has to say something and to read what is said: each for so long, then it ends.
+//! A connection that ends if its client sends nothing, or does not read, for too long.
 //!
-//! Between the two the server of the protocol has bounds of its own. Before it knows which protocol it is, it has none.
+//! Between the two, the protocol's server has its own limits. It has none before it knows the protocol.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
@@ -11,17 +11,17 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Bytes by which HTTP/2 is told from HTTP/1, at most: its preface.
+/// Bytes that tell HTTP/2 from HTTP/1 at most: the preface of HTTP/2.
 const OPENING: usize = 24;
 
 pub(crate) struct Impatient<S> {
     stream: S,
     patience: Duration,
-    /// Bytes of the opening that have not come.
+    /// Bytes of the opening still missing.
     missing: usize,
-    /// While they are waited for.
+    /// Set while waiting for them.
     opening: Option<Pin<Box<Sleep>>>,
-    /// While a write waits.
+    /// Set while a write waits.
     writing: Option<Pin<Box<Sleep>>>,
 }
 
@@ -30,7 +30,7 @@ impl<S> Impatient<S> {
         Self { stream, patience, missing: OPENING, opening: None, writing: None }
     }
 
-    /// What came of a write, or that it has waited for too long.
+    /// The result of a write, or an error if it has waited too long.
     fn bound<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.writing = None;
@@ -40,7 +40,7 @@ impl<S> Impatient<S> {
     }
 }
 
-/// An error when the time is over that began with the first call.
+/// An error once `patience` has passed since the first call.
 fn wait<T>(since: &mut Option<Pin<Box<Sleep>>>, patience: Duration, context: &mut Context<'_>) -> Poll<io::Result<T>> {
     let over = since.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(context);
     over.map(|()| Err(ErrorKind::TimedOut.into()))

@@ -29,7 +29,7 @@ pub(crate) enum Form {
 
 impl Picture {
     pub(crate) fn size(&self) -> Size {
-        Size { height: self.image.height() as usize, width: self.image.width() as usize }
+        Size::of(&self.image)
     }
 }
 

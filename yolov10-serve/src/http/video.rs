@@ -35,8 +35,8 @@ use crate::server::{Ask, Server};
 const AHEAD: usize = 16;
 /// Pause before a full queue is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How container formats begin, and the name that ffmpeg expects. Others are refused: lists of addresses that ffmpeg
-/// would follow are among them.
+/// How container formats begin, and their names for ffmpeg. Others are refused, such as lists of addresses that ffmpeg
+/// would follow.
 const CONTAINERS: [(usize, &[u8], &str); 9] = [
     (4, b"ftyp", "mp4"),
     (0, b"\x1a\x45\xdf\xa3", "mkv"),
@@ -71,13 +71,13 @@ pub(super) async fn video(
         let frames = Frames { server, runtime, ticket, choice, lines };
         frames.search(file.path(), stride);
     });
-    // What can't be opened at all is a refusal, not a line.
+    // A video that can't be opened at all is refused; it gets no line.
     let first = receiver.recv().await.ok_or_else(|| Problem::invalid("the video has no frames"))??;
     let all = tokio_stream::once(Ok(first)).chain(ReceiverStream::new(receiver));
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(all)).into_response())
 }
 
-/// The body in a file: ffmpeg reads back and forth in it.
+/// Stores the body in a file, as ffmpeg reads back and forth in it.
 async fn store(server: &Server, request: Request) -> Result<NamedTempFile, Problem> {
     let (head, body) = request.into_parts();
     let limit = server.settings.limits.video;
@@ -131,7 +131,7 @@ impl Frames {
             let line = match item.value {
                 Ok(picture) => self.line(number, picture),
                 Err(error) if is_first => Err(Problem::invalid(error)),
-                // Part of it was read: a line says what befell the rest.
+                // Part of it was read: a line says what happened to the rest.
                 Err(error) => {
                     let error = error.to_string();
                     let about = yolov10_media::About { name: "video".to_owned(), ..item.about };
@@ -162,7 +162,7 @@ fn ended(line: String) -> String {
     line + "\n"
 }
 
-/// Waits for a place in the queue: a video has time.
+/// Searches a frame; waits for a place in the queue, as a video has time.
 pub(super) fn search_frame(
     server: &Arc<Server>,
     runtime: &Handle,

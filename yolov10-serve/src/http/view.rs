@@ -1,4 +1,4 @@
-//! `view`: a source that was named at the start, with its boxes drawn, as the MJPEG that browsers and OpenCV show.
+//! `view`: a source that was named at the start, with its boxes drawn, as MJPEG for browsers and OpenCV.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,7 +54,7 @@ pub(super) async fn view(
     let permit = server.stream()?;
     // It has to be there; between pictures it is nobody's, so that unloading it ends the view and does not wait for it.
     drop(server.ticket(&model).await?);
-    // One that waits: who watches slowly gets the newest picture that there is room for.
+    // One part may wait: a slow client gets the newest picture that there is room for.
     let (parts, mut receiver) = channel::<Part>(1);
     let show = Show { server, runtime: Handle::current(), model: model.name.clone(), choice, parts, _permit: permit };
     spawn_blocking(move || show.run(&address));
@@ -66,7 +66,7 @@ pub(super) async fn view(
     Ok((headers, Body::from_stream(all)).into_response())
 }
 
-/// What is drawn, besides the source.
+/// What to draw, besides the source.
 #[derive(Debug, Deserialize)]
 struct Shown {
     conf: Option<f32>,
@@ -74,7 +74,7 @@ struct Shown {
     classes: Option<String>,
 }
 
-/// A view that somebody watches.
+/// A view with its client.
 struct Show {
     server: Arc<Server>,
     runtime: Handle,
@@ -92,7 +92,7 @@ impl Show {
             let shown = item.about.frame.map(|frame| frame.shown);
             let part = item.value.map_err(Problem::unavailable).and_then(|picture| self.draw(&mut artist, picture));
             let is_over = part.is_err() || self.server.is_ending.load(Ordering::Acquire);
-            // Who does not read holds no thread for long.
+            // A client that does not read must not hold a thread for long.
             let sent = self.parts.send_timeout(part, self.server.settings.limits.patience);
             if self.runtime.block_on(sent).is_err() || is_over {
                 return;
@@ -106,7 +106,7 @@ impl Show {
         }
     }
 
-    /// Searches a picture and draws, with an artist of the classes that the model has at the moment.
+    /// Searches a picture and draws the detections, with an artist for the current classes of the model.
     fn draw(&self, artist: &mut Option<(Arc<Running>, Artist)>, mut picture: RgbImage) -> Part {
         let (done, ticket) = search_frame(&self.server, &self.runtime, &self.model, &picture)?;
         let running = &ticket.running;
