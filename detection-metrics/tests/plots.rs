@@ -5,7 +5,7 @@
 use detection_metrics::plots::{Cells, Plot, Plots};
 use detection_metrics::{Bounds, Curve, Detection, Evaluation, Evaluator, Label};
 
-const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-subset.ttf");
+const FONT: &[u8] = include_bytes!("../../yolov10-media/assets/DejaVuSans-subset.ttf");
 const BLUE: [u8; 3] = [0, 0, 255];
 
 /// One thing of the first of `classes` classes, found.

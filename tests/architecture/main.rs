@@ -83,7 +83,9 @@ fn no_two_files_or_folders_of_a_crate_import_each_other_in_a_ring() {
 fn what_sits_below_never_imports_what_sits_above_it_in_the_map() {
     let page = read("docs/architecture.md");
     let mut found = Vec::new();
-    for name in crates() {
+    // A crate of bytes alone has no modules, and no block.
+    let has_modules = |name: &String| roots(name).any(|root| !modules_of(&root)[0].children.is_empty());
+    for name in crates().into_iter().filter(has_modules) {
         let map = Map::read(&page, &name);
         let mut files = Vec::new();
         for root in roots(&name) {

@@ -37,6 +37,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test panics to fail"))]
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("yolo10-burn is for 64-bit targets: maps of weights and pictures do not fit into 32-bit addresses");
+
 // From the bottom up: no group imports from one further down this list, and there are no rings.
 
 // Choices and errors.

@@ -6,7 +6,7 @@ use ab_glyph::{Font, FontArc, GlyphId, InvalidFont, PxScale, ScaleFont, point};
 use image::{Pixel, Rgb, RgbImage};
 
 /// The built-in font file.
-pub const FONT: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
+pub const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-subset.ttf");
 
 /// Writes into pictures.
 #[derive(Clone)]

@@ -12,8 +12,17 @@ const LONGEST: usize = 200;
 pub fn file_name(name: &str) -> String {
     match without_harm(name).trim_matches([' ', '.']) {
         "" => "_".to_owned(),
+        name if is_device(name) => format!("{name}_"),
         name => shortened(name).to_owned(),
     }
+}
+
+/// Whether Windows finds a device under this name, in every folder and with every extension.
+fn is_device(name: &str) -> bool {
+    let name = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let has_number =
+        |port: &str| name.strip_prefix(port).is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']));
+    matches!(name.as_str(), "con" | "prn" | "aux" | "nul") || has_number("com") || has_number("lpt")
 }
 
 /// With `_` for everything that any system treats as a separator or refuses.
@@ -44,6 +53,7 @@ pub fn stem_and_extension(name: &str) -> (String, String) {
     let stem = match part(path.file_stem()) {
         stem if stem == "-" => "stdin".to_owned(),
         stem if stem.is_empty() => "picture".to_owned(),
+        stem if cfg!(windows) && is_device(&stem) => stem + "_",
         stem => stem,
     };
     (stem, part(path.extension()).to_lowercase())
@@ -101,6 +111,17 @@ fn folded(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_of_windows_are_known_whatever_follows() {
+        for name in ["con", "CON.jpg", "Aux.tar.gz", "nul .txt", "com1", "LPT9.bmp"] {
+            assert!(is_device(name), "{name}");
+        }
+        for name in ["icon.jpg", "con1", "com0", "com10", "", ".con", "console.png"] {
+            assert!(!is_device(name), "{name}");
+        }
+        assert_eq!(file_name("con"), "con_");
+    }
 
     #[test]
     fn sources_of_one_name_get_names_of_their_own() {
