@@ -163,15 +163,19 @@ impl KernelArgs {
     }
 }
 
+/// Whether this processor multiplies bf16.
+pub fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 /// The half precision of a device; if it has none, `None` and a note.
 fn half_precision_on(device: Device) -> Option<Precision> {
-    #[cfg(target_arch = "x86_64")]
-    let has_bf16 = std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has_bf16 = false;
     match device {
         Device::Cuda(_) | Device::Wgpu => Some(Precision::F16),
-        Device::Cpu if has_bf16 => Some(Precision::Bf16),
+        Device::Cpu if has_bf16() => Some(Precision::Bf16),
         Device::Cpu | Device::Flex => {
             message::note(format_args!("--half: {device} has no half precision here: computing in f32"));
             None

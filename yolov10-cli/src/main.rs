@@ -6,6 +6,7 @@ mod arguments;
 mod bench;
 mod budget_args;
 mod commands;
+mod control_group;
 mod convert;
 mod demo;
 mod digest;

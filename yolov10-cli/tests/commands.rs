@@ -131,6 +131,23 @@ fn doctor_tries_the_processor_and_says_what_is_missing() {
 }
 
 #[test]
+fn doctor_says_what_the_machine_is_in_a_line_for_each_thing() {
+    let place = Workplace::new();
+    let said: support::Said = place.command(&["doctor"]).env("TMPDIR", "nowhere").output().expect("it starts").into();
+    let line = |name: &str| {
+        let mut lines = said.stdout.lines().filter_map(|line| line.strip_prefix(&format!("{name:<13}")));
+        lines.next().unwrap_or_else(|| panic!("no line {name}: {said:?}"))
+    };
+    assert!(line("target").starts_with(std::env::consts::ARCH), "{said:?}");
+    assert!(line("processor").contains("portable; the engine uses "), "{said:?}");
+    let threads: usize = line("threads").split(',').next().expect("a number").parse().expect("a number");
+    assert!(threads >= 1, "{said:?}");
+    assert!(!line("memory").is_empty() && !line("faster").is_empty(), "{said:?}");
+    let temporary = line("temporary");
+    assert!(temporary.starts_with("nowhere: ") && temporary.ends_with("set TMPDIR"), "{said:?}");
+}
+
+#[test]
 fn version_names_commit_features_and_instruction_sets() {
     let said = Workplace::new().run(&["--version"]);
     let lines: Vec<&str> = said.stdout.lines().collect();

@@ -66,6 +66,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     notes::what_is_built_in(args, &setup);
+    notes::what_the_control_group_allows(&setup);
     notes::what_has_no_effect(args);
     let started = Instant::now();
     let weights = setup.load_weights()?;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use yolov10_media::Sources;
-use yolov10_model::Weights;
+use yolov10_model::options::physical_cores;
+use yolov10_model::{Device, Weights};
 
 use super::args::{Args, DrawingArgs, SavingArgs};
+use crate::control_group::Limits;
 use crate::setup::Setup;
 use crate::{demo, message};
 
@@ -22,6 +24,18 @@ pub fn what_is_built_in(args: &Args, setup: &Setup) {
         message::note(format_args!(
             "no SOURCE: searching the built-in picture {}; try: yolo10-burn run --weights yolov10n.pt picture.jpg",
             demo::PICTURE_NAME
+        ));
+    }
+}
+
+/// That the number of threads is the control group's doing.
+pub fn what_the_control_group_allows(setup: &Setup) {
+    let is_chosen = setup.options.cpu.threads.is_some() || setup.options.device != Device::Cpu;
+    if let Some(quota) = Limits::here().deciding_quota().filter(|_| !is_chosen) {
+        let threads = physical_cores();
+        let threads = if threads.get() == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        message::note(format_args!(
+            "{threads}, as the control group allows {quota} processors; --threads N changes it"
         ));
     }
 }
