@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check deny neon campaign
+.PHONY: check deny neon campaign dist deb publish-dry-run
 check:
 	.ci/run
 
@@ -13,9 +13,17 @@ campaign:
 deny:
 	cargo deny check
 
-# What the CPU engine computes with NEON's kernels, on any Linux (its memory would be the emulator's): needs
-# `rustup target add aarch64-unknown-linux-gnu` and, of Debian's packages, qemu-user and gcc-aarch64-linux-gnu.
-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER = aarch64-linux-gnu-gcc
-neon: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = qemu-aarch64 -L /usr/aarch64-linux-gnu
+# What the CPU engine computes with NEON's kernels, emulated on any Debian (its memory would be the emulator's).
 neon:
-	cargo test --release --package yolov10-cpu --target aarch64-unknown-linux-gnu --lib --test operations --test networks
+	deploy/cross.sh aarch64-unknown-linux-gnu \
+		cargo test --release --package yolov10-cpu --lib --test operations --test networks
+
+# Archives of the program for every target, in target/dist: docs/install.md has the table.
+dist:
+	deploy/dist.sh
+
+# The Debian package, and what a registry would get.
+deb:
+	deploy/deb.sh
+publish-dry-run:
+	deploy/publish.sh
