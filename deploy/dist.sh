@@ -109,6 +109,9 @@ build() {
 mkdir -p "$dist"
 for target in "${targets[@]}"; do
     build "$target"
+    case $target in
+    *-musl) [ "$(id -u)" != 0 ] || deploy/empty_root.sh "$dist/yolo10-burn-$version-$target/yolo10-burn" ;;
+    esac
 done
 cd "$dist"
 find . -maxdepth 1 -name 'yolo10-burn-*' -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum | tee SHA256SUMS

@@ -25,7 +25,7 @@ if last=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null); then
     cargo semver-checks --workspace --release-type "${RELEASE_TYPE:-minor}" --baseline-rev "$last"
 fi
 make neon
-deploy/publish.sh
+deploy/publish.sh --check
 deploy/dist.sh
 deploy/deb.sh --test
 echo "$version is ready: git tag v$version, deploy/publish.sh --execute, and target/dist and target/packages to the release"

@@ -16,7 +16,7 @@ pub fn what_is_built_in(args: &Args, setup: &Setup) {
     if setup.weights.is_none() {
         message::note(format_args!(
             "no --weights: using the {}, which knows drawn street scenes and little else; \
-             pass real ones with --weights yolov10n.pt",
+             --weights n downloads the authors' COCO weights, --weights best.pt takes your own",
             demo::WEIGHTS_NAME
         ));
     }
