@@ -29,6 +29,6 @@ pub use weights_convert as convert;
 #[cfg(feature = "media")]
 pub use yolov10_media as media;
 pub use yolov10_model::{
-    Detection, Detector, Device, Error, IsolatedDetector, Options, Precision, Rect, Selection, Size, Weights,
-    inventory, isolation, letterbox, memory, open_picture, options, picture, selection, speed,
+    Detection, Detector, Device, Error, IsolatedDetector, Options, Order, Pixels, Precision, Rect, Selection, Size,
+    Weights, inventory, isolation, letterbox, memory, open_picture, options, picture, selection, speed,
 };

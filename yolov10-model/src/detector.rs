@@ -8,8 +8,6 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Instant;
 
-use image::RgbImage;
-
 use crate::decode::Decoder;
 use crate::detection::Detection;
 use crate::engine::{self, Engine, Remains};
@@ -17,6 +15,7 @@ use crate::error::Error;
 use crate::letterbox::{Geometry, Letterbox};
 use crate::memory::{Bytes, FreeReport, MemoryReport, resident};
 use crate::options::Options;
+use crate::pixels::Pixels;
 use crate::selection::Selection;
 use crate::size::Size;
 use crate::speed::{Speed, Stopwatch};
@@ -105,12 +104,13 @@ impl Detector {
         self.geometry.letterbox(image)
     }
 
-    /// The objects in a picture, best first, in pixels of the picture.
+    /// The objects in a picture, an [`RgbImage`](image::RgbImage) or [`Pixels`], best first, in pixels of the picture.
     ///
     /// # Errors
     /// The picture has no pixels, or the device fails.
-    pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
-        let letterbox = self.letterbox(Size::of(image))?;
+    pub fn detect<'a>(&mut self, image: impl Into<Pixels<'a>>) -> Result<Vec<Detection>, Error> {
+        let image = image.into();
+        let letterbox = self.letterbox(image.size())?;
         let found = self.detect_in_input(image, &letterbox)?;
         Ok(in_image(found, &letterbox))
     }
@@ -120,9 +120,13 @@ impl Detector {
     ///
     /// # Errors
     /// A picture has no pixels, or the device fails.
-    pub fn detect_batch(&mut self, images: &[RgbImage]) -> Result<Vec<Vec<Detection>>, Error> {
-        let letterboxes = images.iter().map(|image| self.letterbox(Size::of(image))).collect::<Result<Vec<_>, _>>()?;
-        let pictures: Vec<_> = images.iter().zip(&letterboxes).collect();
+    pub fn detect_batch<'a, P>(&mut self, images: &'a [P]) -> Result<Vec<Vec<Detection>>, Error>
+    where
+        &'a P: Into<Pixels<'a>>,
+    {
+        let images: Vec<Pixels<'a>> = images.iter().map(Into::into).collect();
+        let letterboxes = images.iter().map(|image| self.letterbox(image.size())).collect::<Result<Vec<_>, _>>()?;
+        let pictures: Vec<_> = images.into_iter().zip(&letterboxes).collect();
         let found = self.detect_batch_in_input(&pictures)?;
         let pairs = found.into_iter().zip(&letterboxes);
         Ok(pairs.map(|(found, letterbox)| in_image(found, letterbox)).collect())
@@ -134,9 +138,13 @@ impl Detector {
     /// # Errors
     /// The letterbox is for a picture of another size, the network can't take its input, its picture reaches beyond its
     /// input, or the device fails.
-    pub fn detect_in_input(&mut self, image: &RgbImage, letterbox: &Letterbox) -> Result<Vec<Detection>, Error> {
+    pub fn detect_in_input<'a>(
+        &mut self,
+        image: impl Into<Pixels<'a>>,
+        letterbox: &Letterbox,
+    ) -> Result<Vec<Detection>, Error> {
         let mut found = Vec::new();
-        self.speed = self.run(&[(image, letterbox)], slice::from_mut(&mut found))?;
+        self.speed = self.run(&[(image.into(), letterbox)], slice::from_mut(&mut found))?;
         Ok(found)
     }
 
@@ -144,13 +152,14 @@ impl Detector {
     ///
     /// # Errors
     /// As [`Detector::detect_in_input`].
-    pub fn detect_batch_in_input(
-        &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
-    ) -> Result<Vec<Vec<Detection>>, Error> {
+    pub fn detect_batch_in_input<'a, P>(&mut self, pictures: &[(P, &Letterbox)]) -> Result<Vec<Vec<Detection>>, Error>
+    where
+        P: Copy + Into<Pixels<'a>>,
+    {
+        let pictures: Vec<_> = pictures.iter().map(|&(image, letterbox)| (image.into(), letterbox)).collect();
         let mut found = vec![Vec::new(); pictures.len()];
         let mut total = Speed::default();
-        for batch in self.batches(pictures) {
+        for batch in self.batches(&pictures) {
             let members: Vec<_> = batch.iter().map(|index| pictures[*index]).collect();
             let mut results = vec![Vec::new(); members.len()];
             total = total + self.run(&members, &mut results)?;
@@ -163,7 +172,7 @@ impl Detector {
     }
 
     /// Which pictures go together: those with the same input size if the engine takes several, otherwise each alone.
-    fn batches(&self, pictures: &[(&RgbImage, &Letterbox)]) -> Vec<Vec<usize>> {
+    fn batches(&self, pictures: &[(Pixels<'_>, &Letterbox)]) -> Vec<Vec<usize>> {
         if !self.engine.takes_batches() {
             return (0..pictures.len()).map(|index| vec![index]).collect();
         }
@@ -178,9 +187,9 @@ impl Detector {
     }
 
     /// Finds the objects in pictures that go together, into `found`; returns how long that took in all.
-    fn run(&mut self, pictures: &[(&RgbImage, &Letterbox)], found: &mut [Vec<Detection>]) -> Result<Speed, Error> {
+    fn run(&mut self, pictures: &[(Pixels<'_>, &Letterbox)], found: &mut [Vec<Detection>]) -> Result<Speed, Error> {
         for (image, letterbox) in pictures {
-            letterbox.check(Size::of(image))?;
+            letterbox.check(image.size())?;
         }
         let stopwatch = Stopwatch::start();
         let ranked = self.engine.run(pictures, &self.selection, &stopwatch)?;

@@ -3,12 +3,12 @@
 //! Matches OpenCV's `resize(INTER_LINEAR)` on 8-bit pictures to the last bit. Anything simpler is off by one level in every
 //! eighth pixel. `yolov10_cpu::resize` has the arithmetic.
 
-use image::RgbImage;
 use yolov10_cpu::Isa;
 use yolov10_cpu::resize::{Column, Resizer, Row};
 
 use crate::error::Error;
 use crate::letterbox::{Letterbox, PAD};
+use crate::pixels::{Order, Pixels};
 use crate::size::{RGB, Size};
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ impl Resampler {
     }
 
     /// The picture, placed in the input by `letterbox`.
-    pub fn letterboxed<'a>(&'a mut self, image: &'a RgbImage, letterbox: &'a Letterbox) -> Letterboxed<'a> {
+    pub fn letterboxed<'a>(&'a mut self, image: impl Into<Pixels<'a>>, letterbox: &'a Letterbox) -> Letterboxed<'a> {
         let widths = [letterbox.scaled.width, letterbox.image.width];
         if self.widths != widths {
             let [scaled, source] = widths;
@@ -87,13 +87,13 @@ impl Resampler {
             }));
             self.widths = widths;
         }
-        Letterboxed { image, letterbox, resizer: self.resizer, columns: &self.columns }
+        Letterboxed { image: image.into(), letterbox, resizer: self.resizer, columns: &self.columns }
     }
 }
 
 /// A picture in the network's input, to be written row by row, possibly by several threads.
 pub struct Letterboxed<'a> {
-    image: &'a RgbImage,
+    image: Pixels<'a>,
     letterbox: &'a Letterbox,
     resizer: Resizer,
     columns: &'a [Column],
@@ -107,16 +107,19 @@ impl Letterboxed<'_> {
         let Some(y) = y.checked_sub(top).filter(|y| *y < scaled.height) else {
             return planes.into_iter().for_each(|plane| plane.fill(border));
         };
-        let picture = planes.map(|plane| {
+        let mut picture = planes.map(|plane| {
             let (before, rest) = plane.split_at_mut(left);
             let (picture, after) = rest.split_at_mut(scaled.width);
             before.fill(border);
             after.fill(border);
             picture
         });
+        if self.image.order() == Order::Bgr {
+            picture.reverse();
+        }
         let Tap { start, weights } = Tap::new(y, scaled.height, source.height);
         let last = source.height as i64 - 1;
-        let between = [start, start + 1].map(|row| source_row(self.image, row.clamp(0, last) as usize));
+        let between = [start, start + 1].map(|row| self.image.row(row.clamp(0, last) as usize));
         self.resizer.row(&Row { between, weights: weights.map(|weight| weight as i16) }, self.columns, picture);
     }
 
@@ -137,13 +140,9 @@ impl Letterboxed<'_> {
     }
 }
 
-fn source_row(image: &RgbImage, row: usize) -> &[u8] {
-    let length = image.width() as usize * RGB;
-    &image.as_raw()[row * length..][..length]
-}
-
 #[cfg(test)]
 mod tests {
+    use image::RgbImage;
     use proptest::prelude::*;
 
     use super::*;
@@ -200,6 +199,19 @@ mod tests {
             }
             assert_eq!(format!("{hash:016x}"), case.fnv1a, "pixels of {} in {}", letterbox.image, letterbox.input);
         }
+    }
+
+    #[test]
+    fn blue_first_is_the_same_picture() {
+        let source = Size { height: 37, width: 53 };
+        let letterbox = Letterbox::new(source, Size::square(64), Fit::Full).expect("the sizes are good");
+        let (rgb, mut bgr) = (picture(source), picture(source));
+        bgr.pixels_mut().for_each(|pixel| pixel.0.reverse());
+        let mut resampler = Resampler::new(Isa::detect()).expect("the machine has it");
+        let expected = resampler.letterboxed(&rgb, &letterbox).planes();
+        assert!(resampler.letterboxed(&bgr, &letterbox).planes() != expected);
+        let bgr = Pixels::new(bgr.as_raw(), source, Order::Bgr).expect("the levels fill the picture");
+        assert!(resampler.letterboxed(bgr, &letterbox).planes() == expected);
     }
 
     proptest! {

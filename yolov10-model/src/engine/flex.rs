@@ -4,7 +4,6 @@ use std::slice;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use image::RgbImage;
 use yolov10_cpu::Isa;
 
 use super::{Engine, Remains, TensorEngine};
@@ -12,6 +11,7 @@ use crate::anchors::Anchors;
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
+use crate::pixels::Pixels;
 use crate::resample::Resampler;
 use crate::selection::{Assignment, Selection};
 use crate::speed::Stopwatch;
@@ -37,7 +37,7 @@ impl FlexEngine {
 impl Engine for FlexEngine {
     fn run(
         &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
+        pictures: &[(Pixels<'_>, &Letterbox)],
         selection: &Selection,
         stopwatch: &Stopwatch,
     ) -> Result<&[Anchors], Error> {

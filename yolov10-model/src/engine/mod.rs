@@ -8,13 +8,12 @@ mod native;
 mod open;
 mod tensors;
 
-use image::RgbImage;
-
 use crate::anchors::Anchors;
 use crate::device::Device;
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
+use crate::pixels::Pixels;
 use crate::precision::Precision;
 use crate::selection::Selection;
 use crate::speed::Stopwatch;
@@ -34,7 +33,7 @@ pub(crate) trait Engine: Send {
     /// The device fails.
     fn run(
         &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
+        pictures: &[(Pixels<'_>, &Letterbox)],
         selection: &Selection,
         stopwatch: &Stopwatch,
     ) -> Result<&[Anchors], Error>;

@@ -3,7 +3,6 @@
 use std::slice;
 use std::sync::Arc;
 
-use image::RgbImage;
 use yolov10_cpu::{InputRows, MapView, Value};
 
 use super::{Engine, Remains, unsupported};
@@ -14,6 +13,7 @@ use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
 use crate::network::{Activation, Conv, FeatureMap, Network, ParameterPaths, RawMaps};
 use crate::options::CpuOptions;
+use crate::pixels::Pixels;
 use crate::precision::Precision;
 use crate::resample::Resampler;
 use crate::selection::{Assignment, Selection};
@@ -129,7 +129,7 @@ impl NativeEngine {
 impl Engine for NativeEngine {
     fn run(
         &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
+        pictures: &[(Pixels<'_>, &Letterbox)],
         selection: &Selection,
         stopwatch: &Stopwatch,
     ) -> Result<&[Anchors], Error> {

@@ -12,7 +12,6 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use std::{env, fmt, fs, thread};
 
-use image::RgbImage;
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender, IpcSharedMemory};
 
@@ -20,6 +19,7 @@ use crate::detection::Detection;
 use crate::error::Error;
 use crate::letterbox::{Geometry, Letterbox};
 use crate::memory::{FreeReport, MemoryReport, resident};
+use crate::pixels::Pixels;
 use crate::size::Size;
 use crate::speed::Speed;
 use message::{Greeting, Reply, Request, is_end};
@@ -70,11 +70,12 @@ impl IsolatedDetector {
     ///
     /// # Errors
     /// The detector's own, or [`Error::Worker`].
-    pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, Error> {
-        let size = Size::of(image);
+    pub fn detect<'a>(&mut self, image: impl Into<Pixels<'a>>) -> Result<Vec<Detection>, Error> {
+        let image = image.into();
+        let size = image.size();
         // Refuses a picture without pixels: shared memory can't be empty.
         self.letterbox(size)?;
-        let request = Request::Detect { size, pixels: IpcSharedMemory::from_bytes(image) };
+        let request = Request::Detect { size, pixels: IpcSharedMemory::from_bytes(&image.rgb()) };
         match self.ask(request)? {
             Reply::Found { detections, speed } => {
                 self.speed = speed;

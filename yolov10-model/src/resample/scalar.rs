@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use image::RgbImage;
 
-use super::{Tap, source_row};
+use super::Tap;
 use crate::letterbox::{Letterbox, PAD};
+use crate::pixels::Pixels;
 use crate::size::RGB;
 
 /// Calls `emit(y, row)` for each row of the input that `letterbox` describes; a row is RGB, 0..255.
@@ -26,7 +27,7 @@ pub fn rows(image: &RgbImage, letterbox: &Letterbox, mut emit: impl FnMut(usize,
 fn resize_row(image: &RgbImage, columns: &[Tap], tap: Tap, output: &mut [u8]) {
     let last = i64::from(image.height()) - 1;
     let [above, below] = [tap.start, tap.start + 1].map(|row| {
-        let row = source_row(image, row.clamp(0, last) as usize);
+        let row = Pixels::from(image).row(row.clamp(0, last) as usize);
         horizontal_pass(row, columns)
     });
     let [weight_above, weight_below] = tap.weights;

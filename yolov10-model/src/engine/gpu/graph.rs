@@ -5,11 +5,11 @@
 )]
 
 use burn::tensor::{DType, Device, Graph, Int, Tensor, capture};
-use image::RgbImage;
 
 use super::{operations, picture};
 use crate::error::Error;
 use crate::letterbox::Letterbox;
+use crate::pixels::Pixels;
 use crate::size::Size;
 
 /// Runs of a shape before its graph pays off: with pictures of many sizes, each may be the only one.
@@ -36,7 +36,7 @@ impl Program {
     }
 
     /// Letterboxes a picture into the input.
-    pub fn upload(&mut self, image: &RgbImage, letterbox: &Letterbox, sample: usize, device: &Device) {
+    pub fn upload(&mut self, image: Pixels<'_>, letterbox: &Letterbox, sample: usize, device: &Device) {
         let packed = picture::pack(image, letterbox);
         let buffer = self
             .buffer

@@ -22,7 +22,6 @@ pub use self::map::ChannelsLast;
 use std::sync::Arc;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
-use image::RgbImage;
 
 use self::fault::contain;
 use self::graph::Program;
@@ -33,6 +32,7 @@ use crate::device::{self, Device, MemoryShare};
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::network::{Network, RawMaps};
+use crate::pixels::Pixels;
 use crate::precision::Precision;
 use crate::selection::{Assignment, Selection};
 use crate::size::{RGB, Size};
@@ -161,7 +161,7 @@ impl GpuEngine {
     /// The device fails. What it had prepared is dropped then, and prepared again for the next pictures.
     pub(crate) fn run(
         &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
+        pictures: &[(Pixels<'_>, &Letterbox)],
         uploaded: impl FnOnce(),
     ) -> Result<Tables, Error> {
         let (_, first) = pictures.first().expect("a batch has a picture");
@@ -201,11 +201,11 @@ impl GpuEngine {
     }
 
     /// The pictures through the first program.
-    fn run_first(&mut self, pictures: &[(&RgbImage, &Letterbox)], uploaded: impl FnOnce()) -> Result<Vec<f32>, Error> {
+    fn run_first(&mut self, pictures: &[(Pixels<'_>, &Letterbox)], uploaded: impl FnOnce()) -> Result<Vec<f32>, Error> {
         let place = self.engine.home().clone();
         let program = &mut self.programs[0];
         place.enter(|| {
-            for (sample, (image, letterbox)) in pictures.iter().enumerate() {
+            for (sample, &(image, letterbox)) in pictures.iter().enumerate() {
                 program.upload(image, letterbox, sample, place.device());
             }
         });

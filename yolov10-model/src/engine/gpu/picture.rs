@@ -1,15 +1,14 @@
 //! A picture and its letterbox as one array of words: what goes up to the device, and all that goes up.
 
-use image::RgbImage;
-
 use super::kernels::{HEADER_WORDS, TAP_WORDS};
 use crate::letterbox::Letterbox;
+use crate::pixels::Pixels;
 use crate::resample::Tap;
 
 /// Header, taps of the columns and of the rows, and the pixels four bytes a word, as `kernels::letterbox` reads them.
-pub fn pack(image: &RgbImage, letterbox: &Letterbox) -> Vec<u32> {
+pub fn pack(image: Pixels<'_>, letterbox: &Letterbox) -> Vec<u32> {
     let (scaled, source) = (letterbox.scaled, letterbox.image);
-    let bytes = image.as_raw();
+    let bytes = image.rgb();
     let mut packed =
         Vec::with_capacity(HEADER_WORDS + (scaled.width + scaled.height) * TAP_WORDS + bytes.len().div_ceil(4));
     let header: [usize; HEADER_WORDS] = [

@@ -1,7 +1,5 @@
 //! Batches of pictures in, each one's best anchors out: what the detector asks of every engine.
 
-use image::RgbImage;
-
 use super::fault::contain;
 use super::{Capture, GpuEngine};
 use crate::anchors::Anchors;
@@ -9,13 +7,14 @@ use crate::engine::{Engine, Remains};
 use crate::error::Error;
 use crate::letterbox::Letterbox;
 use crate::memory::{Bytes, MemoryReport};
+use crate::pixels::Pixels;
 use crate::selection::Selection;
 use crate::speed::Stopwatch;
 
 impl Engine for GpuEngine {
     fn run(
         &mut self,
-        pictures: &[(&RgbImage, &Letterbox)],
+        pictures: &[(Pixels<'_>, &Letterbox)],
         selection: &Selection,
         stopwatch: &Stopwatch,
     ) -> Result<&[Anchors], Error> {
