@@ -2,7 +2,7 @@
 //!
 //! The repository's NOTICES.md says where they come from.
 
-/// A YOLOv10-N for drawn street scenes, converted, f16.
-pub const WEIGHTS: &[u8] = include_bytes!("../yolov10n-demo.safetensors");
+/// A YOLOv10-N for drawn street scenes, converted, f16. As a constant, it would be in the program once per use.
+pub static WEIGHTS: &[u8] = include_bytes!("../yolov10n-demo.safetensors");
 /// A drawn street scene, a JPEG.
-pub const PICTURE: &[u8] = include_bytes!("../street.jpg");
+pub static PICTURE: &[u8] = include_bytes!("../street.jpg");
