@@ -2,6 +2,7 @@
 
 mod support;
 
+use serde_json::Value;
 use support::Workplace;
 
 const SMALL: [&str; 2] = ["--imgsz", "64"];
@@ -77,6 +78,12 @@ fn a_run_says_what_it_held_and_that_it_gave_it_back() {
         assert!(said.stderr.contains("\nweights "), "{}", said.stderr);
         let last = said.stderr.lines().last().expect("a line");
         assert!(last.starts_with("released ") && last.ends_with(" ms, 0 left"), "{last}");
+        *words.iter_mut().find(|word| **word == "--memory").expect("it is there") = "--memory-json";
+        let said = Workplace::new().run(&words);
+        let report: Value = serde_json::from_str(said.stderr.lines().last().expect("a line")).expect("JSON");
+        let held = |kind: &str| report["before"][kind]["reserved"].as_u64().expect(kind);
+        assert_eq!(report["released"], held("weights") + held("workspace") + held("staging"), "{report}");
+        assert_eq!(report["residue"], 0);
     }
 }
 

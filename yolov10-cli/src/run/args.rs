@@ -66,6 +66,9 @@ pub struct Args {
     /// Print at the end, on stderr, how much memory was held and how much was given back.
     #[arg(long)]
     pub memory: bool,
+    /// The same as a line of JSON, for programs.
+    #[arg(long)]
+    pub memory_json: bool,
     /// Run the detector in a worker process: all of its memory is given back when it ends, and a crash is just an error.
     #[arg(long)]
     pub isolate: bool,

@@ -107,8 +107,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     if detectors.iter().any(RunDetector::graphs_refused) {
         message::note(GRAPHS_REFUSED);
     }
-    if args.memory {
-        detectors.into_iter().try_for_each(say_what_is_held)?;
+    if args.memory || args.memory_json {
+        detectors.into_iter().try_for_each(|detector| say_what_is_held(detector, args))?;
     }
     Ok(match (tally, interrupt.signal()) {
         (_, Some(signal)) => Outcome::Interrupted { signal },
@@ -166,9 +166,15 @@ fn sources(args: &Args) -> Sources {
 }
 
 /// Prints what the detector held at the end, and checks that it gave everything back.
-fn say_what_is_held(mut detector: RunDetector) -> Result<()> {
+fn say_what_is_held(mut detector: RunDetector, args: &Args) -> Result<()> {
     let held = detector.memory()?;
     let freed = detector.close()?;
+    if args.memory_json {
+        message::line(serde_json::to_string(&freed)?);
+    }
+    if !args.memory {
+        return Ok(());
+    }
     message::line(format_args!(
         "\nmemory held after the last picture, in bytes\n{held}released {} bytes in {:.2} ms, {} left",
         freed.released,
