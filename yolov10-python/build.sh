@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the wheel into target/wheels: build.sh [--manylinux]
 #
-# For this machine, from the workspace's target folder and release profile, so that nothing is built that `cargo build
+# For this machine, from the workspace's target folder and release profile, so that nothing is built that `cargo test
 # --release` has built. --manylinux links both halves against glibc 2.28 with zig, for a wheel that other machines take, too.
 # PYTHON is an interpreter with maturin (for --manylinux ziglang and auditwheel, too); else one is made in target/python.
 set -euo pipefail
@@ -30,7 +30,11 @@ LINKER
 fi
 
 cd "$root"
-cargo rustc --release --package yolo10-burn-cli --bin yolo10-burn -- "${link[@]}"
+if [ ${#link[@]} = 0 ]; then
+    cargo build --release --bin yolo10-burn
+else
+    cargo rustc --release --package yolo10-burn-cli --bin yolo10-burn -- "${link[@]}"
+fi
 install -D "$target/release/yolo10-burn" "$here/wheel.data/scripts/yolo10-burn"
 strip "$here/wheel.data/scripts/yolo10-burn"
 "$PYTHON" -m maturin build --release --locked --manifest-path "$here/Cargo.toml" --compatibility "$compatibility" \

@@ -14,9 +14,6 @@ use yolo10_burn::{Device, Options, Selection, Size, Weights};
 
 use crate::errors;
 
-/// A YOLOv10-N for drawn street scenes: NOTICES.md says where it comes from.
-static DEMO: &[u8] = include_bytes!("../../assets/yolov10n-demo.safetensors");
-
 /// The keywords of a detector, as `yolo10_burn.Detector` has them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -56,7 +53,7 @@ impl Keywords {
     /// The weights in whatever form they are, with the head that is asked for.
     pub fn weights(&self) -> PyResult<Arc<Weights>> {
         let weights = match &self.weights {
-            None => Weights::from_static(DEMO).map_err(errors::of_model)?,
+            None => Weights::from_static(yolo10_burn_demo::WEIGHTS).map_err(errors::of_model)?,
             Some(path) => read(path, &self.head)?,
         };
         Ok(Arc::new(weights))
