@@ -4,6 +4,7 @@
 //! levels of 0..255; here 0..1 works as well, and the largest value tells which it is. Everything else that would need
 //! guessing (32-bit integers, bands, heights) is refused by name.
 
+mod directory;
 mod pieces;
 
 use std::io::Cursor;
@@ -64,6 +65,7 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
 
 /// A decoder whose picture fits the budget, and the layout of its samples.
 fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Error> {
+    directory::admit(bytes)?;
     let mut limits = Limits::default();
     // No value of a directory is longer than the file.
     limits.ifd_value_size = bytes.len();
