@@ -73,7 +73,7 @@ build() {
         *-windows-*) run=(wine64) program=yolo10-burn.exe ;;
         esac
     fi
-    "${with[@]}" cargo build --release --locked --package "$package"
+    "${with[@]}" cargo build --release --locked --bin yolo10-burn
 
     local content=$dist/$name
     rm -rf "$content" "$content".*

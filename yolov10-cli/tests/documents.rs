@@ -119,8 +119,10 @@ fn every_command_of_the_documents_runs() {
         let (command, _comment) = text.split_once("  #").unwrap_or((&text, ""));
         // The shortest measurement: what is shown is that it runs.
         let short = match command {
-            bench if bench.contains(" bench ") && !bench.contains("--iterations") => " --iterations 1 --warmup 0",
-            memory if memory.contains(" memory") && !memory.contains("--cycles") => " --cycles 2",
+            bench if bench.starts_with("yolo10-burn bench") && !bench.contains("--iterations") => {
+                " --iterations 1 --warmup 0"
+            }
+            memory if memory.starts_with("yolo10-burn memory") && !memory.contains("--cycles") => " --cycles 2",
             _ => "",
         };
         let mut shell = Command::new("bash");
