@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=${CARGO_TARGET_DIR:-$root/target}/clients
 full=${1:-}
+# What the fuzzer remembers of its finds; by itself it would lie beside the tests.
+export HYPOTHESIS_STORAGE_DIRECTORY=$work/hypothesis
 make_venv() {
     local folder=$1
     shift
