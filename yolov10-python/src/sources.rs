@@ -44,7 +44,11 @@ impl Sources {
         let read = move || {
             let sources = media::Sources::expand(words, depth).every(every).waiting(patience);
             // Nobody listens any more once the iterator is dropped.
-            sources.pictures().try_for_each(|picture| sender.send(picture)).ok();
+            for picture in sources.pictures() {
+                if sender.send(picture).is_err() {
+                    break;
+                }
+            }
         };
         thread::Builder::new().name("yolo10-burn sources".to_owned()).spawn(read)?;
         Ok(Self { pictures: Mutex::new(pictures), cancel, process: process::id() })
