@@ -10,6 +10,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::slice;
 use burn_cubecl::ops::into_data_sync;
 use burn_cubecl::tensor::CubeTensor;
+use image::RgbImage;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -58,7 +59,7 @@ fn the_devices_letterbox_equals_the_hosts_to_the_last_bit_of_a_level() {
         });
         // The second of two samples; the first is left as it was.
         let input = Tensor::zeros([2, largest.height, largest.width, RGB], &device);
-        let packed = picture::pack(&image, &letterbox);
+        let packed = picture::pack((&image).into(), &letterbox);
         let buffer = Tensor::<1, Int>::zeros([packed.len() + 1], (&device, DType::U32));
         let input = operations::letterbox(input, buffer, packed, 1);
         let found: Vec<u8> = floats(input).iter().map(|value| (value * 255.0).round() as u8).collect();
@@ -90,7 +91,7 @@ fn the_letterbox_finds_pixels_of_an_input_whose_rows_lie_apart() {
     let Some(device) = device() else { return };
     let (image, largest) = (picture(Size { height: 50, width: 31 }, 1), Size { height: 64, width: 96 });
     let letterbox = Letterbox::new(Size { height: 50, width: 31 }, largest, Fit::Full).expect("the sizes are good");
-    let packed = picture::pack(&image, &letterbox);
+    let packed = picture::pack((&image).into(), &letterbox);
     let buffer = || Tensor::<1, Int>::zeros([packed.len()], (&device, DType::U32));
     let shape = [2, largest.height, largest.width, RGB];
     let expected = floats(operations::letterbox(Tensor::zeros(shape, &device), buffer(), packed.clone(), 1));
