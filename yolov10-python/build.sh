@@ -2,7 +2,7 @@
 # Builds the wheel into target/wheels: build.sh [--manylinux]
 #
 # For this machine, from the workspace's target folder and release profile, so that nothing is built that `cargo test
-# --release` has built. --manylinux links both halves against glibc 2.28 with zig, for a wheel that other machines take, too.
+# --release` has built. --manylinux is to link both halves against glibc 2.28 with zig; a whole wheel has not been made so yet.
 # PYTHON is an interpreter with maturin (for --manylinux ziglang and auditwheel, too); else one is made in target/python.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
