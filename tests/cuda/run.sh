@@ -4,15 +4,14 @@
 #
 #     tests/cuda/run.sh [--all]
 #
-# Builds with `--features $FEATURES`, by default what the other GPU tests are built with, too. The bounded part is what CI
-# runs; --all is everything: all variants and precisions, more orders, every allocation. FOLDER, by default
-# target/cuda-standin, keeps the toolkit (wheels of requirements.txt) and compiled kernels for the next run. Needs g++ and
-# Python with pip.
+# Without --all it is what CI runs: n in f32, and kernels for four architectures. --all is everything: all variants and
+# precisions, more orders, every allocation, every architecture; hours. Built as CI's step for GPUs is. FOLDER, by default
+# target/cuda-standin, keeps the toolkit (wheels of requirements.txt), the stand-in, compiled kernels and what each part
+# said. Needs g++ and Python with pip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/cuda
 all=${1:-}
-features=${FEATURES:-cuda,wgpu}
 cargo=${CARGO:-cargo}
 python=${PYTHON:-python3}
 folder=${FOLDER:-$PWD/target/cuda-standin}
@@ -21,7 +20,8 @@ toolkit=$folder/wheels/nvidia/cu13
 standin=$folder/standin
 failed=()
 
-# A part's name, its command; what that says is printed when it ends, with the seconds that it took.
+# A part's name, its command, which has to fail as a whole: `set -e` does not hold in it. What it
+# says is printed when it ends, with the seconds that it took.
 part() {
     local name=$1 started=$SECONDS code=0
     shift
@@ -30,12 +30,18 @@ part() {
         "$(cat "$folder/$name.txt")"
     return $code
 }
-# Waits for parts that were started in the background, each by its name and process.
-wait_for() {
-    while [ $# -gt 0 ]; do
-        wait "$2" || failed+=("$1")
-        shift 2
+# Two parts at once, for two cores; each is a name and a command, with `--` between them.
+both() {
+    local first=() one
+    while [ "$1" != -- ]; do
+        first+=("$1")
+        shift
     done
+    shift
+    part "${first[@]}" &
+    local other=$!
+    part "$@" || failed+=("$1")
+    wait "$other" || failed+=("${first[0]}")
 }
 
 fetch() {
@@ -43,21 +49,20 @@ fetch() {
         -r "$here/requirements.txt"
 }
 build() {
-    CUDA_PATH=$toolkit "$here/standin/build.sh" "$standin"
-    CUDA_PATH=$toolkit "$here/standin/check.sh" "$standin"
-    # The driver alone, to go with the real compiler.
-    mkdir -p "$standin/driver"
-    ln -sf ../libcuda.so.1 "$standin/driver/libcuda.so.1"
-    ln -sf ../libcuda.so.1 "$standin/driver/libnvidia-ml.so.1"
+    # In `driver`, the driver alone, to go with the real compiler.
+    CUDA_PATH=$toolkit "$here/standin/build.sh" "$standin" && CUDA_PATH=$toolkit "$here/standin/check.sh" "$standin" &&
+        mkdir -p "$standin/driver" && ln -sf ../libcuda.so.1 "$standin/driver/libcuda.so.1" &&
+        ln -sf ../libcuda.so.1 "$standin/driver/libnvidia-ml.so.1"
 }
 program() {
-    $cargo build --release --features "$features" --bin yolo10-burn
-    $cargo test --release --features "$features" --no-run --message-format json --lib --test gpu --test golden_gpu \
-        --test memory_wgpu >"$folder/executables"
+    local of_gpus=(--release --features "cuda,wgpu" --package yolo10-burn --package yolov10-model)
+    $cargo test "${of_gpus[@]}" --no-run --message-format json --lib --test gpu --test golden_gpu --test memory_wgpu \
+        >"$folder/executables" &&
+        $cargo build "${of_gpus[@]}" --package yolov10-cli --bin yolo10-burn
 }
-part fetch fetch
-part build build
-part program program
+fetch_and_build() { fetch && build; }
+both toolkit fetch_and_build -- program program
+[ ${#failed[@]} = 0 ] || exit 1
 
 # One of cargo's tests on the stand-in, which must run something. Not through cargo: CUDA_PATH, which cudarc's build script
 # reads, would have everything built anew.
@@ -66,40 +71,36 @@ tests() {
     shift
     executable=$(grep -o '"executable":"[^"]*/'"$target"'-[0-9a-f]*"' "$folder/executables" | tail -1 | cut -d'"' -f4)
     CI=true GPU_DEVICE=cuda CUDA_PATH=$toolkit LD_LIBRARY_PATH=$standin STANDIN_HOST=$here/standin/host \
-        STANDIN_CACHE=$standin/objects STANDIN_LOG=$folder/$target.log "$executable" "$@" | tee "$folder/$target.out"
+        STANDIN_CACHE=$standin/objects STANDIN_LOG=$folder/$target.log "$executable" --test-threads 1 "$@" |
+        tee "$folder/$target.out"
     grep -qE '^test result: ok\. [1-9]' "$folder/$target.out"
 }
 golden() {
     local dtype
     for dtype in "${dtypes[@]}"; do
-        GOLDEN_DTYPE=$dtype tests golden_gpu "${variants[@]}" --test-threads 1
+        GOLDEN_DTYPE=$dtype tests golden_gpu "${variants[@]}" || return 1
     done
 }
 run() {
     "$python" "$here/$1.py" "$standin" "$toolkit" target/release/yolo10-burn "${@:2}"
 }
+compiled() {
+    "$python" "$here/compiled.py" "${dtypes[@]/#/$standin/kernels-of-}" "$toolkit" --details "$folder/kernels.md" "$@"
+}
 
-dtypes=(f32 tf32)
-seeds=(1)
-variants=(reference_of_n)
 if [ "$all" = --all ]; then
     dtypes=(f32 tf32 f16 bf16)
-    seeds=(0 1 2 3 4 5 6 7)
     variants=()
+    both results run results --dtype "${dtypes[@]}" --seeds 0 1 2 3 4 5 6 7 -- failures run failures --nvrtc "$toolkit/lib" --all
+    both golden golden -- memory run memory --dtype "${dtypes[@]}"
+    both contract tests memory_wgpu -- agreement tests gpu
+    both kernels tests yolov10_model gpu:: -- compiled compiled --arch sm_75 sm_80 sm_86 sm_89 sm_90a sm_100a sm_120a
+else
+    dtypes=(f32)
+    variants=(reference_of_n)
+    both results run results --dtype f32 --seeds 1 -- failures run failures --nvrtc "$toolkit/lib"
+    both golden golden -- memory run memory
+    both kernels tests yolov10_model gpu:: -- compiled compiled
 fi
-# Two parts at a time, for two cores.
-part results run results --dtype "${dtypes[@]}" --seeds "${seeds[@]}" & results=$!
-part failures run failures --nvrtc "$toolkit/lib" ${all:+--all} & failures=$!
-wait_for results $results failures $failures
-part golden golden & golden=$!
-part memory run memory --dtype "${dtypes[@]}" & memory=$!
-wait_for memory $memory
-part kernels tests yolov10_model gpu:: & kernels=$!
-wait_for golden $golden kernels $kernels
-part contract tests memory_wgpu --test-threads 1 & contract=$!
-part compiled "$python" "$here/compiled.py" "$standin/objects" "$toolkit" $([ "$all" = --all ] || echo --most 60) & compiled=$!
-wait_for contract $contract compiled $compiled
-part agreement tests gpu --test-threads 1 & agreement=$!
-wait_for agreement $agreement
 
 [ ${#failed[@]} = 0 ] && echo "all good after $SECONDS s" || { echo "FAILED: ${failed[*]}"; exit 1; }
