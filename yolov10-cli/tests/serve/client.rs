@@ -139,6 +139,15 @@ fn lines(stderr: ChildStderr) -> Receiver<Value> {
     receiver
 }
 
+/// Asks again until it is so, for 30 s at most.
+pub fn waits_until(mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < until, "it never was so");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// All of an answer, until the server closes the connection.
 pub fn read(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();

@@ -3,20 +3,11 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::{Answer, Server, read};
+use crate::client::{Answer, Server, read, waits_until};
 use crate::{OBJECTS, STREET, model};
-
-fn waits_until(mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < until, "it never was so");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn a_full_queue_is_429_and_nobody_else_suffers() {

@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use yolov10_model::picture::decode_picture;
 
-use crate::client::{Server, read};
+use crate::client::{Server, read, waits_until};
 use crate::{OBJECTS, STREET, model, weights};
 
 /// A folder with so many pictures of the street: a source without a pace of its own.
@@ -118,14 +117,6 @@ fn a_view_is_jpegs_of_a_named_source_and_of_no_other() {
         assert_eq!(refused, format!("no source {unknown:?} was named: see --source"));
     }
     server.get("/v1/models/n/view").error(400);
-}
-
-fn waits_until(mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < until, "it never was so");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
