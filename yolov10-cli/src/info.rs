@@ -11,7 +11,7 @@ use yolov10_model::inventory::{Inventory, Step};
 use crate::engine_args::InputSize;
 use crate::message;
 use crate::outcome::Outcome;
-use crate::weights;
+use crate::{release, weights};
 
 /// Fixed weights of the box distribution, which the reference counts; they are not a tensor here.
 const DISTRIBUTION_WEIGHTS: usize = 16;
@@ -38,6 +38,9 @@ pub struct Args {
 #[derive(Serialize)]
 struct Info<'a> {
     weights: String,
+    /// The file that was found, if the weights are a name like `n`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
     variant: &'a str,
     classes: &'a [String],
     /// Parameters, as the reference counts them.
@@ -58,12 +61,14 @@ struct Info<'a> {
 pub fn info(args: &Args) -> Result<Outcome> {
     let path = args.weights.as_deref().or(args.named_weights.as_deref());
     let name = weights::name_of(path);
+    let file = path.map(release::find).transpose()?.flatten();
     let weights = weights::load(path, &weights_convert::Options::default())?;
     let input = args.imgsz.map_or(weights.input_size(), |InputSize(size)| size.to_stride());
     let inventory = Inventory::new(&weights, input).with_context(|| name.clone())?;
     let metadata = weights.metadata();
     let info = Info {
         weights: name,
+        file,
         variant: metadata.get("variant").map_or("custom", String::as_str),
         classes: weights.class_names(),
         parameters: inventory.parameters() + DISTRIBUTION_WEIGHTS,
@@ -94,6 +99,7 @@ fn rows(info: &Info<'_>, layers: bool) -> Vec<String> {
         row("cost", format!("{:.2} GFLOPs at {}", info.flops as f64 / 1e9, info.input)),
         row("layers", format!("{}{}", info.layers.len(), if layers { "" } else { "; --layers lists them" })),
     ];
+    rows.extend(info.file.iter().map(|file| row("file", file.display().to_string())));
     rows.extend(info.sha256.iter().map(|digest| row("sha256", digest.clone())));
     rows.extend(info.source.iter().map(|(key, value)| row(&format!("source {key}"), (*value).to_owned())));
     rows.push(row("classes", format!("{}: {}", classes.len(), classes.join(", "))));

@@ -134,7 +134,10 @@ fn weights_are_downloaded_by_name_once() {
     }
     let fetches = server.requests().iter().filter(|line| line.starts_with("get ")).count();
     assert_eq!((fetches, place.files("cache")), (1, vec!["yolov10n.pt".to_owned()]));
-    assert_eq!(std::fs::read(place.path("cache/yolov10n.pt")).expect("a file"), WEIGHTS);
+    let downloaded = place.path("cache/yolov10n.pt");
+    assert_eq!(std::fs::read(&downloaded).expect("a file"), WEIGHTS);
+    let said = run(&place, &["info", "n", "--json"], &server.address);
+    assert_eq!((&said.json()[0]["weights"], &said.json()[0]["file"]), (&"n".into(), &downloaded.to_str().into()));
 }
 
 #[test]

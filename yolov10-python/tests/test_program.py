@@ -1,9 +1,14 @@
 """The program that comes along, and what is left to it."""
 
+import functools
+import http.server
 import json
 import os
+import pickle
+import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,6 +65,34 @@ def test_convert_says_where_the_result_is(expected, tmp_path):
         yolo10_burn.convert("nowhere.pt")
     with pytest.raises(ValueError, match="expected f32 or f16, found f8"):
         yolo10_burn.convert(WEIGHTS, dtype="f8")
+
+
+def test_a_name_is_the_authors_weights_as_for_the_program(expected, tmp_path, monkeypatch, capsys):
+    release, cache = tmp_path / "release", tmp_path / "cache"
+    release.mkdir()
+    # Any form will do under any name.
+    shutil.copy(WEIGHTS, release / "yolov10n.pt")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=release)
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("YOLO10_BURN_CACHE", str(cache))
+    monkeypatch.setenv("YOLO10_BURN_RELEASE", f"http://127.0.0.1:{server.server_port}")
+    for proxy in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(proxy, raising=False)
+        monkeypatch.delenv(proxy.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    with yolo10_burn.Detector("n") as detector:
+        assert_same_bits(detector(STREET), expected)
+        assert repr(str(cache / "yolov10n.pt")) in repr(detector)
+    assert "AGPL-3.0" in capsys.readouterr().err
+    server.shutdown(), server.server_close()
+    # From here on it is in the cache, for whatever else takes weights, too.
+    with yolo10_burn.Detector("yolov10n.pt") as detector, pickle.loads(pickle.dumps(detector)) as other:
+        assert_same_bits(other(STREET), expected)
+    assert yolo10_burn.info("n")["file"] == str(cache / "yolov10n.pt")
+    assert yolo10_burn.convert("n").resolve() == tmp_path / "yolov10n.safetensors"
+    with pytest.raises(errors.ProgramError, match="put yolov10x.pt into this folder"):
+        yolo10_burn.Detector("x")
 
 
 @pytest.mark.skipif("YOLO10_CHECKPOINT" not in os.environ, reason="names the demo's .pt")

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _native
 from ._pictures import Color, Picture, Source, array, picture
-from ._program import program, words
+from ._program import program, weight_file, words
 from .errors import PictureError
 from .memory import FreeReport, MemoryReport
 from .results import Results
@@ -48,12 +48,15 @@ class Detector:
     ) -> None:
         """Loads weights: a `.pt` of either lineage, safetensors, a converted file; the built-in demo if there are none.
 
+        A name like `n` is what it is to `yolo10-burn run --weights n`: the authors' weights in this folder, in the cache,
+        or downloaded.
+
         `imgsz` is a side, or height and width, in pixels; `memory_limit` the most bytes that weights and workspace may
         take. The rest is as `yolo10-burn run --help` says.
         """
         self._options: dict[str, Any] = {
             # Whoever unpickles it may be in another folder.
-            "weights": None if weights is None else os.path.abspath(weights),
+            "weights": None if weights is None else os.path.abspath(weight_file(weights)),
             "device": device,
             "conf": conf,
             "imgsz": imgsz,

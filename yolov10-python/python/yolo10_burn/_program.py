@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +18,8 @@ from .errors import ProgramError
 from .memory import FreeReport
 
 _NAME = "yolo10-burn.exe" if os.name == "nt" else "yolo10-burn"
+# The authors' weights by name; anything else is a file.
+_RELEASED = re.compile(r"(yolov10)?[nsmblx]|yolov10[nsmblx]\.(pt|safetensors)")
 
 
 def program() -> Path:
@@ -89,7 +93,7 @@ def val(
 
     `more`: options of `yolo10-burn val` by their names, as `head="one2many"`.
     """
-    options = {"weights": _path(weights), "data": os.fspath(data), "split": split, "batch": batch, "conf": conf}
+    options = {"weights": None if weights is None else os.fspath(weights), "data": os.fspath(data), "split": split, "batch": batch, "conf": conf}
     options |= {"imgsz": imgsz, "device": device} | more
     return _json(["val", "--json", *words(options)])
 
@@ -102,8 +106,14 @@ def convert(
     one2one_only: bool = False,
     names: Sequence[str] | None = None,
 ) -> Path:
-    """Converts a checkpoint to safetensors, `output` or beside it; executes nothing in it. Says where the result is."""
-    return Path(_native.convert(weights, output, dtype, one2one_only, None if names is None else list(names)))
+    """Converts a checkpoint to safetensors; executes nothing in it. Says where the result is: `output`, or beside it.
+
+    The result of a name like `n` is in this folder.
+    """
+    path = weight_file(weights)
+    if output is None and path != os.fspath(weights):
+        output = Path(path).with_suffix(".safetensors").name
+    return Path(_native.convert(path, output, dtype, one2one_only, None if names is None else list(names)))
 
 
 def run_shard(shard: str, said: Sequence[str], **how: Any) -> FreeReport | None:
@@ -120,5 +130,12 @@ def merge(out: str | os.PathLike[str], merged: str | os.PathLike[str] | None = N
     return path
 
 
-def _path(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
+def weight_file(weights: str | os.PathLike[str]) -> str:
+    """The file that a name like `n` stands for, which the program finds in the folder or the cache, or downloads."""
+    path = os.fspath(weights)
+    if not _RELEASED.fullmatch(path) or os.path.exists(path):
+        return path
+    done = _run(["info", "--json", path])
+    # Where a download comes from, and under which licence.
+    sys.stderr.write(done.stderr)
+    return cast("str", json.loads(done.stdout)["file"])

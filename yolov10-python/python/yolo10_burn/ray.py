@@ -19,7 +19,7 @@ import ray.data
 from ray.util import ActorPool
 
 from ._detector import Detector, Path as _Path
-from ._program import merge, run_shard, words
+from ._program import merge, run_shard, weight_file, words
 from .errors import PictureError
 from .memory import FreeReport
 from .parquet import DETECTION
@@ -81,7 +81,7 @@ def detect_dataset(
     return ds.map_batches(
         _Searcher,
         fn_constructor_kwargs={
-            "weights": None if weights is None else os.path.abspath(weights),
+            "weights": None if weights is None else os.path.abspath(weight_file(weights)),
             "column": column,
             "options": options | {"threads": threads},
         },
@@ -131,7 +131,7 @@ def run_shards(
     All nodes see `list`, `out` and `weights` under these paths. Shards that are done are skipped, so that calling it again
     goes on where a run was cut off. `options` are those of `yolo10-burn run`, as `conf=0.5` or `save_txt=True`.
     """
-    named = {"weights": weights, "list": list, "out": out}
+    named = {"weights": None if weights is None else weight_file(weights), "list": list, "out": out}
     paths = {name: os.path.abspath(path) for name, path in named.items() if path is not None}
     options = {"threads": max(1, int(num_cpus))} | options | paths
     said = words(options)
