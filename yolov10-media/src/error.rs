@@ -77,6 +77,9 @@ pub enum Error {
     /// The program that decodes videos, streams and cameras is missing.
     #[error("videos and cameras need ffmpeg, which is not installed: {}", FFMPEG_ADVICE)]
     NoFfmpeg,
+    /// A camera by its number, on a system that has none for them.
+    #[error("Windows gives cameras no numbers: expected a file, a folder or the address of a stream")]
+    NoCameraNumbers,
     /// ffmpeg can't decode a video, or not all of it.
     #[error("{what}: {said}")]
     Video {

@@ -15,10 +15,16 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(&mut command, CREATE_NEW_PROCESS_GROUP);
     #[cfg(target_os = "linux")]
     die_with_parent(&mut command);
     command
 }
+
+/// The system's flag of that name: Ctrl-C in a console does not reach other groups.
+#[cfg(windows)]
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
 
 /// Whatever ends this process, even SIGKILL, ends the command too: a silent camera would otherwise keep ffmpeg waiting for
 /// ever, because only a write tells it that nobody reads any more.

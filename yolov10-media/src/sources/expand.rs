@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 use tempfile::NamedTempFile;
@@ -121,6 +121,9 @@ impl Expansion {
         } else if starts_with(word, &STREAM_SCHEMES) {
             self.sources.push(Source::Video(Video::stream(word, &without_credentials(word))));
         } else if let Ok(number) = word.parse() {
+            if cfg!(windows) {
+                return Err(Error::NoCameraNumbers);
+            }
             self.sources.push(Source::Video(Video::camera(number)));
         } else if word.contains(PATTERN) {
             self.add_pattern(word)?;
@@ -268,7 +271,7 @@ fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     let options =
         MatchOptions { require_literal_separator: true, require_literal_leading_dot: false, ..MatchOptions::new() };
     let before = &pattern[..pattern.find(PATTERN).unwrap_or(pattern.len())];
-    let root = before.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+    let root = before.rfind(path::is_separator).map_or("", |end| &before[..=end]);
     let is_local = root.is_empty();
     let found = walk::files(Path::new(if is_local { "." } else { root }), Depth::Everything);
     let named =
@@ -279,7 +282,7 @@ fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
 
 /// Whether a pattern's last part begins with a dot itself.
 fn names_hidden(pattern: &str) -> bool {
-    pattern.rsplit('/').next().is_some_and(|last| last.starts_with('.'))
+    pattern.rsplit(path::is_separator).next().is_some_and(|last| last.starts_with('.'))
 }
 
 /// The path that a line of a list names: in the working directory, or else beside the list.
