@@ -4,7 +4,7 @@
 #   deploy/cross.sh aarch64-unknown-linux-gnu cargo test --release --package yolov10-cpu
 #
 # Linkers and emulators come from Debian's packages, which are installed where they are missing; the standard library
-# comes from rustup.
+# comes from rustup. The command finds what runs the target's programs in RUNNER, and what strips them in STRIP.
 set -euo pipefail
 
 target=${1:?the target, such as aarch64-unknown-linux-gnu}
@@ -13,7 +13,7 @@ case $target in
 aarch64-unknown-linux-gnu)
     packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
     linker=aarch64-linux-gnu-gcc
-    runner="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+    export RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" STRIP=aarch64-linux-gnu-strip
     ;;
 x86_64-unknown-linux-musl)
     # The compiler is for what is written in C; musl itself comes with the standard library, for any linker.
@@ -21,9 +21,10 @@ x86_64-unknown-linux-musl)
     linker=cc
     ;;
 x86_64-pc-windows-gnu)
-    packages=(gcc-mingw-w64-x86-64 wine64)
+    packages=(gcc-mingw-w64-x86-64 wine64 zip)
     linker=x86_64-w64-mingw32-gcc
-    runner=wine64
+    # Debian gives it no place on the path. It has much to say about itself.
+    export RUNNER=/usr/lib/wine/wine64 STRIP=x86_64-w64-mingw32-strip WINEDEBUG=-all
     ;;
 *)
     echo "$target: expected aarch64-unknown-linux-gnu, x86_64-unknown-linux-musl or x86_64-pc-windows-gnu" >&2
@@ -40,5 +41,5 @@ rustup target list --installed | grep -qx "$target" || rustup target add "$targe
 
 name=$(tr a-z- A-Z_ <<<"$target")
 export CARGO_BUILD_TARGET=$target "CARGO_TARGET_${name}_LINKER=$linker"
-[ -z "${runner:-}" ] || export "CARGO_TARGET_${name}_RUNNER=$runner"
+[ -z "${RUNNER:-}" ] || export "CARGO_TARGET_${name}_RUNNER=$RUNNER"
 exec "$@"

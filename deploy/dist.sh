@@ -62,29 +62,25 @@ bill() {
 }
 
 build() {
-    local target=$1 name=yolo10-burn-$version-$1 program=yolo10-burn built with=() run=()
+    local target=$1 name=yolo10-burn-$version-$1 program=yolo10-burn built with=()
     if [ "$target" = "$host" ]; then
         built=$folder/release
     else
         built=$folder/$target/release
         with=(deploy/cross.sh "$target")
-        case $target in
-        aarch64-*) run=(qemu-aarch64 -L /usr/aarch64-linux-gnu) ;;
-        *-windows-*) run=(wine64) program=yolo10-burn.exe ;;
-        esac
     fi
+    case $target in
+    *-windows-*) program=yolo10-burn.exe ;;
+    esac
     "${with[@]}" cargo build --release --locked --bin yolo10-burn
 
     local content=$dist/$name
     rm -rf "$content" "$content".*
     mkdir -p "$content/completions" "$content/man"
     install -m 755 "$built/$program" "$content/$program"
-    case $target in
-    aarch64-*) aarch64-linux-gnu-strip "$content/$program" ;;
-    *) strip "$content/$program" ;;
-    esac
+    "${with[@]}" sh -c '${STRIP:-strip} "$0"' "$content/$program"
     # Said by the program that is shipped: what cannot start is not packed.
-    local shell file
+    local run=("${with[@]}" sh -c 'exec ${RUNNER:-} "$0" "$@"') shell file
     for shell in bash:yolo10-burn.bash zsh:_yolo10-burn fish:yolo10-burn.fish elvish:yolo10-burn.elv powershell:_yolo10-burn.ps1; do
         file=$content/completions/${shell#*:}
         "${run[@]}" "$content/$program" completions "${shell%:*}" >"$file"
