@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check deny neon campaign dist deb publish-dry-run
+.PHONY: check deny neon campaign dist deb rpm publish-dry-run
 check:
 	.ci/run
 
@@ -22,8 +22,10 @@ neon:
 dist:
 	deploy/dist.sh
 
-# The Debian package, and what a registry would get.
+# The Debian package, the same for rpm, and what a registry would get.
 deb:
 	deploy/deb.sh
+rpm:
+	deploy/rpm.sh
 publish-dry-run:
 	deploy/publish.sh

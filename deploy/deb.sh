@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Debian package and the one of rpm, in target/packages, from this machine's archive, which it makes first: `make deb`.
+# The Debian package, in target/packages, from this machine's archive, which it makes first: `make deb`.
 #
 #   deploy/deb.sh [--test]
 #

@@ -28,4 +28,5 @@ make neon
 deploy/publish.sh --check
 deploy/dist.sh
 deploy/deb.sh --test
+deploy/rpm.sh --test
 echo "$version is ready: git tag v$version, deploy/publish.sh --execute, and target/dist and target/packages to the release"
