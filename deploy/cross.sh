@@ -39,6 +39,18 @@ if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
 fi
 rustup target list --installed | grep -qx "$target" || rustup target add "$target" >&2
 
+# Rust's standard library takes random numbers from a library of Windows that the wine of Debian 12 lacks.
+if [ "${RUNNER:-}" = /usr/lib/wine/wine64 ]; then
+    export WINEPATH=${CARGO_TARGET_DIR:-$PWD/target}/wine
+    mkdir -p "$WINEPATH"
+    [ -f "$WINEPATH/bcryptprimitives.dll" ] ||
+        x86_64-w64-mingw32-gcc -shared -o "$WINEPATH/bcryptprimitives.dll" -x c - -ladvapi32 <<'END'
+#include <windows.h>
+#include <ntsecapi.h>
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE bytes, SIZE_T count) { return RtlGenRandom(bytes, count); }
+END
+fi
+
 name=$(tr a-z- A-Z_ <<<"$target")
 export CARGO_BUILD_TARGET=$target "CARGO_TARGET_${name}_LINKER=$linker"
 [ -z "${RUNNER:-}" ] || export "CARGO_TARGET_${name}_RUNNER=$RUNNER"
