@@ -21,6 +21,9 @@ const SOURCE: &CStr = c"#include <cuda_fp16.h>\n#include <cuda_bf16.h>\n#include
 /// What kernels that copy asynchronously include beside; compiled, they would take seconds.
 const ASYNCHRONOUS: [&str; 3] = ["cooperative_groups.h", "cooperative_groups/memcpy_async.h", "cuda/barrier"];
 
+/// Streams that cubecl opens for a detector: for its kernels, its reads, and what devices would tell each other.
+const STREAMS: usize = 3;
+
 /// The devices that have passed since their context was made. A context that has been tried is kept for cubecl.
 static PASSED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
@@ -96,7 +99,7 @@ fn incomplete(include: &Path, why: &str) -> String {
     format!("the CUDA headers in {} are incomplete: {why}", include.display())
 }
 
-/// Makes its context, in it a stream, and runs a kernel through compiler and driver up to its launch.
+/// Makes its context, in it streams, and runs a kernel through compiler and driver up to its launch.
 fn try_device(device: CUdevice, include: &str) -> Result<(), String> {
     // SAFETY: the device is one that the driver gave.
     let context = unsafe { primary_ctx::retain(device) }.map_err(|error| refused("context", device, error))?;
@@ -112,8 +115,7 @@ fn try_context(device: CUdevice, context: CUcontext, include: &str) -> Result<()
     // SAFETY: the context is retained; what is made in it here is destroyed here.
     unsafe {
         ctx::set_current(context).map_err(|error| refused("context", device, error))?;
-        let stream = stream::create(StreamKind::NonBlocking).map_err(|error| refused("stream", device, error))?;
-        stream::destroy(stream).map_err(|error| refused("stream", device, error))?;
+        try_streams().map_err(|error| refused("stream", device, error))?;
         let attribute =
             |which| device::get_attribute(device, which).map_err(|error| refused("attribute", device, error));
         let capability = 10 * attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?
@@ -129,6 +131,18 @@ fn try_context(device: CUdevice, context: CUcontext, include: &str) -> Result<()
         })?;
         module::unload(loaded).map_err(|error| refused("kernel", device, error))
     }
+}
+
+/// As many streams at once as cubecl will want, in the current context; none of them stays.
+fn try_streams() -> Result<(), DriverError> {
+    let mut streams = Vec::with_capacity(STREAMS);
+    let made = (0..STREAMS).try_for_each(|_| {
+        streams.push(stream::create(StreamKind::NonBlocking)?);
+        Ok(())
+    });
+    // SAFETY: each was made above and is destroyed once.
+    let gone = streams.into_iter().try_for_each(|stream| unsafe { stream::destroy(stream) });
+    made.and(gone)
 }
 
 /// The trial's kernel for a compute capability, as cubecl has its own compiled.
