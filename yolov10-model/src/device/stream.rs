@@ -3,7 +3,9 @@
 //! Frees are exact only when they are issued in the stream that allocated, which is why a [`DeviceStream`] is
 //! entered for every piece of work, from load to drop, on whatever thread.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;
@@ -21,6 +23,10 @@ static UNUSED: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
 /// Held by all work on a GPU, and exclusively by loading, freeing and recording graphs. CUDA refuses a recording if memory
 /// is allocated meanwhile, and no replay may meet a page that is being freed.
 static WORK: RwLock<()> = RwLock::new(());
+
+/// What a device's servers are given to end. burn's tuner keeps a client in a static, for which cubecl would wait half a
+/// minute in vain.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A stream of a GPU that nobody else has while this value lives.
 pub struct DeviceStream {
@@ -75,15 +81,27 @@ pub fn shut_down(device: &cubecl::Device, name: &str) -> Result<(), Error> {
     if in_use > 0 {
         return Err(Error::DeviceInUse { device: name.to_owned(), in_use });
     }
-    // burn's queue is a separate server, under the id that also names the runtime.
-    let id = device.to_id();
-    DeviceHandle::<()>::shutdown(id);
-    DeviceHandle::<()>::shutdown(RuntimeId::strip(id));
+    end_servers(device);
     #[cfg(feature = "cuda")]
     if let cubecl::Device::Cuda(device) = device {
         super::cuda::reset_context(device.index)?;
     }
     Ok(())
+}
+
+/// Ends them; one that takes longer has nothing left to do, and its thread stays behind, idle.
+fn end_servers(device: &cubecl::Device) {
+    // burn's queue is a separate server, under the id that also names the runtime.
+    let ids = [device.to_id(), RuntimeId::strip(device.to_id())];
+    let (ending, ended) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        for id in ids {
+            DeviceHandle::<()>::shutdown(id);
+        }
+        drop(ending);
+    });
+    // The end of the channel is what it waits for.
+    ended.recv_timeout(PATIENCE).ok();
 }
 
 fn memory(device: &cubecl::Device, scope: MemoryScope) -> MemoryReport {
