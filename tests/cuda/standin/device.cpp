@@ -51,15 +51,19 @@ static size_t stepped(size_t bytes) {
   return (bytes + STEP - 1) / STEP * STEP;
 }
 
-size_t bytes_used(int device) {
+size_t bytes_used(int device, size_t more) {
   // What a context takes on an H100, and what the driver keeps for itself.
   constexpr size_t OF_DRIVER = (size_t)4 << 20, OF_CONTEXT = (size_t)520 << 20;
+  // Below it, allocations share a step.
+  constexpr size_t LARGE = 1 << 20;
   const Context &context = state().contexts[device];
-  size_t bytes = OF_DRIVER + ((size_t)number("STANDIN_OTHERS_MIB", 0) << 20) + stepped(context.module_bytes);
+  size_t bytes = OF_DRIVER + ((size_t)number("STANDIN_OTHERS_MIB", 0) << 20) + stepped(context.module_bytes), small = 0;
   if (context.alive) bytes += std::min(OF_CONTEXT, gpus()[device].bytes / 8);
+  auto add = [&](size_t one) { one < LARGE ? small += one : bytes += stepped(one); };
   for (auto &[_, allocation] : state().device)
-    if (allocation->context == &context) bytes += stepped(allocation->bytes);
-  return bytes;
+    if (allocation->context == &context) add(allocation->bytes);
+  add(more);
+  return bytes + stepped(small);
 }
 
 void release_context(Context &context) {

@@ -202,8 +202,8 @@ bool breaks_context(Result result);
 void sign(Object &object, Context *context, long serial);
 bool anyone_records();
 
-/// Bytes of a GPU that its driver has given away, counted as it counts.
-size_t bytes_used(int device);
+/// Bytes of a GPU that its driver has given away, counted as it counts; with an allocation of so many `more`.
+size_t bytes_used(int device, size_t more = 0);
 
 /// The live allocation that holds all of `[address, address + bytes)`; a misuse where none does.
 bool holds(Address address, size_t bytes, const char *what);

@@ -142,14 +142,12 @@ thread_local long current_generation = 0;
 Call::Call(const char *name) : guard(state().lock), result(injected(name, ++state().calls[name])) {
   static bool every = number("STANDIN_TRACE", 0);
   if (every) say("call %s", name);
+  if (breaks_context(result) && current) current->broken = result;
 }
 
 Call::Call(const char *name, Needs needs) : Call(name) {
   context = current;
-  if (result != CUDA_SUCCESS) {
-    if (breaks_context(result) && context) context->broken = result;
-    return;
-  }
+  if (result != CUDA_SUCCESS) return;
   if (!context) {
     misuse("no current context", "%s", name);
     result = CUDA_ERROR_INVALID_CONTEXT;

@@ -169,7 +169,7 @@ API CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
     misuse("allocation of nothing", "cuMemAlloc");
     return CUDA_ERROR_INVALID_VALUE;
   }
-  if (bytes_used(device) + bytes > gpus()[device].bytes) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (bytes_used(device, bytes) > gpus()[device].bytes) return CUDA_ERROR_OUT_OF_MEMORY;
   auto allocation = std::make_unique<Allocation>();
   Address start = reserve(bytes, *allocation);
   if (!start) return CUDA_ERROR_OUT_OF_MEMORY;

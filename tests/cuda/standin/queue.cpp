@@ -129,9 +129,15 @@ API CUresult cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMode) {
 }
 
 API CUresult cuStreamEndCapture(CUstream handle, CUgraph *made) {
-  BEGIN("cuStreamEndCapture", Call::CURRENT_CONTEXT);
+  Call call("cuStreamEndCapture", Call::CURRENT_CONTEXT);
   DEMAND(streams, stream, handle, "cuStreamEndCapture");
   *made = nullptr;
+  if (call.result != CUDA_SUCCESS) {
+    // A recording that ends badly has ended.
+    stream->recording = false;
+    stream->recorded.clear();
+    return call.result;
+  }
   if (!stream->recording) return CUDA_ERROR_ILLEGAL_STATE;
   stream->recording = false;
   if (stream->invalid) {
