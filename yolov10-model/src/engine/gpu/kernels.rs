@@ -1,8 +1,8 @@
 //! Our own device code: what burn has no operation for.
 //!
 //! Both kernels are written for shapes that never change from picture to picture, so that a graph can hold the second.
-//! They find elements by a tensor's strides: where one row ends and the next begins is the device's choice, and CUDA
-//! starts every row of a tensor at a multiple of 512 bytes.
+//! They find elements by a tensor's strides: where one row ends and the next begins is the device's choice, and on CUDA burn
+//! rounds a row up to a power of two or a multiple of 512 bytes.
 #![allow(missing_docs, reason = "the macro makes a module for each kernel")]
 
 use cubecl::prelude::*;

@@ -16,6 +16,7 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::anchors::keep_best;
+use crate::device::Choice;
 use crate::letterbox::Fit;
 use crate::resample::scalar;
 
@@ -26,7 +27,11 @@ const SUM_TOLERANCE: f32 = 1e-4;
 fn device() -> Option<Device> {
     let device = std::env::var("GPU_DEVICE").map_or(crate::Device::Wgpu, |name| name.parse().expect("a device's name"));
     match device.open() {
-        Ok(device) => Some(device),
+        Ok(device) => {
+            // Without it, what burn tunes would first measure the device in buffers of 1 GiB.
+            ceilings::set(&device, Choice::Rule);
+            Some(device)
+        }
         Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => {
             writeln!(std::io::stderr(), "SKIPPED, nothing was tested: {error}").expect("stderr is there");
@@ -69,7 +74,8 @@ fn the_devices_letterbox_equals_the_hosts_to_the_last_bit_of_a_level() {
     }
 }
 
-/// A tensor of these values whose rows lie apart in memory, as all of CUDA's do: it begins each at a multiple of 512 bytes.
+/// A tensor of these values whose rows lie apart in memory, as CUDA's do: it rounds a row up to a power of two or a multiple
+/// of 512 bytes.
 fn pitched(values: &[f32], shape: &[usize], device: &Device) -> CubeTensor {
     /// Elements between two rows: a view has to end where the device lets one end, at a multiple of 256 bytes.
     const GAP: usize = 64;
@@ -82,7 +88,7 @@ fn pitched(values: &[f32], shape: &[usize], device: &Device) -> CubeTensor {
     whole[shape.len() - 1] += GAP;
     let whole = CubeBackend::float_from_data(TensorData::new(apart, whole), device);
     let tensor = slice(whole, &shape.iter().map(|size| 0..*size).collect::<Vec<_>>());
-    assert_eq!(tensor.meta.strides()[shape.len() - 2], row + GAP, "the view keeps the gaps");
+    assert_ne!(tensor.meta.strides()[shape.len() - 2], row, "the view keeps gaps");
     tensor
 }
 
