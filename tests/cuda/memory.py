@@ -61,8 +61,6 @@ def main():
             )
             left = ran.held_at_exit()
             checks.check(f"{name}: shutdown leaves nothing with the driver", not any(left.values()), f"{left}\n" + "\n".join(ran.log[-40:]))
-            [freeing] = [state["freeing_ms"] for state in report["states"] if state["after"] == "shutdown"]
-            checks.check(f"{name}: shutdown takes less than a second, {freeing:.0f} ms", freeing < 1000)
         checks.check(f"{name}: no misuse of the driver", not ran.misuses(), "\n".join(ran.misuses()))
 
         ran = run("run", STREET, "--isolate", "--memory", "--no-save")
@@ -74,8 +72,9 @@ def main():
             ran = run("run", STREET, STREET, "--memory-limit", limit, "--no-save")
             name = f"a limit of {limit} bytes in {dtype}"
             if code:
-                good = ran.code == code and len(ran.errors()) == 1 and str(limit) in ran.err
-                checks.check(f"{name} is refused in one line that names it", good, ran.err)
+                # Each of the two pictures may be tried.
+                good = ran.code == code and 1 <= len(ran.errors()) <= 2 and all(str(limit) in line for line in ran.errors())
+                checks.check(f"{name} is refused in a line that names it", good, ran.err)
             else:
                 checks.check(f"{name} is enough", ran.code in (0, 1) and not ran.errors(), ran.err)
             checks.check(f"{name} holds: {peak(ran)} bytes at most", peak(ran) <= limit, ran.log[-10:])

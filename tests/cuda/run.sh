@@ -7,7 +7,7 @@
 # Without --all it is what CI runs: n in f32, and kernels for four architectures. --all is everything: all variants and
 # precisions, more orders, every allocation, every architecture; hours. Built as CI's step for GPUs is. FOLDER, by default
 # target/cuda-standin, keeps the toolkit (wheels of requirements.txt), the stand-in, compiled kernels and what each part
-# said. Needs g++ and Python with pip.
+# said. Needs g++ and Python with venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/cuda
@@ -45,20 +45,23 @@ both() {
 }
 
 fetch() {
-    [ -e "$toolkit/lib/libnvrtc.so.13" ] || "$python" -m pip install --quiet --no-deps --upgrade --target "$folder/wheels" \
-        -r "$here/requirements.txt"
+    [ -e "$toolkit/lib/libnvrtc.so.13" ] || { "$python" -m venv "$folder/python" &&
+        "$folder/python/bin/pip" install --quiet --no-deps --upgrade --target "$folder/wheels" -r "$here/requirements.txt"; }
 }
 build() {
-    # In `driver`, the driver alone, to go with the real compiler.
+    # Kernels that were kept name objects of the stand-in before. In `driver`, the driver alone, to go with the real compiler.
+    rm -rf "$standin"/kernels-* "$standin/home" "${CARGO_TARGET_DIR:-target}"/tmp/*-driver-580.65.06.db*
     CUDA_PATH=$toolkit "$here/standin/build.sh" "$standin" && CUDA_PATH=$toolkit "$here/standin/check.sh" "$standin" &&
         mkdir -p "$standin/driver" && ln -sf ../libcuda.so.1 "$standin/driver/libcuda.so.1" &&
         ln -sf ../libcuda.so.1 "$standin/driver/libnvidia-ml.so.1"
 }
+# With the same packages, features and tests in both, cargo builds their dependencies once.
 program() {
-    local of_gpus=(--release --features "cuda,wgpu" --package yolo10-burn --package yolov10-model)
-    $cargo test "${of_gpus[@]}" --no-run --message-format json --lib --test gpu --test golden_gpu --test memory_wgpu \
-        >"$folder/executables" &&
-        $cargo build "${of_gpus[@]}" --package yolov10-cli --bin yolo10-burn
+    local of_gpus=(--release --features "cuda,wgpu" --package yolo10-burn --package yolov10-model --package yolo10-burn-cli
+        --test gpu --test golden_gpu --test memory_wgpu)
+    $cargo test "${of_gpus[@]}" --lib --no-run --message-format json >"$folder/executables" &&
+        $cargo build "${of_gpus[@]}" --bin yolo10-burn &&
+        cp "${CARGO_TARGET_DIR:-target}/release/yolo10-burn" "$folder/"
 }
 fetch_and_build() { fetch && build; }
 both toolkit fetch_and_build -- program program
@@ -70,7 +73,7 @@ tests() {
     local target=$1 executable
     shift
     executable=$(grep -o '"executable":"[^"]*/'"$target"'-[0-9a-f]*"' "$folder/executables" | tail -1 | cut -d'"' -f4)
-    CI=true GPU_DEVICE=cuda CUDA_PATH=$toolkit LD_LIBRARY_PATH=$standin STANDIN_HOST=$here/standin/host \
+    CI=true GPU_DEVICE=cuda HOME=$standin/home XDG_CACHE_HOME= CUDA_PATH=$toolkit LD_LIBRARY_PATH=$standin STANDIN_HOST=$here/standin/host \
         STANDIN_CACHE=$standin/objects STANDIN_LOG=$folder/$target.log "$executable" --test-threads 1 "$@" |
         tee "$folder/$target.out"
     grep -qE '^test result: ok\. [1-9]' "$folder/$target.out"
@@ -82,7 +85,7 @@ golden() {
     done
 }
 run() {
-    "$python" "$here/$1.py" "$standin" "$toolkit" target/release/yolo10-burn "${@:2}"
+    "$python" "$here/$1.py" "$standin" "$toolkit" "$folder/yolo10-burn" "${@:2}"
 }
 compiled() {
     "$python" "$here/compiled.py" "${dtypes[@]/#/$standin/kernels-of-}" "$toolkit" --details "$folder/kernels.md" "$@"
