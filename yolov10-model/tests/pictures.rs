@@ -6,7 +6,7 @@ use image::{DynamicImage, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Lum
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use tiff::encoder::{TiffEncoder, colortype};
 use tiff::tags::ExtraSamples;
-use yolov10_model::picture::{Budget, Frames, decode, decode_picture, upright_size};
+use yolov10_model::picture::{Budget, Frames, decode, decode_into, decode_picture, upright_size};
 use yolov10_model::{Error, Size};
 
 fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
@@ -172,6 +172,43 @@ fn a_jpeg_that_lost_a_piece_is_read_around_it_and_says_so() {
     assert_eq!(decode(&bytes, &Budget::default()).expect("it is whole").damage, None);
     let error = decode(&bytes[..markers[5]], &Budget::default()).expect_err("it has no end");
     assert!(std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("cut off")), "{error}");
+}
+
+#[test]
+fn a_picture_in_the_memory_of_another_shows_nothing_of_that_and_a_jpeg_takes_no_other() {
+    let picture = RgbImage::from_fn(97, 61, |x, y| Rgb([(x * 5) as u8, (y * 3) as u8, ((x + y) * 7) as u8]));
+    let grey: Vec<u8> = picture.pixels().map(|pixel| pixel.0[0]).collect();
+    let jpeg = |subsampling, progressive| {
+        let encoder = Encoder::new(&picture, 97, 61, PixelFormat::Rgb).subsampling(subsampling);
+        encoder.progressive(progressive).encode().expect("a small picture")
+    };
+    let inks: Vec<u8> = picture.pixels().flat_map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2], 200]).collect();
+    let files = [
+        (jpeg(Subsampling::S420, false), true),
+        (jpeg(Subsampling::S422, false), true),
+        (jpeg(Subsampling::S444, false), true),
+        (jpeg(Subsampling::S420, true), true),
+        (Encoder::new(&grey, 97, 61, PixelFormat::Grayscale).encode().expect("a small picture"), true),
+        (Encoder::new(&inks, 97, 61, PixelFormat::Cmyk).encode().expect("a small picture"), false),
+        (turned(6), false),
+        (png(picture.clone()), false),
+    ];
+    for (index, (file, is_reused)) in files.into_iter().enumerate() {
+        let expected = decode(&file, &Budget::default()).expect("it was just encoded").pixels;
+        let used = vec![0xaa; 3 * 97 * 61 + 5];
+        let place = used.as_ptr();
+        let found = decode_into(&file, &Budget::default(), used).expect("it was just encoded").pixels;
+        assert!(found == expected, "file {index} differs");
+        assert!(found.as_ptr() == place || !is_reused, "file {index}");
+        let small = decode_into(&file, &Budget::default(), vec![0xaa; 10]).expect("it was just encoded").pixels;
+        assert!(small == expected, "file {index} differs without room");
+    }
+    let (_, bytes) = with_restarts();
+    let markers = restart_markers(&bytes);
+    let cut = [&bytes[..markers[1]], &bytes[markers[2]..]].concat();
+    let expected = decode(&cut, &Budget::default()).expect("OpenCV reads it").pixels;
+    let found = decode_into(&cut, &Budget::default(), vec![0xaa; 64 * 128 * 3]).expect("OpenCV reads it").pixels;
+    assert!(found == expected, "a damaged file differs");
 }
 
 #[test]

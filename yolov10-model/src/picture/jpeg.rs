@@ -6,7 +6,7 @@
 
 use image::RgbImage;
 use image::metadata::Orientation;
-use libjpeg_turbo_rs::{DecodeLimits, DecodeWarning, Decoder, Image, PixelFormat};
+use libjpeg_turbo_rs::{DecodeLimits, DecodeWarning, Decoder, Image, ImageInfo, JpegError, PixelFormat};
 
 use super::budget::Budget;
 use super::resync::resynced;
@@ -31,12 +31,12 @@ pub fn head(bytes: &[u8], budget: &Budget) -> Result<Head, Error> {
     open(bytes, budget).map(|(head, _)| head)
 }
 
-pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
+pub fn decode(bytes: &[u8], budget: &Budget, room: Vec<u8>) -> Result<Raw, Error> {
     let (Head { orientation, .. }, mut decoder) = open(bytes, budget)?;
     let format = if decoder.header().components.len() == 4 { PixelFormat::Cmyk } else { PixelFormat::Rgb };
     decoder.set_output_format(format);
-    let (image, damage) = match decoder.decode_image() {
-        Ok(image) => (image, None),
+    let (pixels, damage) = match decode_whole(&decoder, format, room) {
+        Ok(pixels) => (pixels, None),
         // Decoding that tolerates damage is slower, and few files need it.
         Err(_) => {
             let image = decode_damaged(bytes, format)?;
@@ -44,10 +44,21 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
             if !has_end(bytes) {
                 return Err(Error::not_a_picture(format!("the JPEG is cut off: {damage}")));
             }
-            (image, Some(damage))
+            (to_rgb(image), Some(damage))
         }
     };
-    Ok(Raw { pixels: to_rgb(image), orientation, damage })
+    Ok(Raw { pixels, orientation, damage })
+}
+
+/// The picture, if all of it can be read; in `room`, if that is large enough for its RGB.
+fn decode_whole(decoder: &Decoder<'_>, format: PixelFormat, mut room: Vec<u8>) -> Result<RgbImage, JpegError> {
+    let needed = decoder.output_buffer_size()?;
+    if format != PixelFormat::Rgb || room.capacity() < needed {
+        return decoder.decode_image().map(to_rgb);
+    }
+    room.resize(needed, 0);
+    let ImageInfo { width, height, .. } = decoder.decode_image_into(&mut room)?;
+    Ok(RgbImage::from_raw(width as u32, height as u32, room).expect("the decoder fills the picture"))
 }
 
 /// The picture with the damaged parts filled.

@@ -86,9 +86,18 @@ pub fn open(path: &Path, budget: &Budget) -> Result<Picture, Error> {
 /// # Errors
 /// The bytes are not a complete picture in a known format, or decoding them exceeds the budget.
 pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Picture, Error> {
+    decode_into(bytes, budget, Vec::new())
+}
+
+/// The same, in memory that an earlier picture had: `room` becomes the pixels of an upright JPEG if its capacity is large
+/// enough, and is dropped otherwise. With it a stream of pictures takes no new pages from the system.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_into(bytes: &[u8], budget: &Budget, room: Vec<u8>) -> Result<Picture, Error> {
     contained(|| {
         let Raw { pixels, orientation, damage } = match kind::expect(bytes)? {
-            Kind::Jpeg => jpeg::decode(bytes, budget),
+            Kind::Jpeg => jpeg::decode(bytes, budget, room),
             Kind::Tiff => tiff::decode(bytes, budget),
             Kind::WebP => webp::decode(bytes, budget),
             kind @ (Kind::Bmp | Kind::Gif | Kind::Png) => still::decode(bytes, kind, budget),
