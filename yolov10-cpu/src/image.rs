@@ -137,20 +137,27 @@ impl<'a> MapView<'a> {
         }
     }
 
-    /// The largest value of all channels at a position.
+    /// All channels at a position, in pieces that lie side by side.
     ///
     /// # Panics
     /// The position lies beyond the data, which can't happen with a map from an engine.
-    pub fn max_over_channels(&self, row: usize, column: usize) -> f32 {
+    pub fn channels_at(&self, row: usize, column: usize) -> impl Iterator<Item = &'a [f32]> {
+        let MapView { data, channels, block, block_stride, .. } = *self;
         let position = self.offset + row * self.row_stride + column * self.column_stride;
+        (0..channels).step_by(block).map(move |first| {
+            let start = position + first / block * block_stride;
+            &data[start..][..block.min(channels - first)]
+        })
+    }
+
+    /// The largest value of all channels at a position.
+    ///
+    /// # Panics
+    /// As [`MapView::channels_at`].
+    pub fn max_over_channels(&self, row: usize, column: usize) -> f32 {
         let larger = |a: f32, b: f32| if b > a { b } else { a };
-        (0..self.channels)
-            .step_by(self.block)
-            .map(|first| {
-                let start = position + first / self.block * self.block_stride;
-                let lanes = &self.data[start..][..self.block.min(self.channels - first)];
-                lanes.iter().copied().fold(f32::NEG_INFINITY, larger)
-            })
+        self.channels_at(row, column)
+            .map(|channels| channels.iter().copied().fold(f32::NEG_INFINITY, larger))
             .fold(f32::NEG_INFINITY, larger)
     }
 }

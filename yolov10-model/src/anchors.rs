@@ -74,8 +74,7 @@ impl Anchors {
             let (y, x) = (usize::from(anchor.y), usize::from(anchor.x));
             let scale = usize::from(anchor.scale);
             for map in [&maps.boxes[scale], &maps.classes[scale]] {
-                let logits = (0..map.channels).map(|channel| map.get(channel, y, x));
-                self.logits.extend(logits);
+                map.channels_at(y, x).for_each(|channels| self.logits.extend_from_slice(channels));
             }
             self.anchors.push(anchor);
         }

@@ -38,7 +38,7 @@ impl Decoder {
 
     /// The one-to-one head's detections: the best of the best anchors' classes.
     fn decode_one(&mut self, anchors: &Anchors, selection: &Selection) -> Vec<Detection> {
-        let threshold = selection.threshold();
+        let threshold = selection.threshold().max(least_of_enough(anchors, selection.ranked()));
         self.candidates.clear();
         for row in 0..anchors.count() {
             let (anchor, _, classes) = anchors.get(row);
@@ -66,6 +66,15 @@ impl Decoder {
     /// Bytes of its scratch memory.
     pub(crate) fn bytes(&self) -> usize {
         self.candidates.capacity() * size_of::<(f32, Candidate)>()
+    }
+}
+
+/// A bound that none of the `count` best logits is below: if there are as many anchors, each has one that is no worse than
+/// the best of the last anchor.
+fn least_of_enough(anchors: &Anchors, count: usize) -> f32 {
+    match anchors.count().checked_sub(1) {
+        Some(last) if last + 1 >= count => anchors.get(last).2.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+        _ => f32::NEG_INFINITY,
     }
 }
 
