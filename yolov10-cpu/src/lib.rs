@@ -84,5 +84,5 @@ pub use error::Error;
 pub use image::{InputRows, MapView};
 pub use isa::{Isa, UnknownIsa};
 pub use options::{Options, Precision};
-pub use pages::{Ledger, Pages, unmap_large_blocks};
+pub use pages::{Ledger, Pages, release_freed_blocks, unmap_large_blocks};
 pub use value::{Activation, Conv, Value};

@@ -79,16 +79,34 @@ impl Pages {
     }
 }
 
-/// From now on, has the allocator map each large block separately and unmap it when it is freed, so that a program's
-/// resident set shows what it holds. By default, glibc raises that size with every large block that is freed, up to 32 MB,
-/// and keeps smaller blocks. With another allocator this does nothing.
+/// From now on, has the allocator map each block of 2 MB or more separately and unmap it when it is freed, so that a
+/// program's resident set shows what it holds; of smaller ones, which come and go with every picture, it keeps a few MB
+/// until [`release_freed_blocks`], for all threads together. By default, glibc raises that size with every large block that
+/// is freed, up to 32 MB, and keeps blocks for each thread. With another allocator this does nothing.
 pub fn unmap_large_blocks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        /// glibc's initial threshold, in bytes.
-        const LARGE: libc::c_int = 128 << 10;
-        // SAFETY: the call only sets a parameter of the allocator, under the allocator's lock.
-        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+        /// In bytes: a block that is mapped, and what may lie unused at the end.
+        const LARGE: libc::c_int = 2 << 20;
+        const SPARE: libc::c_int = 8 << 20;
+        const ARENAS: libc::c_int = 1;
+        // SAFETY: the calls only set parameters of the allocator, under the allocator's lock.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, SPARE);
+            libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+        }
+    }
+}
+
+/// Has the allocator give back every page that holds nothing, wherever it lies. With another allocator than glibc's this does
+/// nothing.
+pub fn release_freed_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const KEEP: libc::size_t = 0;
+        // SAFETY: the call only unmaps pages without blocks, under the allocator's locks.
+        unsafe { libc::malloc_trim(KEEP) };
     }
 }
 
