@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use image::RgbImage;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use yolov10_model::Error;
-use yolov10_model::picture::{Budget as DecodeBudget, decode, upright_size};
+use yolov10_model::picture::{Budget as DecodeBudget, decode_into, upright_size};
+use yolov10_model::{Error, Size};
 
-use crate::budget::{Full, Share};
+use crate::buffers::{Buffer, NoBuffer};
 use crate::picture::{Form, Picture};
 use crate::problem::{Kind, Problem};
 
@@ -18,11 +17,11 @@ const RGB: u64 = 3;
 
 /// Runs work that keeps a processor busy, a limited number at a time.
 #[derive(Debug)]
-pub(crate) struct Pool(Semaphore);
+pub(crate) struct Pool(Arc<Semaphore>);
 
 impl Pool {
     pub(crate) fn new(threads: usize) -> Self {
-        Self(Semaphore::new(threads))
+        Self(Arc::new(Semaphore::new(threads)))
     }
 
     /// Does `work` on one of the threads. If the caller goes away while waiting for a thread, nothing is done.
@@ -30,7 +29,12 @@ impl Pool {
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let _permit = self.0.acquire().await.map_err(Problem::internal)?;
+        let permit = Arc::clone(&self.0).acquire_owned().await.map_err(Problem::internal)?;
+        // The thread is taken until the work is done, even if the caller has gone away by then.
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
         spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::internal("decoding panicked")))
     }
 }
@@ -40,17 +44,16 @@ impl Pool {
 pub(crate) struct Bounds {
     /// Most pixels of a picture.
     pub(crate) pixels: u64,
-    /// Takes bytes from the budget.
-    pub(crate) claim: Claim,
+    pub(crate) take: Take,
 }
 
-/// Takes a number of bytes from the budget; idle models may be unloaded for them.
-pub(crate) type Claim = Arc<dyn Fn(u64) -> Result<Share, Full> + Send + Sync>;
+/// Takes a buffer for so many bytes; idle models may be unloaded for it.
+pub(crate) type Take = Arc<dyn Fn(usize) -> Result<Buffer, NoBuffer> + Send + Sync>;
 
 impl Bounds {
-    /// Takes the share of the budget for a picture of this size, if it is not too large.
-    pub(crate) fn admit(&self, width: u64, height: u64) -> Result<Share, Problem> {
-        let pixels = width.saturating_mul(height);
+    /// A buffer for a picture of this size, if it is not too large.
+    fn admit(&self, Size { height, width }: Size) -> Result<Buffer, Problem> {
+        let pixels = (width as u64).saturating_mul(height as u64);
         if pixels == 0 {
             return Err(Problem::invalid(format_args!("a picture of {height}x{width} has no pixels")));
         }
@@ -59,24 +62,30 @@ impl Bounds {
             let message = format!("expected a picture of at most {expected} pixels, found {width}x{height}");
             return Err(Problem::new(Kind::TooLarge, message));
         }
-        (self.claim)(pixels * RGB).map_err(Problem::unavailable)
+        let bytes = usize::try_from(pixels.saturating_mul(RGB)).unwrap_or(usize::MAX);
+        (self.take)(bytes).map_err(Problem::unavailable)
     }
 
     /// Decodes a picture file. The header is read first, as a small file may expand to gigabytes.
     pub(crate) fn decode(&self, bytes: &Bytes) -> Result<Picture, Problem> {
         let whatever = DecodeBudget { pixels: u64::MAX, bytes: u64::MAX };
         let size = upright_size(bytes, &whatever).map_err(refused)?;
-        let share = self.admit(size.width as u64, size.height as u64)?;
-        let decoded = decode(bytes, &DecodeBudget::of_pixels(self.pixels)).map_err(refused)?;
-        Ok(Picture { image: decoded.pixels, form: Form::Whole, damage: decoded.damage, share })
+        let mut pixels = self.admit(size)?;
+        let mut damage = None;
+        pixels.refill(|room| {
+            let decoded = decode_into(bytes, &DecodeBudget::of_pixels(self.pixels), room).map_err(refused)?;
+            damage = decoded.damage;
+            Ok::<_, Problem>(decoded.pixels.into_raw())
+        })?;
+        Picture::new(pixels, size, Form::Whole, damage)
     }
 
     /// A picture of raw pixels: rows of RGB.
     pub(crate) fn pixels(&self, height: u32, width: u32, rgb: &[u8]) -> Result<Picture, Problem> {
-        let share = self.admit(width.into(), height.into())?;
-        let image = RgbImage::from_raw(width, height, rgb.to_vec())
-            .ok_or_else(|| Problem::invalid(format_args!("{} bytes are no picture of {height}x{width}", rgb.len())))?;
-        Ok(Picture { image, form: Form::Whole, damage: None, share })
+        let size = Size { height: height as usize, width: width as usize };
+        let mut pixels = self.admit(size)?;
+        pixels.push(rgb).map_err(Problem::unavailable)?;
+        Picture::new(pixels, size, Form::Whole, None)
     }
 
     /// A picture from a network's input: planes of red, green and blue in 0..1, letterboxed by the client.
@@ -84,20 +93,23 @@ impl Bounds {
         const LEVELS: f32 = 255.0;
         // Rounding in interpolation may overshoot.
         const SLACK: f32 = 1e-3;
-        let share = self.admit(width.into(), height.into())?;
-        let size = width as usize * height as usize;
-        let mut rgb = vec![0; 3 * size];
-        for channel in 0..3 {
-            for pixel in 0..size {
-                let value = plane(channel * size + pixel);
-                if !(-SLACK..=1.0 + SLACK).contains(&value) {
-                    return Err(Problem::invalid(format_args!("images: expected values of 0 to 1, found {value}")));
+        let size = Size { height: height as usize, width: width as usize };
+        let mut pixels = self.admit(size)?;
+        let plane_length = size.width * size.height;
+        pixels.refill(|mut rgb| {
+            rgb.resize(3 * plane_length, 0);
+            for channel in 0..3 {
+                for pixel in 0..plane_length {
+                    let value = plane(channel * plane_length + pixel);
+                    if !(-SLACK..=1.0 + SLACK).contains(&value) {
+                        return Err(Problem::invalid(format_args!("images: expected values of 0 to 1, found {value}")));
+                    }
+                    rgb[3 * pixel + channel] = (value * LEVELS).round() as u8;
                 }
-                rgb[3 * pixel + channel] = (value * LEVELS).round() as u8;
             }
-        }
-        let image = RgbImage::from_raw(width, height, rgb).expect("there are three levels a pixel");
-        Ok(Picture { image, form: Form::Letterboxed, damage: None, share })
+            Ok(rgb)
+        })?;
+        Picture::new(pixels, size, Form::Letterboxed, None)
     }
 }
 

@@ -133,7 +133,7 @@ impl Instance {
                 for (job, queued) in jobs.into_iter().zip(waited) {
                     let see = |picture: &Picture| {
                         let detections = all.next().unwrap_or_default();
-                        Seen { size: picture.size(), damage: picture.damage.clone(), detections }
+                        Seen { size: picture.size, damage: picture.damage.clone(), detections }
                     };
                     let seen = job.pictures.iter().map(see).collect();
                     job.answer(Ok(Done { seen, speed, queued, batch }));

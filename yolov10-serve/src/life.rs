@@ -33,7 +33,7 @@ const SWEEPS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)
 /// The server can't start, or memory was left when it ended.
 pub fn serve(maker: Maker, settings: Settings) -> Result<(), Error> {
     check(&settings)?;
-    // Decoded pictures come from the allocator.
+    // Buffers come from the allocator.
     yolov10_cpu::unmap_large_blocks();
     let runtime = Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
     let ended = runtime.block_on(live(maker, settings));

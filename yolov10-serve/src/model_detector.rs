@@ -22,11 +22,11 @@ impl ModelDetector {
                 let letterboxes: Vec<Letterbox> = pictures
                     .iter()
                     .map(|picture| match picture.form {
-                        Form::Whole => detector.letterbox(picture.size()),
-                        Form::Letterboxed => Ok(as_it_is(picture.size())),
+                        Form::Whole => detector.letterbox(picture.size),
+                        Form::Letterboxed => Ok(as_it_is(picture.size)),
                     })
                     .collect::<Result<_, _>>()?;
-                let pairs: Vec<_> = pictures.iter().map(|picture| &picture.image).zip(&letterboxes).collect();
+                let pairs: Vec<_> = pictures.iter().map(|picture| picture.pixels()).zip(&letterboxes).collect();
                 let found = detector.detect_batch_in_input(&pairs)?;
                 let places = pictures.iter().zip(&letterboxes);
                 let as_asked = |(found, (picture, letterbox)): (Vec<Detection>, (&&Picture, &Letterbox))| {
@@ -58,7 +58,7 @@ impl ModelDetector {
 
     /// The input size for this picture.
     pub(crate) fn input(&self, picture: &Picture) -> Result<Size, Error> {
-        let size = picture.size();
+        let size = picture.size;
         if picture.form == Form::Letterboxed {
             return Ok(size);
         }
@@ -119,9 +119,9 @@ fn end(mut detector: IsolatedDetector) -> Result<FreeReport, Error> {
 
 /// Searches in a worker, which letterboxes pictures itself; a client's letterbox must match what the worker would do.
 fn detect_elsewhere(detector: &mut IsolatedDetector, picture: &Picture) -> Result<Vec<Detection>, Error> {
-    let size = picture.size();
+    let size = picture.size;
     if picture.form == Form::Letterboxed && detector.letterbox(size)? != as_it_is(size) {
         return Err(Error::InputSize { found: size, stride: Size::STRIDE });
     }
-    detector.detect(&picture.image)
+    detector.detect(picture.pixels())
 }

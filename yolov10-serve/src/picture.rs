@@ -1,21 +1,20 @@
 //! Pictures on their way to a detector.
 
-use image::RgbImage;
 use yolov10_model::letterbox::Letterbox;
-use yolov10_model::{Detection, Size};
+use yolov10_model::{Detection, Order, Pixels, Size};
 
-use crate::budget::Share;
+use crate::buffers::Buffer;
+use crate::problem::Problem;
 
 /// Decoded pixels, and the coordinates to use for boxes.
 #[derive(Debug)]
 pub(crate) struct Picture {
-    pub(crate) image: RgbImage,
+    /// Rows of RGB, as many as `size` says.
+    pixels: Buffer,
+    pub(crate) size: Size,
     pub(crate) form: Form,
     /// What is wrong with the picture, if a part of it could not be read.
     pub(crate) damage: Option<String>,
-    /// Its share of the budget, given back with the pixels.
-    #[expect(dead_code, reason = "it is only held")]
-    pub(crate) share: Share,
 }
 
 /// How a picture was prepared.
@@ -28,8 +27,16 @@ pub(crate) enum Form {
 }
 
 impl Picture {
-    pub(crate) fn size(&self) -> Size {
-        Size::of(&self.image)
+    pub(crate) fn new(pixels: Buffer, size: Size, form: Form, damage: Option<String>) -> Result<Self, Problem> {
+        let found = pixels.as_ref().len();
+        match Pixels::new(pixels.as_ref(), size, Order::Rgb) {
+            Some(_) => Ok(Self { pixels, size, form, damage }),
+            None => Err(Problem::invalid(format_args!("{found} bytes are no picture of {size}"))),
+        }
+    }
+
+    pub(crate) fn pixels(&self) -> Pixels<'_> {
+        Pixels::new(self.pixels.as_ref(), self.size, Order::Rgb).expect("it was made of as many bytes")
     }
 }
 

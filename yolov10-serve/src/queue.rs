@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout_at;
 use yolov10_model::memory::FreeReport;
 use yolov10_model::speed::Speed;
@@ -32,6 +32,8 @@ pub(crate) struct Job {
     reply: oneshot::Sender<Result<Done, Problem>>,
     /// Freed when the work begins.
     place: Place,
+    /// Held while the pictures are.
+    decoded: OwnedSemaphorePermit,
 }
 
 /// Places in the queue for some pictures, from before they are decoded until their search begins.
@@ -192,10 +194,11 @@ impl Inner {
                 // The client may have gone meanwhile.
                 reply.send(Err(too_late())).ok();
             } else {
-                let Job { place, number, pictures, deadline, queued, reply } = job;
+                let Job { place, number, pictures, deadline, queued, reply, decoded } = job;
                 let (queue, taken) = place.hand_over();
                 self.taken -= taken;
-                return Some(Job { number, pictures, deadline, queued, reply, place: Place { queue, pictures: 0 } });
+                let place = Place { queue, pictures: 0 };
+                return Some(Job { number, pictures, deadline, queued, reply, place, decoded });
             }
         }
         None
@@ -208,8 +211,13 @@ impl Inner {
 }
 
 impl Place {
-    /// Puts decoded pictures into the queue.
-    pub(crate) fn submit(self, pictures: Vec<Picture>, deadline: Instant) -> Result<Waiting, Problem> {
+    /// Puts decoded pictures into the queue, with the permission to hold them.
+    pub(crate) fn submit(
+        self,
+        pictures: Vec<Picture>,
+        decoded: OwnedSemaphorePermit,
+        deadline: Instant,
+    ) -> Result<Waiting, Problem> {
         let queue = Arc::clone(&self.queue);
         let (reply, answer) = oneshot::channel();
         let mut inner = queue.lock();
@@ -219,7 +227,7 @@ impl Place {
         }
         inner.last_number += 1;
         let number = inner.last_number;
-        inner.jobs.push_back(Job { number, pictures, deadline, queued: Instant::now(), reply, place: self });
+        inner.jobs.push_back(Job { number, pictures, deadline, queued: Instant::now(), reply, place: self, decoded });
         drop(inner);
         // All, because a thread that waits to fill a batch might take the only wake-up.
         queue.wake.notify_all();
@@ -245,9 +253,12 @@ impl Drop for Place {
 }
 
 impl Job {
+    /// Gives the pictures' memory back, and answers.
     pub(crate) fn answer(self, answer: Result<Done, Problem>) {
+        let Self { pictures, decoded, reply, .. } = self;
+        drop((pictures, decoded));
         // The client may have hung up.
-        self.reply.send(answer).ok();
+        reply.send(answer).ok();
     }
 
     /// Time since it was put into the queue.

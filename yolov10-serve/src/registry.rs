@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::budget::{Budget, Full, Share};
+use crate::budget::{Budget, Full};
 use crate::buffers::{Buffer, Buffers, NoBuffer};
 use crate::memory::{Freed, Why};
 use crate::model::{DRAIN, Model, Ticket};
@@ -144,6 +144,7 @@ impl Registry {
             budget: &self.budget,
             instances: self.settings.instances,
             queue: self.settings.limits.queue,
+            decoders: self.settings.limits.decoders,
             make_room,
             make_room_later: Arc::new(make_room_later),
         };
@@ -174,17 +175,7 @@ impl Registry {
         freed
     }
 
-    /// A share of the budget for a request; idle models are evicted for it.
-    pub(crate) fn claim(&self, bytes: u64) -> Result<Share, Full> {
-        loop {
-            match self.budget.claim(bytes) {
-                Err(full) if self.make_room(full, "") => {}
-                claimed => return claimed,
-            }
-        }
-    }
-
-    /// A buffer for a request's body, likewise.
+    /// A buffer for a request's body or a picture; idle models are evicted for it.
     pub(crate) fn buffer(&self, bytes: usize) -> Result<Buffer, NoBuffer> {
         loop {
             match self.buffers.take(bytes) {

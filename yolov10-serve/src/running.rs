@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use yolov10_cpu::Error as CpuError;
 use yolov10_model::memory::{FreeReport, MemoryReport};
 use yolov10_model::options::CpuOptions;
@@ -41,6 +42,9 @@ pub(crate) struct Running {
     pub(crate) facts: Facts,
     pub(crate) queue: Arc<Queue>,
     pub(crate) work: Arc<Work>,
+    /// How many pictures may be decoded at a time: those that are searched, and the next ones.
+    most_decoded: usize,
+    decoded: Arc<Semaphore>,
     holdings: Vec<Arc<Holding>>,
     weights: SharedOrOwn,
     threads: Mutex<Vec<JoinHandle<Result<FreeReport, Error>>>>,
@@ -53,6 +57,8 @@ pub(crate) struct Start<'a> {
     pub(crate) instances: NonZeroUsize,
     /// Most pictures in its queue.
     pub(crate) queue: usize,
+    /// Most pictures that are decoded while others are searched.
+    pub(crate) decoders: usize,
     /// Frees bytes elsewhere if possible: for weights,
     pub(crate) make_room: &'a dyn Fn(Full) -> bool,
     /// and for workspace, when pictures come.
@@ -83,6 +89,8 @@ impl Start<'_> {
         let queue = Queue::new(self.queue, detectors.len());
         let batching = if matches!(options.device, Device::Cuda(_) | Device::Wgpu) { ON_A_GPU } else { ON_A_CPU };
         let work = Arc::new(Work::default());
+        let most_decoded = detectors.len() * batching.most + self.decoders;
+        let decoded = Arc::new(Semaphore::new(most_decoded));
         let mut holdings = Vec::new();
         let mut threads = Vec::new();
         for (index, (detector, holding)) in detectors.into_iter().enumerate() {
@@ -95,7 +103,16 @@ impl Start<'_> {
             threads.push(thread.map_err(|error| Problem::internal(format_args!("no thread: {error}")))?);
         }
         let weights = if self.maker.isolate.is_some() { SharedOrOwn::Own } else { SharedOrOwn::Shared };
-        Ok(Arc::new(Running { facts, queue, work, holdings, weights, threads: Mutex::new(threads) }))
+        Ok(Arc::new(Running {
+            facts,
+            queue,
+            work,
+            most_decoded,
+            decoded,
+            holdings,
+            weights,
+            threads: Mutex::new(threads),
+        }))
     }
 
     /// A detector in this process: the first one owns the weights, the others share them. The CPU engine says what it
@@ -160,6 +177,13 @@ enum NotMade {
 }
 
 impl Running {
+    /// Waits for the permission to hold so many decoded pictures. Files wait in little memory, pictures do not.
+    pub(crate) async fn may_decode(&self, pictures: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        // A request of more than there may be gets them all.
+        let count = pictures.min(self.most_decoded) as u32;
+        Arc::clone(&self.decoded).acquire_many_owned(count).await.map_err(Problem::internal)
+    }
+
     /// The memory that its detectors hold together.
     pub(crate) fn memory(&self) -> MemoryReport {
         sum(self.holdings.iter().map(|holding| holding.memory()), self.weights)

@@ -53,12 +53,12 @@ impl Server {
     pub(crate) fn new(maker: Maker, settings: Settings, log: Log) -> Arc<Self> {
         let confidence = maker.options.selection.confidence;
         let registry = Registry::new(maker, &settings);
-        let claims = Arc::clone(&registry);
-        let claim = Arc::new(move |bytes| claims.claim(bytes));
+        let buffers = Arc::clone(&registry);
+        let take = Arc::new(move |bytes| buffers.buffer(bytes));
         Arc::new(Self {
             registry,
             pool: Pool::new(settings.limits.decoders),
-            bounds: Bounds { pixels: settings.limits.pixels, claim },
+            bounds: Bounds { pixels: settings.limits.pixels, take },
             log,
             confidence,
             streams: Arc::new(Semaphore::new(settings.limits.streams)),
@@ -130,10 +130,15 @@ impl Server {
         let longest = self.settings.limits.deadline;
         let deadline = started + ask.deadline.map_or(longest, |deadline| deadline.min(longest));
         let bounds = self.bounds.clone();
-        let decoded = timeout_at(deadline.into(), self.pool.run(move || decode(&bounds))).await;
-        let too_late = |_| Problem::new(Kind::Deadline, "the deadline passed while the request was decoded");
-        let pictures = decoded.map_err(too_late)??;
-        let done = place.submit(pictures, deadline)?.answer().await?;
+        let decode = async {
+            let decoded = ticket.running.may_decode(ask.pictures).await?;
+            // From that thread straight into the queue: each change of threads takes time.
+            self.pool.run(move || place.submit(decode(&bounds)?, decoded, deadline)).await
+        };
+        let too_late =
+            |_| Problem::new(Kind::Deadline, "the deadline passed while the request was waiting to be decoded");
+        let waiting = timeout_at(deadline.into(), decode).await.map_err(too_late)??;
+        let done = waiting.answer().await?;
         Ok((done, ticket))
     }
 }

@@ -77,7 +77,8 @@ impl Default for Limits {
             deadline: Duration::from_secs(30),
             patience: Duration::from_secs(10),
             connections: 1024,
-            decoders: cores,
+            // The detectors use the others.
+            decoders: cores.div_ceil(2),
             streams: 8,
         }
     }

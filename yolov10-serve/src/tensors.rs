@@ -217,12 +217,12 @@ mod tests {
 
     use super::*;
     use crate::budget::Budget;
+    use crate::buffers::Buffers;
 
     fn read(datatype: &str, shape: &[i64], data: Data) -> Result<Vec<Picture>, String> {
-        let budget = Budget::new(None);
-        let bounds = Bounds { pixels: 10_000, claim: Arc::new(move |bytes| budget.claim(bytes)) };
-        let tensor = Tensor { name: INPUT.to_owned(), datatype: datatype.to_owned(), shape: shape.to_vec(), data };
-        pictures(&[tensor], &bounds).map_err(|problem| problem.message)
+        let bounds = Bounds { pixels: 10_000, take: Arc::new(|bytes| Buffers::new(&Budget::new(None)).take(bytes)) };
+        let (name, datatype, shape) = (INPUT.to_owned(), datatype.to_owned(), shape.to_vec());
+        pictures(&[Tensor { name, datatype, shape, data }], &bounds).map_err(|problem| problem.message)
     }
 
     #[test]
@@ -231,8 +231,8 @@ mod tests {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         for data in [Data::Raw(raw.into()), Data::Numbers(values)] {
             let read = read("FP32", &[1, 3, 32, 32], data).expect("a picture");
-            let pixel = |x, y| read[0].image.get_pixel(x, y).0;
-            assert_eq!((pixel(0, 0), pixel(5, 1), pixel(31, 31)), ([0; 3], [37; 3], [255; 3]));
+            let rgb = read[0].pixels().rgb();
+            assert_eq!((rgb[0], rgb[3 * (32 + 5)], rgb[3 * 32 * 32 - 1]), (0, 37, 255));
         }
     }
 
@@ -292,8 +292,7 @@ mod tests {
 
     #[test]
     fn values_beyond_0_to_1_are_named() {
-        let mut values = vec![0.5; 3 * 32 * 32];
-        values[7] = 255.0;
+        let values = [&[255.0][..], &[0.5; 3 * 32 * 32 - 1]].concat();
         let refused = read("FP32", &[1, 3, 32, 32], Data::Numbers(values)).expect_err("it was not normalised");
         assert_eq!(refused, "images: expected values of 0 to 1, found 255");
     }

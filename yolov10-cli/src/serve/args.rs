@@ -127,7 +127,7 @@ pub struct LimitArgs {
     /// Most connections at a time.
     #[arg(long, value_name = "N", default_value = "1024")]
     pub max_connections: NonZeroUsize,
-    /// Pictures decoded at a time [default: the cores this process may use].
+    /// Pictures decoded at a time [default: half of the cores this process may use].
     #[arg(long, value_name = "N")]
     pub decoders: Option<NonZeroUsize>,
     /// Most videos and views at a time.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longest wait for anything: a busy machine may take its time, a hang ends here.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Server {
     process: Child,
@@ -72,6 +72,14 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// How often it has needed a page that it did not have, without reading a disk.
+    pub fn page_faults(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("Linux");
+        // Of the fields behind the name, which may hold spaces.
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        fields.split_whitespace().nth(7).and_then(|faults| faults.parse().ok()).expect("a number")
     }
 
     /// Tells it to end, as systemd and Kubernetes do.
@@ -141,7 +149,7 @@ fn lines(stderr: ChildStderr) -> Receiver<Value> {
 
 /// Asks again until it is so, for 30 s at most.
 pub fn waits_until(mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < until, "it never was so");
         thread::sleep(Duration::from_millis(5));

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
-use crate::client::{Server, command, read};
+use crate::client::{PATIENCE, Server, command, read};
 use crate::{OBJECTS, STREET, model};
 
 /// The one line that a server says that does not start.
@@ -65,7 +65,7 @@ fn told_to_end_it_is_not_ready_serves_on_gives_everything_back_and_ends_well() {
 fn requests_that_are_being_answered_are_answered_before_it_ends() {
     let mut server = Server::start(&[&model("n"), "--shutdown-delay", "0"]);
     let sent: Vec<_> = (0..8).map(|_| server.send("POST", "/v1/models/n/detect", &[], STREET)).collect();
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + PATIENCE;
     while server.get("/v1/memory").json(200)["models"][0]["requests"].as_u64() < Some(8) {
         assert!(Instant::now() < until, "they never came in");
         if server.get("/v2/models/n/stats").json(200)["model_stats"][0]["inference_count"].as_u64() > Some(0) {

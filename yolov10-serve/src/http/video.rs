@@ -26,7 +26,6 @@ use super::body::{self, Pieces};
 use super::detect::{Choice, row};
 use super::path::Path;
 use crate::model::Ticket;
-use crate::picture::{Form, Picture};
 use crate::problem::{Kind, Problem};
 use crate::queue::Done;
 use crate::server::{Ask, Server};
@@ -170,12 +169,9 @@ pub(super) fn search_frame(
     picture: &RgbImage,
 ) -> Result<(Done, Ticket), Problem> {
     loop {
-        let frame = picture.clone();
+        let frame = server.bounds.pixels(picture.height(), picture.width(), picture)?;
         let ask = Ask { model, version: None, pictures: 1, deadline: None };
-        let searched = runtime.block_on(server.search(ask, move |bounds| {
-            let share = bounds.admit(frame.width().into(), frame.height().into())?;
-            Ok(vec![Picture { image: frame, form: Form::Whole, damage: None, share }])
-        }));
+        let searched = runtime.block_on(server.search(ask, move |_| Ok(vec![frame])));
         match searched {
             Err(problem) if problem.kind == Kind::Busy => sleep(PAUSE),
             searched => return searched,
