@@ -25,6 +25,13 @@ pub enum Command {
     #[cfg(feature = "serve")]
     #[command(after_help = EXIT_CODES)]
     Serve(Box<serve::Args>),
+    /// Known, so that it can be said why it does not work.
+    #[cfg(not(feature = "serve"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Serve {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        _words: Vec<std::ffi::OsString>,
+    },
     Convert(convert::Args),
     Info(info::Args),
     #[command(after_help = EXIT_CODES)]

@@ -75,6 +75,8 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::serve(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve { .. } => anyhow::bail!("this program was built without its server, the feature `serve`"),
         Command::Merge(args) => shards::merge(&args),
         Command::Convert(args) => convert::convert(&args),
         Command::Info(args) => info::info(&args),
