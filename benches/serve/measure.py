@@ -6,6 +6,7 @@ detecting alone; with --endurance, overload, 100,000 requests, 1,000 loads and u
 
 import argparse
 import collections
+import http.client
 import importlib.util
 import json
 import os
@@ -25,9 +26,11 @@ import time
 import urllib.error
 import urllib.request
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).resolve().parent
 CONNECTIONS = [1, 2, 4, 8, 16]
 OVERLOAD = 4
+QUEUE = 8
+"""Pictures, of the server that is overloaded."""
 NOISE = 1 << 20
 
 
@@ -168,16 +171,17 @@ def alone(args):
     """Milliseconds of decoding and detecting, as `bench` measures them."""
     command = [args.program, "bench", "--json", "--weights", args.models / "yolov10n.safetensors", "--no-rect",
                "--imgsz=640", f"--threads={args.threads}", "--source", args.picture]
-    said = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    lines = [line for line in said.stdout.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines else {"failed": said.stderr[-500:]}
+    said = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
+    return json.loads(said.stdout)
 
 
 def compare(args, start):
     """Rounds of everybody, at each number of connections."""
     found = {name: {connections: [] for connections in CONNECTIONS} for name in start}
     peak = dict.fromkeys(start, 0)
+    bench = []
     for _ in range(args.rounds):
+        bench.append(alone(args))
         for name, begin in start.items():
             running = begin()
             running.load(4, 2)
@@ -190,19 +194,64 @@ def compare(args, start):
         name: {c: {key: middle(runs, key) for key in ("rate", "p50", "p90", "p99")} for c, runs in by.items()}
         for name, by in found.items()
     }
-    return {"table": table, "peak": peak}
+    decode_and_detect = statistics.median(row["ms"]["end_to_end"]["p50"] for row in bench)
+    result = {"table": table, "peak": peak, "bench": bench, "bench_ms": decode_and_detect}
+    if own := table.get("yolo10-burn"):
+        others = [by for name, by in table.items() if name != "yolo10-burn"]
+        least = min((peak[name] for name in peak if name != "yolo10-burn"), default=None)
+        result["aims"] = {
+            "of bench at 4 connections": own[4]["rate"] * decode_and_detect / 1e3,
+            "of the best peer": own[4]["rate"] / max((by[4]["rate"] for by in others), default=float("inf")),
+            "ms beyond bench": own[1]["p50"] - decode_and_detect,
+            "p99 of the best peer's": own[4]["p99"] / min((by[4]["p99"] for by in others), default=float("inf")),
+            "resident of the leanest peer's": least and peak["yolo10-burn"] / least,
+        }
+    return result
+
+
+def overload(running, rate, seconds, clients=8 * OVERLOAD):
+    """Clients that together ask so often per second, whatever is answered; how long those that were accepted took."""
+    statuses, accepted, lock = collections.Counter(), [], threading.Lock()
+    start = time.monotonic()
+
+    def ask(number):
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
+        due = start + number / rate
+        while due < start + seconds:
+            time.sleep(max(0, due - time.monotonic()))
+            begun = time.monotonic()
+            connection.request("POST", running.path, body=running.body, headers={"content-type": "image/jpeg"})
+            answer = connection.getresponse()
+            answer.read()
+            with lock:
+                statuses[answer.status] += 1
+                if answer.status == 200:
+                    accepted.append((time.monotonic() - begun) * 1e3)
+            due = max(due + clients / rate, time.monotonic())
+
+    asking = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    took = time.monotonic() - start
+    cuts = statistics.quantiles(accepted, n=100)
+    # Those that wait, and the one that is being searched.
+    bound = (QUEUE + 1) * took / len(accepted) * 1e3
+    return {"asked a second": sum(statuses.values()) / took, "statuses": dict(statuses), "p50": cuts[49], "p99": cuts[98],
+            "bound": bound}
 
 
 def endure(args, ours):
     """Overload, many requests, many loads."""
     results = {}
-    running = ours("--queue=8")
-    # What still waits when wrk has gone is dropped within a second.
+    running = ours(f"--queue={QUEUE}")
+    rate = running.load(4, 5)["rate"]
+    overload(running, OVERLOAD * rate, 5)
+    # What still waits when the clients have gone is dropped within a second.
     settled = lambda: (time.sleep(2), resident(running.process.pid))[1]
-    running.load(8 * OVERLOAD, 5)
     before = settled()
-    over = running.load(8 * OVERLOAD, 30)
-    results["overload"] = {**over, "grown": settled() - before}
+    results["overload"] = {**overload(running, OVERLOAD * rate, 30), "grown": settled() - before}
     running.end()
 
     running = ours()
@@ -314,7 +363,7 @@ def main():
     start, ours = servers(args, args.picture.read_bytes())
     if args.only:
         start = {name: start[name] for name in args.only.split(",")}
-    result = {"machine": platform.processor() or platform.machine(), "cores": args.threads, "bench": alone(args)}
+    result = {"machine": platform.processor() or platform.machine(), "cores": args.threads}
     result |= compare(args, start)
     if args.endurance:
         result |= endure(args, ours)
@@ -323,7 +372,7 @@ def main():
     (args.results / "serve.md").write_text(markdown(result))
     plot(result["table"], args.results / "serve.png")
     print(markdown(result))
-    for key in ("overload", "requests", "cycles", "kills"):
+    for key in ("bench_ms", "aims", "overload", "requests", "cycles", "kills"):
         if key in result:
             print(key, json.dumps(result[key]))
 

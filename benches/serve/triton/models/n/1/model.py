@@ -3,8 +3,8 @@
 import os
 import sys
 
-# The backend's interpreter knows no virtual environment, and the backend's own module wants numpy.
-sys.path += [os.environ["PEERS"], os.environ["SITE_PACKAGES"]]
+# The backend's interpreter knows no virtual environment, and the backend's own module wants numpy, of this version.
+sys.path[:0] = [os.environ["PEERS"], os.environ["SITE_PACKAGES"]]
 import triton_python_backend_utils as pb  # noqa: E402
 from detector import Detector  # noqa: E402
 

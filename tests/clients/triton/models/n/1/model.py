@@ -4,8 +4,8 @@ import os
 import pathlib
 import sys
 
-# The backend's interpreter knows no virtual environment.
-sys.path.append(os.environ["SITE_PACKAGES"])
+# The backend's interpreter knows no virtual environment, and must find its numpy before any other.
+sys.path.insert(0, os.environ["SITE_PACKAGES"])
 import numpy as np
 import triton_python_backend_utils as pb
 
