@@ -14,6 +14,7 @@ mod coco;
 mod damage;
 mod labels;
 mod lists;
+mod lossless;
 mod pictures;
 mod place;
 mod safetensors_files;

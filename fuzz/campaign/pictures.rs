@@ -10,6 +10,7 @@ use tiff::encoder::{Compression, TiffEncoder, colortype};
 use yolov10_model::picture::{Budget, Frames, decode, upright_size};
 
 use crate::damage::{damage, once_in};
+use crate::lossless;
 use crate::target::Target;
 
 /// What a picture may take here: small, so that what does not keep to it shows.
@@ -215,15 +216,19 @@ fn gif(rng: &mut Rng) -> Vec<u8> {
 /// A still, or an animation of stills.
 fn webp(rng: &mut Rng) -> Vec<u8> {
     let canvas = sides(rng);
-    let still = |rng: &mut Rng, size| encoded(&DynamicImage::ImageRgba8(rgba(rng, size)), ImageFormat::WebP);
-    if rng.bool() {
-        return still(rng, canvas);
-    }
     let three = |number: u32| number.to_le_bytes()[..3].to_vec();
     let chunk = |name: &[u8], content: &[u8]| {
         let padding = vec![0; content.len() % 2];
         [name, &(content.len() as u32).to_le_bytes(), content, &padding].concat()
     };
+    let file = |content: &[u8]| [b"RIFF", &(content.len() as u32 + 4).to_le_bytes()[..], b"WEBP", content].concat();
+    let still = |rng: &mut Rng, size| match once_in(rng, 4) {
+        true => file(&chunk(b"VP8L", &lossless::stream(rng, size))),
+        false => encoded(&DynamicImage::ImageRgba8(rgba(rng, size)), ImageFormat::WebP),
+    };
+    if rng.bool() {
+        return still(rng, canvas);
+    }
     let flags = [0x02, 0x12, 0x1a, 0x00][rng.usize(..4)];
     let size = [three(canvas[0] - 1), three(canvas[1] - 1)].concat();
     let mut content = chunk(b"VP8X", &[&[flags, 0, 0, 0][..], &size].concat());
@@ -236,7 +241,7 @@ fn webp(rng: &mut Rng) -> Vec<u8> {
     if once_in(rng, 3) {
         content.extend(chunk(b"EXIF", &exif(rng)));
     }
-    [b"RIFF", &(content.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &content].concat()
+    file(&content)
 }
 
 /// A TIFF of one strip or tile that the encoder does not write: a JPEG, or a tile that is larger than its picture.

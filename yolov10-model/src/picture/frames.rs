@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
+use std::rc::Rc;
 use std::time::Duration;
 
 use gif::DecodeOptions;
@@ -129,21 +130,35 @@ fn count_gif_frames(bytes: &[u8]) -> Result<(usize, bool), Error> {
 }
 
 fn webp(bytes: Bytes, budget: &Budget) -> Result<Option<Frames>, Error> {
-    let (Head { size, .. }, mut decoder) = webp::open(bytes, budget)?;
+    let bytes = Shared(Rc::new(bytes));
+    let (Head { size, .. }, mut decoder) = webp::open(bytes.clone(), budget)?;
     let total = decoder.num_frames();
     if !decoder.is_animated() || total < 2 {
         return Ok(None);
     }
-    let mut frames_left = total;
+    let (mut frames_left, mut place, budget) = (total, webp::chunks::first_frame(bytes.as_ref()), *budget);
     let step = move || {
         if frames_left == 0 {
             return Ok(None);
         }
         frames_left -= 1;
+        let (tables, next) = webp::chunks::tables_of_frame(bytes.as_ref(), place)?;
+        budget.admit(size, webp::ANIMATED, bytes.as_ref().len().saturating_add(tables))?;
+        place = next;
         let channels = if decoder.has_alpha() { 4 } else { 3 };
         let mut pixels = vec![0; size.height * size.width * channels];
         let shown = decoder.read_frame(&mut pixels).map_err(Error::not_a_picture)?;
         Ok(Some((webp::rgb(pixels, size, decoder.has_alpha()), Duration::from_millis(u64::from(shown)))))
     };
     Ok(Some(Frames::new(Box::new(step), Some(total as usize))))
+}
+
+/// A file that both its decoder and the search for what that will take look at.
+#[derive(Clone)]
+struct Shared(Rc<Bytes>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
