@@ -353,6 +353,22 @@ fn what_a_tiff_hides_in_its_pieces_counts() {
 }
 
 #[test]
+fn a_jpeg_in_a_tiff_is_the_same_picture_as_alone() {
+    let picture = RgbImage::from_fn(50, 37, |x, y| Rgb([(x * 5) as u8, (y * 6) as u8, ((x * y) % 251) as u8]));
+    // Each sampling rounds in its own way, and so does the decoder that the tiff crate has.
+    for subsampling in [Subsampling::S444, Subsampling::S422, Subsampling::S420] {
+        let encoder = Encoder::new(&picture, 50, 37, PixelFormat::Rgb).quality(80).subsampling(subsampling);
+        let jpeg = encoder.encode().expect("a small picture");
+        let entries = [(256, 50), (257, 37), (258, 8), (259, 7), (262, 6), (273, 0), (277, 3), (278, 37), (279, 0)];
+        assert_eq!(decoded(&tiff_of(&jpeg, &entries)), decoded(&jpeg), "{subsampling:?}");
+        let mut of_tiles = entries.to_vec();
+        of_tiles.retain(|(tag, _)| !matches!(tag, 273 | 278 | 279));
+        of_tiles.extend([(322, 64), (323, 48), (324, 0), (325, 0)]);
+        assert_eq!(decoded(&tiff_of(&jpeg, &of_tiles)), decoded(&jpeg), "{subsampling:?}");
+    }
+}
+
+#[test]
 fn a_tiffs_alpha_is_blended_where_libtiff_blends_it() {
     let tiff = |alpha| {
         let mut file = Cursor::new(Vec::new());

@@ -76,7 +76,7 @@ fn decode_leniently(bytes: &[u8], format: PixelFormat) -> Result<Image, Error> {
 }
 
 /// The decoder's own limits; the budget for the picture is checked here instead.
-fn limits() -> DecodeLimits {
+pub fn limits() -> DecodeLimits {
     DecodeLimits { max_scans: MOST_SCANS, max_pixels: u64::MAX, ..DecodeLimits::default() }
 }
 

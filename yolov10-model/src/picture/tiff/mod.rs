@@ -5,6 +5,7 @@
 //! guessing (32-bit integers, bands, heights) is refused by name.
 
 mod directory;
+mod jpeg;
 mod pieces;
 
 use std::io::Cursor;
@@ -15,6 +16,7 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 
+use self::pieces::Pieces;
 use super::budget::Budget;
 use super::still::peak;
 use super::{Head, Raw};
@@ -40,6 +42,7 @@ struct Layout {
     samples: usize,
     /// Bits of a sample.
     bits: u8,
+    pieces: Pieces,
 }
 
 pub fn head(bytes: &[u8], budget: &Budget) -> Result<Head, Error> {
@@ -48,6 +51,9 @@ pub fn head(bytes: &[u8], budget: &Budget) -> Result<Head, Error> {
 
 pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
     let (layout, mut reader) = open(bytes, budget)?;
+    if let Some(decoded) = decode_jpegs(bytes, &layout, &mut reader)? {
+        return Ok(decoded);
+    }
     let mut samples = DecodingResult::U8(Vec::new());
     let found = reader.read_image_to_buffer(&mut samples).map_err(Error::not_a_picture)?;
     if samples.as_buffer(0).byte_len() < found.complete_len {
@@ -56,8 +62,37 @@ pub fn decode(bytes: &[u8], budget: &Budget) -> Result<Raw, Error> {
     let is_planar = found.planes > 1;
     let levels = levels(samples, &layout)?;
     let levels = if is_planar { interleaved(&levels, found.planes) } else { levels };
+    raw(&levels, layout.meaning, &layout)
+}
+
+/// The picture of grey or three samples of eight bits in JPEGs; `None` if it is another kind.
+fn decode_jpegs(bytes: &[u8], layout: &Layout, reader: &mut Reader<'_>) -> Result<Option<Raw>, Error> {
+    let is_usual = matches!((layout.meaning, layout.samples), (Meaning::Grey, 1) | (Meaning::Rgb | Meaning::YCbCr, 3));
+    if !layout.pieces.are_jpegs || layout.bits != 8 || !is_usual {
+        return Ok(None);
+    }
+    const SEPARATE: u16 = 2;
+    let is_planar = reader.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(Error::not_a_picture)?;
+    let is_planar = is_planar == Some(SEPARATE) && layout.samples > 1;
+    let is_inverted = reader.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).ok().flatten() == Some(0);
+    let is_ycbcr = layout.meaning == Meaning::YCbCr;
+    if is_inverted || (is_planar && is_ycbcr) {
+        return Ok(None);
+    }
+    let tables = reader.find_tag(Tag::JPEGTables).map_err(Error::not_a_picture)?;
+    let tables = tables.map(|tables| tables.into_u8_vec()).transpose().map_err(Error::not_a_picture)?;
+    let (samples, planes) = if is_planar { (1, layout.samples) } else { (layout.samples, 1) };
+    let stored = jpeg::Stored { samples, planes, is_ycbcr, tables: tables.as_deref() };
+    let levels = jpeg::decode(bytes, &layout.pieces, layout.head.size, &stored)?;
+    let levels = if is_planar { interleaved(&levels, planes) } else { levels };
+    let meaning = if is_ycbcr { Meaning::Rgb } else { layout.meaning };
+    raw(&levels, meaning, layout).map(Some)
+}
+
+/// The picture of these levels.
+fn raw(levels: &[u8], meaning: Meaning, layout: &Layout) -> Result<Raw, Error> {
     let Size { height, width } = layout.head.size;
-    let pixels = to_rgb(&levels, &layout).filter(|pixels| pixels.len() == 3 * height * width);
+    let pixels = to_rgb(levels, meaning, layout.samples).filter(|pixels| pixels.len() == 3 * height * width);
     let pixels = pixels.and_then(|pixels| RgbImage::from_raw(width as u32, height as u32, pixels));
     let pixels = pixels.ok_or_else(|| Error::not_a_picture("the TIFF has fewer samples than its size says"))?;
     Ok(Raw { pixels, orientation: layout.head.orientation, damage: None })
@@ -91,10 +126,10 @@ fn open<'a>(bytes: &'a [u8], budget: &Budget) -> Result<(Layout, Reader<'a>), Er
     // Samples, levels, levels of one pixel side by side, RGB: not all of them live at once.
     let per_pixel = peak(stored.max(samples as f64) + samples as f64 + 3.0, orientation);
     budget.admit(size, per_pixel, bytes.len())?;
-    pieces::admit(&mut reader, bytes, size, budget, budget.rest(size, per_pixel, bytes.len()))?;
+    let pieces = pieces::admit(&mut reader, bytes, size, budget, budget.rest(size, per_pixel, bytes.len()))?;
     limits.decoding_buffer_size = (size.height * size.width).saturating_mul(stored.ceil() as usize + 1);
     limits.intermediate_buffer_size = budget.rest(size, stored, bytes.len()) as usize;
-    Ok((Layout { head: Head { size, orientation }, meaning, samples, bits }, reader.with_limits(limits)))
+    Ok((Layout { head: Head { size, orientation }, meaning, samples, bits, pieces }, reader.with_limits(limits)))
 }
 
 /// Whether the fourth sample is an alpha that is to be multiplied with the colours.
@@ -165,12 +200,12 @@ fn interleaved(levels: &[u8], planes: usize) -> Vec<u8> {
 }
 
 /// Levels as red, green and blue; alpha is multiplied in or dropped, as libtiff does. `None` if the last pixel is incomplete.
-fn to_rgb(levels: &[u8], layout: &Layout) -> Option<Vec<u8>> {
-    let pixels = levels.chunks_exact(layout.samples);
+fn to_rgb(levels: &[u8], meaning: Meaning, samples: usize) -> Option<Vec<u8>> {
+    let pixels = levels.chunks_exact(samples);
     if !pixels.remainder().is_empty() {
         return None;
     }
-    Some(match layout.meaning {
+    Some(match meaning {
         Meaning::Grey => pixels.flat_map(|pixel| [pixel[0]; 3]).collect(),
         Meaning::Rgb => pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect(),
         Meaning::UnblendedRgb => {

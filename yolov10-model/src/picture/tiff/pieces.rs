@@ -23,8 +23,34 @@ const LARGEST_BLOCK: usize = 64;
 const DECODED: u64 = 2;
 const COEFFICIENT: u64 = 2;
 
-/// Whether the strips or tiles of a picture of this size fit the budget, of which `rest` bytes are left for decoders.
-pub fn admit(reader: &mut Reader<'_>, bytes: &[u8], size: Size, budget: &Budget, rest: u64) -> Result<(), Error> {
+/// Where the strips or tiles of a picture lie.
+pub struct Pieces {
+    /// Width and height of each, but for those at the edges.
+    pub size: Size,
+    /// Whether they are JPEGs.
+    pub are_jpegs: bool,
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+}
+
+impl Pieces {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.offsets.len().min(self.lengths.len())
+    }
+
+    /// Their bytes, as far as they lie in the file.
+    pub fn of<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.offsets.iter().zip(&self.lengths).map(|(offset, length)| {
+            let start = usize::try_from(*offset).unwrap_or(usize::MAX).min(bytes.len());
+            let end = start.saturating_add(usize::try_from(*length).unwrap_or(usize::MAX)).min(bytes.len());
+            &bytes[start..end]
+        })
+    }
+}
+
+/// The strips or tiles of a picture of this size, if they fit the budget, of which `rest` bytes are left for decoders.
+pub fn admit(reader: &mut Reader<'_>, bytes: &[u8], size: Size, budget: &Budget, rest: u64) -> Result<Pieces, Error> {
     let (width, height) = reader.chunk_dimensions();
     let piece = Size { height: height as usize, width: width as usize };
     let is_tiled = reader.get_chunk_type() == ChunkType::Tile;
@@ -43,14 +69,11 @@ pub fn admit(reader: &mut Reader<'_>, bytes: &[u8], size: Size, budget: &Budget,
         return Err(Error::not_a_picture(format!("the TIFF's pieces have {found} bytes: expected at most {expected}")));
     }
     let compression = reader.find_tag_unsigned::<u16>(Tag::Compression).map_err(Error::not_a_picture)?;
-    if compression == Some(JPEG) {
-        for (offset, length) in offsets.iter().zip(&lengths) {
-            let start = usize::try_from(*offset).unwrap_or(usize::MAX).min(bytes.len());
-            let end = start.saturating_add(usize::try_from(*length).unwrap_or(usize::MAX)).min(bytes.len());
-            admit_jpeg(&bytes[start..end], piece, budget, rest)?;
-        }
+    let pieces = Pieces { size: piece, are_jpegs: compression == Some(JPEG), offsets, lengths };
+    if pieces.are_jpegs {
+        pieces.of(bytes).try_for_each(|jpeg| admit_jpeg(jpeg, piece, budget, rest))?;
     }
-    Ok(())
+    Ok(pieces)
 }
 
 /// Whether the JPEG of a strip or tile is about as large as that, and fits `rest` bytes.
