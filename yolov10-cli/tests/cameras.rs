@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Result, Write};
+use std::io::{BufRead, BufReader, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ fn an_address_is_what_its_server_says() {
         "/moving" => whole(stream, "image/gif", &moving),
         "/list" => {
             let host = stream.local_addr()?;
-            let list = format!("# two\nhttp://{host}/picture\n/etc/hostname\n");
+            let list = format!("# three\nhttp://{host}/picture\n/etc/hostname\nhttp://{host}/list\n");
             whole(stream, "text/plain; charset=utf-8", list.as_bytes())
         }
         _ => whole(stream, "text/html", b"<!DOCTYPE html><html>sign in</html>"),
@@ -112,8 +112,11 @@ fn an_address_is_what_its_server_says() {
     let lines = said.json();
     assert_eq!((&lines[0]["image"], &lines[0]["width"]), (&at("/picture").into(), &1280.into()), "{said:?}");
     assert_eq!(lines[1]["error"], "a list from the network names only http and https addresses");
-    let page = run(&place, &[&at("/login")]);
-    assert!(error(&page).contains("this is an HTML page"), "{page:?}");
+    assert_eq!(lines[2]["error"], "a list within a list");
+    for path in ["/login", "/login.mp4"] {
+        let page = run(&place, &[&at(path)]);
+        assert!(error(&page).contains("this is an HTML page"), "{page:?}");
+    }
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn a_server_that_drips_or_keeps_silent_is_given_up() {
         assert!(error(&drips).starts_with("too slow: "), "{drips:?}");
     }
     let camera = run(&place, &[&format!("{address}/camera"), "--stream-timeout", "1"]);
-    assert!(error(&camera).starts_with("the stream ended after 1 frames: too slow: "), "{camera:?}");
+    assert!(error(&camera).starts_with("the stream ended after 1 frame: too slow: "), "{camera:?}");
     let silent = run(&place, &[&format!("{address}/silent"), "--stream-timeout", "3"]);
     assert_eq!(error(&silent), "nothing has come for 3 s");
     let note = format!("note: {address}/silent: nothing has come for 2 s, given up after 3 s");
@@ -179,23 +182,40 @@ fn a_server_that_drips_or_keeps_silent_is_given_up() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_a_wait() {
+fn ctrl_c_ends_a_wait_and_a_download_without_end() {
     let place = Workplace::new();
-    let address = serve(|_, _, stream| {
-        pictures(stream, 1, true)?;
-        thread::sleep(Duration::from_secs(3600));
-        Ok(())
+    place.street("first.jpg");
+    let address = serve(|path, _, stream| {
+        let kind = if path == "/parts" { "multipart/mixed; boundary=x" } else { "image/jpeg" };
+        stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n").as_bytes())?;
+        if path == "/parts" {
+            stream.write_all(b"--x\r\n\r\n")?;
+        }
+        if path == "/silent" {
+            thread::sleep(Duration::from_secs(3600));
+        }
+        // Fast enough not to be given up.
+        loop {
+            stream.write_all(&[b'x'; 4000])?;
+            thread::sleep(Duration::from_millis(1));
+        }
     });
-    let words = [&SEARCH[..], &[&address, "--stream-timeout", NEVER]].concat();
-    let mut child = command(&place, &words).spawn().expect("the program starts");
-    // It has begun when the first picture is searched: from then on Ctrl-C is caught.
-    let mut line = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-    stdout.read_line(&mut line).expect("a line");
-    assert!(line.contains("\"frame\":1"), "{line}");
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill is there").success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    for path in ["/file", "/parts", "/silent"] {
+        let address = format!("{address}{path}");
+        let words = [&SEARCH[..], &["first.jpg", &address, "--stream-timeout", NEVER]].concat();
+        let mut child = command(&place, &words).spawn().expect("the program starts");
+        // It has begun when the first picture is searched: from then on Ctrl-C is caught.
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        stdout.read_line(&mut line).expect("a line");
+        assert!(line.contains("\"first.jpg\""), "{line}");
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill is there").success());
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{path}");
+        let mut said = String::new();
+        child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
+        assert!(said.ends_with("note: interrupted after 1 of 2\n") && !said.contains("error"), "{path}: {said}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// What ends the scheme of an address.
 const SCHEME_END: &str = "://";
+/// Schemes that are told even if the slashes after them are missing: a mistyped address has a password, too.
+const SCHEMES: [&str; 8] = ["ftp:", "http:", "https:", "rtmp:", "rtsp:", "rtsps:", "tcp:", "udp:"];
 /// Keys of an address whose values are nobody else's business: those that are called so, and those that end so.
 const SECRETS: [&str; 6] = ["auth", "jwt", "key", "pass", "pw", "sig"];
 const SECRET_ENDS: [&str; 11] = [
@@ -32,7 +34,7 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
 
 /// A text in whose addresses `password=x` has no value.
 fn without_secrets(text: &str) -> Cow<'_, str> {
-    let Some(start) = text.find(SCHEME_END) else {
+    let Some(start) = scheme_end(text) else {
         return text.into();
     };
     let is_end = |c: char| c.is_whitespace() || "&;#\"'<>\\".contains(c);
@@ -44,7 +46,9 @@ fn without_secrets(text: &str) -> Cow<'_, str> {
         let key = key.unwrap_or_default().to_ascii_lowercase();
         clean.push_str(before);
         rest = value;
-        let length = value.find(is_end).unwrap_or(value.len());
+        // What is hidden already may be followed by what is said about the address.
+        let is_hidden = value.starts_with(HIDDEN);
+        let length = if is_hidden { HIDDEN.len() } else { value.find(is_end).unwrap_or(value.len()) };
         if length > 0 && (SECRETS.contains(&&*key) || SECRET_ENDS.iter().any(|end| key.ends_with(end))) {
             clean.push_str(HIDDEN);
             rest = &value[length..];
@@ -54,11 +58,22 @@ fn without_secrets(text: &str) -> Cow<'_, str> {
     if clean == text { text.into() } else { clean.into() }
 }
 
+/// Where the first address in a text has its user, or else its host.
+fn scheme_end(text: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let usual = text.find(SCHEME_END).map(|at| at + SCHEME_END.len());
+    let mistyped = SCHEMES.iter().filter_map(|scheme| {
+        let end = lower.find(scheme)? + scheme.len();
+        Some(end + text[end..].bytes().take_while(|byte| *byte == b'/').count())
+    });
+    usual.into_iter().chain(mistyped).min()
+}
+
 fn without_users(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
     let mut rest = text;
-    while let Some(start) = rest.find(SCHEME_END) {
-        let (before, after) = rest.split_at(start + SCHEME_END.len());
+    while let Some(start) = scheme_end(rest) {
+        let (before, after) = rest.split_at(start);
         clean.push_str(before);
         let word = &after[..after.find(|c: char| c.is_whitespace() || "\"'<>".contains(c)).unwrap_or(after.len())];
         let authority = &word[..word.find(['/', '?', '#', '\\']).unwrap_or(word.len())];
@@ -105,6 +120,10 @@ mod tests {
             ("http://host/a.jpg?size=9&access_token=t0p&x=1", "http://host/a.jpg?size=9&access_token=***&x=1"),
             ("rtsp://host/user=admin&password=t0p&channel=1", "rtsp://host/user=admin&password=***&channel=1"),
             ("https://h/a?X-Amz-Signature=t0p#x: 403 \"k=v\"", "https://h/a?X-Amz-Signature=***#x: 403 \"k=v\""),
+            ("https://h/a?token=***: gone", "https://h/a?token=***: gone"),
+            ("http:/u:p@h/x: gone", "http:/h/x: gone"),
+            ("rtsp:u:p@h", "rtsp:h"),
+            ("note: a:b@c", "note: a:b@c"),
             ("a.jpg?token=mine", "a.jpg?token=mine"),
             ("http://host/a?password=", "http://host/a?password="),
         ] {

@@ -89,7 +89,7 @@ pub enum Error {
         said: String,
     },
     /// A stream ended, which streams never do by themselves.
-    #[error("the stream ended after {frames} frames")]
+    #[error("the stream ended after {frames} {}", if *frames == 1 { "frame" } else { "frames" })]
     StreamEnded {
         /// How many had come.
         frames: usize,

@@ -91,13 +91,14 @@ impl Patience {
     pub(crate) fn receive<T>(&self, name: &str, receiver: &Receiver<T>) -> Result<Option<T>, Error> {
         let (started, mut is_said) = (Instant::now(), false);
         loop {
+            // Also if more and more comes: a file may have no end.
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
             match receiver.recv_timeout(GLANCE) {
                 Ok(received) => return Ok(Some(received)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
-            }
-            if self.cancel.is_cancelled() {
-                return Err(Error::Cancelled);
             }
             let silence = started.elapsed();
             if silence >= WORTH_A_WORD && self.limit > WORTH_A_WORD && !is_said {
@@ -158,7 +159,8 @@ mod tests {
     #[test]
     fn a_cancelled_wait_ends_at_once() {
         let patience = Patience::default();
-        let (_sender, receiver) = sync_channel::<()>(1);
+        let (sender, receiver) = sync_channel::<()>(1);
+        sender.send(()).expect("there is room for one");
         assert!(!patience.cancel.cancel());
         let started = Instant::now();
         assert!(matches!(patience.receive("camera", &receiver), Err(Error::Cancelled)));

@@ -63,6 +63,7 @@ impl Search<'_> {
             let workers = detectors.iter_mut().map(|detector| move |items| search(detector, items));
             let (mut to_detectors, found) = stage_of(scope, workers.collect())?;
             // Both end early only if the report failed, and its error is returned below.
+            let decoded = decoded.filter(|item| !item.value.as_ref().is_err_and(is_cancelled));
             spawn(scope, move || batches(decoded, batch).try_for_each(|items| to_detectors.deal(items)))?;
             spawn(scope, move || found.flatten().try_for_each(|item| to_writers.deal(item)))?;
             // Dropping this ends the earlier stages when a report fails.
@@ -83,6 +84,11 @@ impl Search<'_> {
 
 fn decode(item: yolov10_media::Item<Content>, budget: &Budget) -> Item<RgbImage> {
     item.decode(budget).then(|_, picture| Ok(picture))
+}
+
+/// Whether a picture is missing only because the run was interrupted while it came.
+fn is_cancelled(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(yolov10_media::Error::Cancelled))
 }
 
 /// Searches the pictures of a batch; items that failed earlier keep their place.

@@ -23,7 +23,7 @@ pub struct Numbering {
 
 /// The pictures of some sources, one after another.
 pub struct Pictures {
-    waiting: VecDeque<(usize, Source)>,
+    waiting: VecDeque<Waiting>,
     /// How many sources come before those.
     before: usize,
     /// The name of each in results, and the stem of its files, unless the sources have names of their own.
@@ -35,6 +35,14 @@ pub struct Pictures {
     stride: NonZeroUsize,
     budget: Budget,
     patience: Patience,
+}
+
+/// A source whose turn has not come.
+struct Waiting {
+    index: usize,
+    source: Source,
+    /// Whether a list from a server named it: another list there could name itself.
+    is_listed: bool,
 }
 
 /// A source whose frames are being read.
@@ -62,7 +70,8 @@ impl Pictures {
         patience: Patience,
     ) -> Self {
         let Numbering { before, names } = numbering;
-        let waiting = (before + 1..).zip(sources).collect();
+        let waiting = |(index, source)| Waiting { index, source, is_listed: false };
+        let waiting = (before + 1..).zip(sources).map(waiting).collect();
         Self { waiting, before, names, current: None, stems: Stems::default(), stride, budget, patience }
     }
 
@@ -101,7 +110,7 @@ impl Iterator for Pictures {
                 }
                 continue;
             }
-            let (index, source) = self.waiting.pop_front()?;
+            let Waiting { index, source, is_listed } = self.waiting.pop_front()?;
             let named = (source.name(), source.extension());
             let opened = source.open(&self.budget, &self.patience);
             let about = self.about(index, named, &opened);
@@ -111,11 +120,12 @@ impl Iterator for Pictures {
                     self.current = Some(Playing { about, moments, total, read: 0 });
                 }
                 // What such a list names may change between two tries.
-                Ok(Opened::List(_)) if !self.names.is_empty() => {
+                Ok(Opened::List(_)) if is_listed || !self.names.is_empty() => {
                     return Some(Item { about, value: Err(Error::NestedList) });
                 }
                 Ok(Opened::List(sources)) => {
-                    sources.into_iter().rev().for_each(|source| self.waiting.push_front((index, source)));
+                    let waiting = |source| Waiting { index, source, is_listed: true };
+                    sources.into_iter().rev().for_each(|source| self.waiting.push_front(waiting(source)));
                 }
                 Err(Error::Cancelled) => return None,
                 Err(error) => return Some(Item { about, value: Err(error) }),

@@ -11,6 +11,9 @@ const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 /// The longest name: no system has longer paths, and no server longer addresses.
 const LONGEST_NAME: usize = 1 << 15;
 
+/// The longest row of a table.
+const LONGEST_ROW: usize = 1 << 20;
+
 /// The text of a list.
 pub fn text(bytes: Vec<u8>) -> Result<String, Error> {
     if UTF16_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
@@ -29,21 +32,36 @@ pub fn lines(text: &str) -> Result<Vec<String>, Error> {
 
 /// The column of a CSV table with such a heading, or the first one if none has it.
 pub fn column(text: &str) -> Result<Vec<String>, Error> {
+    for (line, number) in text.lines().zip(1..) {
+        admit(line, number, LONGEST_ROW)?;
+    }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(Error::not_a_list)?;
     let is_head = |cell: &str| HEADS.contains(&cell.trim().to_lowercase().as_str());
-    let head = rows.first().and_then(|row| row.iter().position(is_head));
-    let rows = rows.iter().zip(1..).skip(usize::from(head.is_some()));
-    let cells = rows.filter_map(|(row, number)| Some((row.get(head.unwrap_or(0))?.trim(), number)));
-    cells.filter(|(cell, _)| !cell.is_empty()).map(|(cell, number)| named(cell, number)).collect()
+    let (mut head, mut names) = (None, Vec::new());
+    for (row, number) in reader.records().zip(1..) {
+        let row = row.map_err(Error::not_a_list)?;
+        if number == 1 {
+            head = row.iter().position(is_head);
+        }
+        let is_head = number == 1 && head.is_some();
+        let cell = row.get(head.unwrap_or(0)).map(str::trim).filter(|cell| !cell.is_empty() && !is_head);
+        names.extend(cell.map(|cell| named(cell, number)).transpose()?);
+    }
+    Ok(names)
 }
 
 fn named(name: &str, line: usize) -> Result<String, Error> {
-    if name.len() > LONGEST_NAME {
-        let length = name.len();
-        return Err(Error::not_a_list(format!("line {line} has {length} bytes, expected at most {LONGEST_NAME}")));
-    }
+    admit(name, line, LONGEST_NAME)?;
     Ok(name.to_owned())
+}
+
+/// Refuses text that is too long to be meant.
+fn admit(text: &str, line: usize, expected: usize) -> Result<(), Error> {
+    let length = text.len();
+    if length > expected {
+        return Err(Error::not_a_list(format!("line {line} has {length} bytes, expected at most {expected}")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -77,5 +95,7 @@ mod tests {
         let long = format!("a.jpg\n{}\n", "x".repeat(LONGEST_NAME + 1));
         let error = lines(&long).expect_err("a long line");
         assert_eq!(error.to_string(), "not a list of sources: line 2 has 32769 bytes, expected at most 32768");
+        let error = column(&"a,".repeat(LONGEST_ROW)).expect_err("a long row");
+        assert_eq!(error.to_string(), "not a list of sources: line 1 has 2097152 bytes, expected at most 1048576");
     }
 }

@@ -1,14 +1,16 @@
 //! One thing that was named, and how it is opened when its turn comes.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use yolov10_model::picture::{self, Budget, Frames, Kind};
 
 use super::Content;
 use super::frames::{Opened, animated};
 use super::pipe;
-use super::video::Video;
+use super::video::{self, Video};
 use crate::error::Error;
 use crate::patience::Patience;
 
@@ -62,7 +64,15 @@ impl Source {
     pub fn open(self, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
         Ok(match self {
             Self::Picture(path) | Self::Animation(path) if pipe::is_pipe(&path) => {
-                open_bytes(pipe::read(&path, budget.bytes, patience)?.into(), budget)?
+                let bytes = pipe::read(&path, budget.bytes, patience)?;
+                if Kind::of(&bytes).is_none() && video::recognize(&bytes).is_some() {
+                    let mut file = NamedTempFile::new()?;
+                    file.write_all(&bytes)?;
+                    return Ok(Opened::Many(
+                        Video::spooled(&path.display().to_string(), file).open(*budget, patience)?,
+                    ));
+                }
+                open_bytes(bytes.into(), budget)?
             }
             Self::Picture(path) => Opened::One(Content::File(path)),
             Self::Animation(path) => {
@@ -107,7 +117,7 @@ pub fn unnamed(error: yolov10_model::Error) -> Error {
 fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, Error> {
     use super::expand::is_video_address;
     use super::sequence::{Progress, Sequence, Stream};
-    use super::{LARGEST_FILE, list, video};
+    use super::{LARGEST_FILE, list};
     use crate::web::{self, Parts};
 
     let name = crate::address::without_credentials(url).into_owned();
@@ -141,7 +151,8 @@ fn open_url(url: &str, budget: &Budget, patience: &Patience) -> Result<Opened, E
     }
     let is_playlist = head.starts_with(b"#EXTM3U");
     let is_text = says("text/plain") || says("text/csv");
-    if is_playlist || says("video/") || video::recognize(head).is_some() || (is_video_address(url) && !is_text) {
+    let is_video = says("video/") || video::recognize(head).is_some();
+    if is_playlist || is_video || (is_video_address(url) && !is_text && !says("text/html")) {
         drop(response);
         return Ok(Opened::Many(Video::remote(url, &name).open(*budget, patience)?));
     }

@@ -124,7 +124,8 @@ impl Parts {
 fn boundary(content_type: &str) -> Option<&str> {
     let mut fields = content_type.split(';').map(str::trim);
     let kind = fields.next()?;
-    if !kind.eq_ignore_ascii_case("multipart/x-mixed-replace") {
+    // Some cameras say multipart/mixed.
+    if !kind.to_ascii_lowercase().starts_with("multipart/") {
         return None;
     }
     let value = fields.find_map(|field| {
@@ -143,6 +144,7 @@ mod tests {
         assert_eq!(boundary("multipart/x-mixed-replace; boundary=frame"), Some("frame"));
         assert_eq!(boundary("Multipart/X-Mixed-Replace;charset=x; Boundary=\"--a b\""), Some("--a b"));
         assert_eq!(boundary("multipart/x-mixed-replace"), Some(""));
+        assert_eq!(boundary("multipart/mixed;boundary=x"), Some("x"));
         assert_eq!(boundary("image/jpeg"), None);
     }
 }
