@@ -71,6 +71,23 @@ fn a_video_becomes_a_video_of_as_many_frames() {
 const FAST: [&str; 4] = ["--imgsz", "32", "--json", "--no-save"];
 
 #[test]
+fn frames_beyond_the_budget_are_an_error_that_names_the_option() {
+    let place = Workplace::new();
+    let source = ["-f", "lavfi", "-i", "testsrc=size=1280x1000:rate=10:duration=0.2", "-c:v", "mpeg4", "large.mp4"];
+    if !made(&place, &source) {
+        return;
+    }
+    let said = place.run(&[&["run", "large.mp4", "--max-pixels", "1"][..], &FAST].concat());
+    let error = said.json()[0]["error"].as_str().map(str::to_owned).unwrap_or_default();
+    assert!(
+        said.code == Some(2) && error.ends_with("exceeds specified max pixel count 1000000 (--max-pixels)"),
+        "{said:?}"
+    );
+    let said = place.run(&[&["run", "large.mp4", "--max-pixels", "2"][..], &FAST].concat());
+    assert_eq!((said.code, said.json().len()), (Some(0), 2), "{said:?}");
+}
+
+#[test]
 fn ten_bits_are_read_as_eight_and_over_stdin_a_video_is_the_same_as_in_a_file() {
     let place = Workplace::new();
     let lavfi = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=0.5"];
@@ -84,10 +101,13 @@ fn ten_bits_are_read_as_eight_and_over_stdin_a_video_is_the_same_as_in_a_file() 
         let from_file = place.run(&[&["run", name][..], &FAST].concat());
         assert_eq!((from_file.code, from_file.json().len()), (Some(0), 5), "{from_file:?}");
         let bytes = std::fs::read(place.path(name)).expect("a file");
-        let from_stdin = place.given(&[&["run", "-"][..], &FAST].concat(), &bytes);
-        assert_eq!((from_stdin.code, from_stdin.json().len()), (Some(0), 5), "{from_stdin:?}");
-        for (one, other) in from_file.json().iter().zip(&from_stdin.json()) {
-            assert_eq!((&one["time"], &one["detections"]), (&other["time"], &other["detections"]), "{name}");
+        // As a pipe that has a name, too.
+        for stdin in ["-", "/dev/stdin"] {
+            let from_stdin = place.given(&[&["run", stdin][..], &FAST].concat(), &bytes);
+            assert_eq!((from_stdin.code, from_stdin.json().len()), (Some(0), 5), "{from_stdin:?}");
+            for (one, other) in from_file.json().iter().zip(&from_stdin.json()) {
+                assert_eq!((&one["time"], &one["detections"]), (&other["time"], &other["detections"]), "{name}");
+            }
         }
     }
 }

@@ -33,6 +33,10 @@ const LINE_WAIT: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(5);
 /// How many frames may wait to be taken.
 const QUEUE: usize = 1;
+/// Bytes that a pixel takes in ffmpeg and here: decoded in ten bits and with full colour, as RGB, as PPM, in the pipe's reader.
+const BYTES_PER_PIXEL: u64 = 20;
+/// Begins what ffmpeg says of frames that are too large. What it says later only follows from this.
+const TOO_LARGE: &str = "Picture size";
 
 /// What ffmpeg reads.
 pub struct Input {
@@ -138,7 +142,7 @@ struct Pipes {
 fn run(input: &Input, budget: &Budget) -> Result<(Running, Pipes), Error> {
     let mut child = ffmpeg::command("ffmpeg")
         .args(["-hide_banner", "-nostats", "-nostdin", "-v", "level+info", "-max_pixels"])
-        .arg(budget.pixels.min(i32::MAX as u64).to_string())
+        .arg(budget.pixels.min(budget.bytes / BYTES_PER_PIXEL).min(i32::MAX as u64).to_string())
         .args(&input.words)
         .args(["-map", "0:v:0", "-vf", "showinfo=checksum=0", "-fps_mode", "passthrough"])
         // Without this, ffmpeg keeps ten bits and more.
@@ -245,6 +249,17 @@ fn parse_rate(text: &str) -> Option<f64> {
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
+/// Keeps the last complaint, or the one that frames are too large.
+fn complain(kept: &mut Option<String>, said: String) {
+    if kept.as_ref().is_some_and(|kept| kept.starts_with(TOO_LARGE)) {
+        return;
+    }
+    *kept = Some(match said.split_once(", see the documentation") {
+        Some((too_large, _)) if said.starts_with(TOO_LARGE) => format!("{too_large} (--max-pixels)"),
+        _ => said,
+    });
+}
+
 /// The frames in the pipe, and what was said about them.
 struct Frames {
     pipe: BufReader<ChildStdout>,
@@ -287,7 +302,7 @@ impl Frames {
         while let Ok(line) = self.said.recv_timeout(LINE_WAIT) {
             match line {
                 Line::Rate(rate) => self.rate = rate,
-                Line::Complaint(said) => self.complaint = Some(said),
+                Line::Complaint(said) => complain(&mut self.complaint, said),
                 Line::Frame { at: Some(at) } => return at,
                 Line::Frame { at: None } => break,
             }
@@ -300,7 +315,7 @@ impl Frames {
         // Its messages end when it does.
         for line in self.said {
             if let Line::Complaint(said) = line {
-                self.complaint = Some(said);
+                complain(&mut self.complaint, said);
             }
         }
         let what = if self.count == 0 { UNOPENED } else { UNFINISHED };
@@ -324,6 +339,19 @@ mod tests {
         for wrong in ["0/0", "1/0", "25", "a/b", "-1/1"] {
             assert_eq!(parse_rate(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn that_frames_are_too_large_is_kept_and_of_other_complaints_the_last() {
+        let kept = |lines: &[&str]| {
+            let mut kept = None;
+            lines.iter().for_each(|line| complain(&mut kept, (*line).to_owned()));
+            kept
+        };
+        assert_eq!(kept(&["no frame!", "Invalid argument"]).as_deref(), Some("Invalid argument"));
+        let lines = ["Picture size 9x9 exceeds specified max pixel count 8, see the documentation if", "no frame!"];
+        let expected = "Picture size 9x9 exceeds specified max pixel count 8 (--max-pixels)";
+        assert_eq!(kept(&lines).as_deref(), Some(expected));
     }
 
     #[test]
