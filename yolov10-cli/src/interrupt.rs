@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use yolov10_media::Cancel;
 
 use crate::message;
+use crate::output::{RunFolder, remove_empty};
 
 /// No signal has this number.
 const NONE: i32 = 0;
@@ -27,8 +28,16 @@ struct State {
     signal: AtomicI32,
     /// Stops waiting for pictures.
     cancel: Cancel,
-    /// The folder that a second signal removes before it ends the program.
-    scratch: Mutex<Option<PathBuf>>,
+    /// What a second signal removes before it ends the program.
+    unfinished: Mutex<Unfinished>,
+}
+
+#[derive(Default)]
+struct Unfinished {
+    /// A folder of unfinished files.
+    scratch: Option<PathBuf>,
+    /// Folders that are removed if they are empty, the innermost first.
+    folders: Vec<PathBuf>,
 }
 
 impl Interrupt {
@@ -47,28 +56,30 @@ impl Interrupt {
     }
 
     fn new() -> Self {
-        Self(Arc::new(State { signal: AtomicI32::new(NONE), cancel: Cancel::new(), scratch: Mutex::new(None) }))
+        Self(Arc::new(State { signal: AtomicI32::new(NONE), cancel: Cancel::new(), unfinished: Mutex::default() }))
     }
 
     fn receive(&self, signal: i32) {
-        let State { signal: first, cancel, scratch } = &*self.0;
+        let State { signal: first, cancel, unfinished } = &*self.0;
         cancel.cancel();
         match first.compare_exchange(NONE, signal, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) if asks_once(signal) => (),
             Ok(_) => message::note("finishing what is in flight; Ctrl-C again to stop at once"),
             Err(_) if asks_once(signal) => (),
             Err(first) => {
-                let scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
+                let unfinished = unfinished.lock().unwrap_or_else(PoisonError::into_inner);
                 // Destructors do not run from here on.
-                scratch.as_deref().map(fs::remove_dir_all).transpose().ok();
+                unfinished.scratch.as_deref().map(fs::remove_dir_all).transpose().ok();
+                remove_empty(&unfinished.folders);
                 process::exit(128 + first);
             }
         }
     }
 
-    /// Makes a second signal remove this folder of unfinished files.
-    pub fn guard(&self, scratch: &Path) {
-        *self.0.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(scratch.to_owned());
+    /// Makes a second signal remove what is unfinished in this folder.
+    pub fn guard(&self, folder: &RunFolder) {
+        let unfinished = Unfinished { scratch: Some(folder.scratch().to_owned()), folders: folder.made().to_vec() };
+        *self.0.unfinished.lock().unwrap_or_else(PoisonError::into_inner) = unfinished;
     }
 
     /// The first signal received, if any.

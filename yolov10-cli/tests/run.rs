@@ -105,7 +105,26 @@ fn a_run_in_which_all_fails_leaves_no_folder() {
     let place = Workplace::new();
     assert_eq!(place.run(&["run", "missing.jpg"]).code, Some(2));
     assert_eq!(place.run(&["run", "missing.jpg", "--weights", "missing.pt"]).code, Some(2));
-    assert!(!place.path("runs/detect/predict").exists());
+    let is_unchanged = |words: &[&str]| {
+        let place = Workplace::new();
+        place.file("no picture.jpg", b"");
+        place.file("kept/a.txt", b"");
+        let said = place.run(&[&["run", "no picture.jpg"], words].concat());
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let mut left: Vec<String> = std::fs::read_dir(place.path("."))
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect();
+        left.sort();
+        assert_eq!(left, ["kept", "no picture.jpg"], "{words:?}");
+        assert_eq!(place.files("kept"), ["a.txt"], "{words:?}");
+    };
+    is_unchanged(&["--save-txt"]);
+    is_unchanged(&["--exist-ok"]);
+    is_unchanged(&["--project", "new/deep", "--name", "er/still"]);
+    is_unchanged(&["--project", "kept", "--name", "new"]);
+    is_unchanged(&["--name", &"x".repeat(300)]);
+    assert!(!place.path("runs").exists());
 }
 
 #[test]

@@ -18,7 +18,8 @@ use super::ledger::Ledger;
 /// A folder that this run may write into.
 pub struct RunFolder {
     path: PathBuf,
-    is_new: bool,
+    /// The folders that this run made for it, the innermost first.
+    made: Vec<PathBuf>,
     ledger: Arc<Ledger>,
     /// The files that the run reads, as some may be in this folder.
     sources: HashSet<Identity>,
@@ -32,17 +33,25 @@ impl RunFolder {
     pub fn create(project: &Path, name: &str) -> Result<Self> {
         let first = project.join(name);
         let parent = first.parent().unwrap_or(project);
-        make_folder(parent)?;
+        let mut made = make_folder(parent)?;
         let numbered = (2..).map(|number| project.join(format!("{name}{number}")));
         for path in std::iter::once(first.clone()).chain(numbered) {
-            match fs::create_dir(&path) {
+            let mut result = fs::create_dir(&path);
+            if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                // Another run had made the parent, and has removed it again.
+                made = make_folder(parent)?;
+                result = fs::create_dir(&path);
+            }
+            match result {
                 Ok(()) => {
-                    let mut folder = Self::open(path)?;
-                    folder.is_new = true;
-                    return Ok(folder);
+                    made.insert(0, path.clone());
+                    return Self::open(path, made);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
-                Err(error) => return Err(error).with_context(|| path.display().to_string()),
+                Err(error) => {
+                    remove_empty(&made);
+                    return Err(error).with_context(|| path.display().to_string());
+                }
             }
         }
         unreachable!("numbers do not end")
@@ -51,21 +60,22 @@ impl RunFolder {
     /// Opens or makes `project/name`. Files in it stay, except those of an earlier run that this one writes again.
     pub fn reuse(project: &Path, name: &str) -> Result<Self> {
         let path = project.join(name);
-        make_folder(&path)?;
-        Self::open(path)
+        let made = make_folder(&path)?;
+        Self::open(path, made)
     }
 
-    fn open(path: PathBuf) -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix(WholeFile::PREFIX).tempdir_in(&path);
-        let scratch = Some(scratch.with_context(|| path.display().to_string())?);
+    fn open(path: PathBuf, made: Vec<PathBuf>) -> Result<Self> {
         let ledger = Arc::new(Ledger::of(&path)?);
-        Ok(Self { path, is_new: false, ledger, sources: HashSet::new(), verbose: false, scratch })
+        let mut folder = Self { path, made, ledger, sources: HashSet::new(), verbose: false, scratch: None };
+        let scratch = tempfile::Builder::new().prefix(WholeFile::PREFIX).tempdir_in(&folder.path);
+        folder.scratch = Some(scratch.with_context(|| folder.path.display().to_string())?);
+        Ok(folder)
     }
 
     /// Protects these files from being replaced, under any name.
     pub fn protect<'a>(&mut self, sources: impl IntoIterator<Item = &'a Path>) {
         // A new folder contains none of them.
-        if !self.is_new {
+        if !self.made.contains(&self.path) {
             self.sources.extend(sources.into_iter().filter_map(identity));
         }
     }
@@ -82,6 +92,11 @@ impl RunFolder {
     /// The folder of unfinished files.
     pub fn scratch(&self) -> &Path {
         self.scratch.as_ref().expect("it is there until the folder is dropped").path()
+    }
+
+    /// The folders that this run made, the innermost first: they are removed at the end if they are empty.
+    pub fn made(&self) -> &[PathBuf] {
+        &self.made
     }
 
     /// Whether this run has written nothing into it.
@@ -133,22 +148,43 @@ impl RunFolder {
     }
 }
 
-/// Makes a folder and its parents; the error names one that is not a folder.
-fn make_folder(folder: &Path) -> Result<()> {
+/// Makes a folder and its parents, and gives those that were not there, the innermost first; the error names one that is
+/// not a folder.
+fn make_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     if let Some(other) = folder.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
         bail!("{}: expected a folder, found a file", other.display());
     }
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing = folder.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    Ok(missing)
+}
+
+/// Removes those of these folders that are empty, the innermost first.
+pub fn remove_empty(folders: &[PathBuf]) {
+    for folder in folders {
+        // If anything is in it, this fails, as it should.
+        fs::remove_dir(folder).ok();
+    }
 }
 
 impl Drop for RunFolder {
-    /// Removes a new folder into which nothing was written.
+    /// Removes new folders into which nothing was written.
     fn drop(&mut self) {
         self.scratch = None;
-        if self.is_new {
-            // Removes it only if it is empty; otherwise this fails, as it should.
-            fs::remove_dir(&self.path).ok();
+        if self.made.contains(&self.path) {
+            remove_empty_below(&self.path);
         }
+        remove_empty(&self.made);
+    }
+}
+
+/// Removes the folders below this one in which there is no file: a file that failed had a folder made for it.
+fn remove_empty_below(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        remove_empty_below(&entry.path());
+        fs::remove_dir(entry.path()).ok();
     }
 }
 

@@ -12,7 +12,7 @@ mod tables;
 
 pub use crops::save_crops;
 pub use film::Films;
-pub use folder::RunFolder;
+pub use folder::{RunFolder, remove_empty};
 pub use labels::{Scores, label_text, save_labels};
 pub use picture::{extension_for, save_picture};
 pub use tables::{CocoResults, CsvTable, measurable, shared_numbers};

@@ -40,7 +40,7 @@ impl<'a> Files<'a> {
         let has_folder = wanted.writes_files() && args.shards.list.is_none();
         let mut folder = has_folder.then(|| wanted.folder.open()).transpose()?;
         if let Some(folder) = &mut folder {
-            interrupt.guard(folder.scratch());
+            interrupt.guard(folder);
             folder.protect(sources.files());
             if args.verbose {
                 folder.name_files();

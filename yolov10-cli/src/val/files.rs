@@ -24,7 +24,7 @@ impl<'a> Files<'a> {
     pub fn prepare(args: &'a Args, data: &Data, interrupt: &Interrupt) -> Result<Self> {
         let mut folder = (args.save_json || args.plots).then(|| args.folder.open()).transpose()?;
         if let Some(folder) = &mut folder {
-            interrupt.guard(folder.scratch());
+            interrupt.guard(folder);
             folder.protect(data.samples.iter().map(|sample| sample.image.as_path()).chain([args.data.as_path()]));
         }
         Ok(Self { wanted: args, folder })
