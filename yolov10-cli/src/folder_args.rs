@@ -21,6 +21,11 @@ pub struct FolderArgs {
 }
 
 impl FolderArgs {
+    /// Whether an existing folder may be written into.
+    pub fn is_reused(&self) -> bool {
+        self.exist_ok
+    }
+
     /// Opens the folder of this run.
     pub fn open(&self) -> Result<RunFolder> {
         if self.exist_ok {

@@ -1,12 +1,12 @@
 //! `key=value` arguments, as ultralytics writes them, turned into `--key value` before the options are parsed.
 //!
 //! `key=value` is an option only if the command has an option of that name: `a=b.jpg` stays a file, and so does
-//! whatever follows an option that takes a value.
+//! whatever follows an option that takes a value. A value may start with a dash: `--conf -1` is about the value.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Arg, ArgAction, Command};
 
 use super::ultralytics::{self, Meaning};
@@ -30,6 +30,14 @@ pub fn expand(arguments: Vec<OsString>, command: &Command) -> Result<Vec<OsStrin
         }
         match argument.to_str() {
             Some(text) if !is_value && !text.starts_with('-') => expanded.extend(as_options(command, text)?),
+            Some(text) if !is_value && long_with_one_dash(command, text) => {
+                bail!("{text}: did you mean -{text}?");
+            }
+            Some(text) if is_value && is_no_option(command, text) => {
+                let option = expanded.pop().expect("an option comes before its value");
+                expanded.push(with_value(option, text));
+                is_value = false;
+            }
             text => {
                 is_value = !is_value && text.is_some_and(|text| takes_next(command, text));
                 expanded.push(argument);
@@ -79,10 +87,31 @@ fn takes_next(command: &Command, argument: &str) -> bool {
     options.into_iter().find(|(_, takes_value)| *takes_value).is_some_and(|(end, _)| end == letters.len())
 }
 
+/// Whether a word starts with a dash, but names no option: a negative number, or something mistyped.
+fn is_no_option(command: &Command, word: &str) -> bool {
+    let mut letters = word.chars();
+    let is_option =
+        |letter| letter == '-' || letter == 'h' || command.get_arguments().any(|arg| arg.get_short() == Some(letter));
+    letters.next() == Some('-') && letters.next().is_some_and(|letter| !is_option(letter))
+}
+
+/// Whether it is an option but for the second dash.
+fn long_with_one_dash(command: &Command, word: &str) -> bool {
+    let name = word.strip_prefix('-').and_then(|name| name.split('=').next()).filter(|name| name.len() > 1);
+    name.is_some_and(|name| find(command, name).is_some()) && is_no_option(command, word)
+}
+
+/// An option and its value in one piece.
+fn with_value(mut option: OsString, value: &str) -> OsString {
+    option.push("=");
+    option.push(value);
+    option
+}
+
 /// `line_width=2` as `line-width` and `2`.
 pub fn split(argument: &str) -> Option<(String, &str)> {
     let (key, value) = argument.split_once('=')?;
-    is_key(key).then(|| (key.replace('_', "-"), value))
+    is_key(&key.replace('-', "_")).then(|| (key.replace('_', "-"), value))
 }
 
 /// Whether `text` can be a key: letters, digits and underscores.
@@ -106,13 +135,25 @@ fn as_options(command: &Command, argument: &str) -> Result<Vec<OsString>> {
     let Some((key, value)) = split(argument) else {
         // A flag without its value: yolo predict save_txt.
         let name = argument.replace('_', "-");
-        let is_meant = is_key(argument) && find(command, &name).is_some_and(is_flag) && !Path::new(argument).exists();
-        return if is_meant { Ok(vec![format!("--{name}").into()]) } else { as_it_is() };
+        let option = find(command, &name).filter(|_| is_key(argument) && !Path::new(argument).exists());
+        return match option {
+            Some(flag) if is_flag(flag) => Ok(vec![format!("--{name}").into()]),
+            Some(_) => bail!("{argument}: expected a value, as in {argument}=.. or --{name} .."),
+            // Keys are in small letters.
+            None => match argument.split_once('=') {
+                Some((key, value)) if !Path::new(argument).exists() => {
+                    let small = key.to_ascii_lowercase();
+                    let is_key = find(command, &small.replace('_', "-")).is_some() || is_positional(command, &small);
+                    ensure!(!is_key, "{argument}: there is no such file; did you mean {small}={value}?");
+                    as_it_is()
+                }
+                _ => as_it_is(),
+            },
+        };
     };
     // A trailing comma is left over from a Python call.
     let value = if Path::new(value).exists() { value } else { value.trim_end_matches(',') };
-    let is_named = |(from, to): &(&str, &str)| *from == key && command.get_positionals().any(|arg| arg.get_id() == *to);
-    if POSITIONAL.iter().any(is_named) {
+    if is_positional(command, &key) {
         return Ok(if is_default(value) { vec![] } else { vec![value.into()] });
     }
     let opposite =
@@ -126,19 +167,26 @@ fn as_options(command: &Command, argument: &str) -> Result<Vec<OsString>> {
         };
         return Ok(name.map(|name| format!("--{name}").into()).into_iter().collect());
     }
-    match (find(command, &key), ultralytics::meaning(&key, value)) {
-        (Some(_), _) if is_default(value) => Ok(vec![]),
+    if find(command, &key).is_some() {
         // In one piece, so that a value may start with a dash.
-        (Some(_), _) => Ok(vec![format!("--{key}={value}").into()]),
-        (None, Some(Meaning::Option(option))) => Ok(vec![option.into()]),
-        (None, Some(Meaning::Nothing)) => Ok(vec![]),
-        (None, Some(Meaning::Refused(why))) => bail!("{argument}: {why}"),
-        (None, None) if Path::new(argument).exists() => as_it_is(),
-        (None, None) => {
+        return Ok(if is_default(value) { vec![] } else { vec![format!("--{key}={value}").into()] });
+    }
+    match ultralytics::meaning(&key, value) {
+        Some(Meaning::Option(option)) => Ok(vec![option.into()]),
+        Some(Meaning::Nothing) => Ok(vec![]),
+        Some(Meaning::Refused(why)) => bail!("{argument}: {why}"),
+        None if Path::new(argument).exists() => as_it_is(),
+        None => {
             let meant = meant(command, &key).map_or(String::new(), |key| format!("; did you mean {key}={value}?"));
             bail!("{argument}: {} has no option {key}, and there is no such file{meant}", command.get_name())
         }
     }
+}
+
+/// Whether a key is for a positional argument of the command.
+fn is_positional(command: &Command, key: &str) -> bool {
+    let is_named = |(from, to): &(&str, &str)| *from == key && command.get_positionals().any(|arg| arg.get_id() == *to);
+    POSITIONAL.iter().any(is_named)
 }
 
 /// The known key most similar to this one.
@@ -188,6 +236,7 @@ mod tests {
     fn an_argument_with_a_known_key_becomes_an_option() {
         for (arguments, options) in [
             ("max_det=5", "--max-det=5"),
+            ("max-det=5", "--max-det=5"),
             ("model=n.pt source=a.jpg", "--model=n.pt a.jpg"),
             ("save_txt=True", "--save-txt"),
             ("save_txt=False", ""),
@@ -230,6 +279,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_may_start_with_a_dash_but_an_option_is_none() {
+        for (arguments, options) in [
+            ("--conf -1", "--conf=-1"),
+            ("--conf -.5MB a.jpg", "--conf=-.5MB a.jpg"),
+            ("--conf -inf --imgsz -640", "--conf=-inf --imgsz=-640"),
+            ("-qw -5.pt", "-qw=-5.pt"),
+            ("conf=-1", "--conf=-1"),
+            ("--conf - -5", "--conf - -5"),
+            ("--conf -q", "--conf -q"),
+            ("--conf --quiet", "--conf --quiet"),
+            ("--conf 1 -5", "--conf 1 -5"),
+        ] {
+            assert_eq!(expanded(arguments).as_deref(), Ok(options), "{arguments}");
+        }
+    }
+
+    #[test]
     fn what_ultralytics_takes_and_means_nothing_here_is_taken() {
         let line = "task=detect stream=True show=False workers=4 nms=False augment=False";
         assert_eq!(expanded(line).as_deref(), Ok(""));
@@ -243,6 +309,11 @@ mod tests {
         for (argument, error) in [
             ("confi=0.3", "confi=0.3: run has no option confi, and there is no such file; did you mean conf=0.3?"),
             ("zzz=1", "zzz=1: run has no option zzz, and there is no such file"),
+            ("Conf=0.3", "Conf=0.3: there is no such file; did you mean conf=0.3?"),
+            ("conf", "conf: expected a value, as in conf=.. or --conf .."),
+            ("max_det", "max_det: expected a value, as in max_det=.. or --max-det .."),
+            ("-conf 0.3", "-conf: did you mean --conf?"),
+            ("-max-det=3", "-max-det=3: did you mean --max-det=3?"),
             ("rect=perhaps", "rect=perhaps: expected True or False, found perhaps"),
         ] {
             assert_eq!(expanded(argument), Err(error.to_owned()));

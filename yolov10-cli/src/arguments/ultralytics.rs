@@ -86,8 +86,9 @@ const WITHOUT_MEANING: [&str; 67] = [
 const WITHOUT_MEANING_EVERYWHERE: [&str; 9] =
     ["format", "plots", "save", "save-frames", "split", "time", "translate", "tracker", "workers"];
 
+const NO_SERVICE: &str = "there is no service to log in to: weights are files, see yolo10-burn run --help";
 /// Commands of ultralytics, and what to use instead.
-const COMMANDS: [(&str, &str); 9] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("benchmark", "yolo10-burn bench measures speed and memory, yolo10-burn val accuracy"),
     ("cfg", "there are no settings: every option is given with the command, see yolo10-burn run --help"),
     ("checks", "yolo10-burn doctor looks at this machine"),
@@ -96,7 +97,11 @@ const COMMANDS: [(&str, &str); 9] = [
         "export",
         "nothing needs to be exported: every command reads .pt, and yolo10-burn convert makes the file that loads fastest",
     ),
+    ("hub", NO_SERVICE),
+    ("login", NO_SERVICE),
+    ("logout", NO_SERVICE),
     ("settings", "there are no settings: every option is given with the command, see yolo10-burn run --help"),
+    ("solutions", "there are none: yolo10-burn run --json gives the boxes of each frame for one of your own"),
     ("track", "there is no tracker: yolo10-burn run --json gives the boxes of each frame for one of your own"),
     (
         "train",

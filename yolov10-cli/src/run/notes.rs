@@ -50,6 +50,10 @@ pub fn what_has_no_effect(args: &Args) {
         (save_conf && !save_txt, "--save-conf has no effect without --save-txt"),
         (args.isolate && args.batch.get() > 1, "--batch has no effect with --isolate: a worker gets one at a time"),
         (no_save && drawn, "--line-width, --hide-labels, --hide-conf and --font have no effect with --no-save"),
+        (
+            args.saving.folder.is_reused() && !args.saving.writes_files(),
+            "--exist-ok has no effect: no files are written",
+        ),
         (*hide_labels && *hide_conf, "--hide-conf has no effect with --hide-labels"),
     ] {
         if is_vain {
