@@ -50,6 +50,13 @@ pub fn note(what: impl Display) {
     }
 }
 
+/// Prints a line on stderr, unless only errors are wanted.
+pub fn remark(what: impl Display) {
+    if !QUIET.load(Ordering::Relaxed) {
+        say(&printable(&what.to_string()));
+    }
+}
+
 /// Prints lines on stderr that contain no names from outside.
 pub fn line(what: impl Display) {
     say(&what.to_string());

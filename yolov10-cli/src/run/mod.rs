@@ -96,7 +96,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let interrupt = Interrupt::catch()?;
     let budget = args.budget.budget();
     let sources = sources.within(budget).waiting(args.patience(interrupt.cancel()));
-    let reporter = Reporter::new(args, &class_names, sources.len());
+    let reporter = Reporter::new(args, &class_names, &sources);
     let files = Files::prepare(args, &class_names, artist, &sources, &interrupt)?;
     let search = Search { detectors: &mut detectors, sources, batch: args.batch, budget, interrupt: interrupt.clone() };
     let rows = split.as_ref().map(|split| split.start(args, &class_names)).transpose()?;

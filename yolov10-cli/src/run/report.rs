@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use yolov10_media::{About, StageMilliseconds, milliseconds};
+use yolov10_media::{About, Sources, StageMilliseconds, milliseconds};
 use yolov10_model::speed::Speed;
 use yolov10_model::{Detection, Size};
 
@@ -32,6 +32,8 @@ pub struct Reporter<'a> {
     format: Format,
     class_names: &'a [String],
     sources: usize,
+    /// How many sources come before these in their list.
+    before: usize,
     progress: Progress,
     tally: Tally,
     /// The last picture reported.
@@ -60,8 +62,9 @@ pub struct Tally {
 }
 
 impl<'a> Reporter<'a> {
-    /// A reporter for a run over this many sources.
-    pub fn new(args: &Args, class_names: &'a [String], sources: usize) -> Self {
+    /// A reporter for a run over these sources.
+    pub fn new(args: &Args, class_names: &'a [String], sources: &Sources) -> Self {
+        let (sources, before) = (sources.len(), sources.before());
         let format = match (args.json, args.quiet || args.shards.list.is_some()) {
             (true, _) => Format::Json,
             (false, true) => Format::Quiet,
@@ -72,6 +75,7 @@ impl<'a> Reporter<'a> {
             format,
             class_names,
             sources,
+            before,
             progress,
             tally: Tally::default(),
             last: None,
@@ -106,7 +110,7 @@ impl<'a> Reporter<'a> {
             }
         };
         line.map_or(Ok(()), |line| self.say(&line))?;
-        self.progress.reached(about.index);
+        self.progress.reached(about.index - self.before);
         self.last = Some(about.clone());
         Ok(())
     }
@@ -128,13 +132,14 @@ impl<'a> Reporter<'a> {
 
     /// Prints how far the run got.
     pub fn report_interruption(&self) {
-        let sources = self.sources;
+        let (sources, before) = (self.sources, self.before);
         self.progress.pause(|| match &self.last {
             None => message::note(format_args!("interrupted after 0 of {sources}")),
             Some(About { index, frame: None, .. }) => {
-                message::note(format_args!("interrupted after {index} of {sources}"));
+                message::note(format_args!("interrupted after {} of {sources}", index - before));
             }
             Some(About { index, frame: Some(frame), .. }) => {
+                let index = index - before;
                 let total = frame.total.map_or(String::new(), |total| format!(" of {total}"));
                 let number = frame.number;
                 message::note(format_args!("interrupted after frame {number}{total}, in source {index} of {sources}"));
@@ -172,7 +177,7 @@ impl<'a> Reporter<'a> {
             match self.format {
                 Format::Text => self.say(line)?,
                 // On stderr, as stdout has only JSON objects.
-                Format::Json => message::line(line),
+                Format::Json => message::remark(line),
                 Format::Quiet => (),
             }
         }

@@ -165,6 +165,11 @@ impl Sources {
         self.list.len()
     }
 
+    /// How many come before them in the list that they are a part of.
+    pub fn before(&self) -> usize {
+        self.numbering.before
+    }
+
     /// Those that are files; the ones in lists from the network are not known yet.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.list.iter().filter_map(Source::file)
