@@ -38,7 +38,7 @@ const PICTURE: &str = "a picture is a source, not weights";
 const ANSWER: &str = "a server may have sent it in place of the file: download it again";
 
 /// Files that people mistake for weights: the place of the magic number, the number, what the file is, and what to do.
-const OTHERS: [(usize, &[u8], &str, &str); 17] = [
+const OTHERS: [(usize, &[u8], &str, &str); 20] = [
     (0, b"version https://git-lfs.github.com/spec/", "a Git LFS pointer", "`git lfs pull` fetches the file itself"),
     (0, b"\x1f\x8b", "a gzip archive", UNPACK),
     (0, b"\xfd7zXZ\0", "an xz archive", UNPACK),
@@ -51,6 +51,9 @@ const OTHERS: [(usize, &[u8], &str, &str); 17] = [
     (4, b"TFL3", "a TensorFlow Lite model", EXPORTED),
     (0, b"ftrt", "a TensorRT engine", EXPORTED),
     (0, b"GGUF", "a GGUF model", EXPORTED),
+    (0, b"\0\0\0\0\x02\0\0\0", "Darknet's weights", "they are of another network"),
+    (0, &[0; SHOWN_START], "a file of zeros", "the download or copy was not finished: do it again"),
+    (0, b"\x93NUMPY", "a NumPy array", "give the .pt"),
     (0, b"\xff\xd8\xff", "a JPEG", PICTURE),
     (0, b"\x89PNG\r\n\x1a\n", "a PNG", PICTURE),
     (0, b"RIFF", "a WebP, WAV or AVI", PICTURE),
@@ -92,7 +95,21 @@ fn other_format(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         // onnx.proto: the version of the format, then the producer's name or the graph.
         [0x08, 1..=0x20, 0x12 | 0x3a, ..] => Some(("an ONNX model", EXPORTED)),
         [0x80, 2..=5, ..] => Some(("a bare pickle", "load it in Python and save it with torch.save")),
+        // The length of its metadata, and the metadata in JSON.
+        [_, _, _, 0, b'{', ..] => Some(("a TensorRT engine", EXPORTED)),
+        _ if is_text(bytes) => Some(("a text file", "give a .pt or .safetensors")),
         _ => None,
+    }
+}
+
+/// Whether the start of the file is text without control characters.
+fn is_text(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(256)];
+    let is_plain = |text: &str| text.chars().all(|letter| !letter.is_control() || letter.is_ascii_whitespace());
+    match std::str::from_utf8(start) {
+        Ok(text) => is_plain(text),
+        // The last letter may be cut.
+        Err(error) => error.error_len().is_none() && start[..error.valid_up_to()].iter().all(|byte| *byte >= b' '),
     }
 }
 

@@ -17,14 +17,19 @@ const MAX_LINKS: usize = 40;
 /// It would replace the input, something that is not a file, or a file that was not written by a conversion.
 pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error> {
     let named = wanted.map_or_else(|| input.with_extension("safetensors"), Path::to_owned);
+    const DEVICE: &str = "a device or a pipe";
+    // Before links are followed: those of open pipes lead nowhere.
+    let is_device = |path: &Path| fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if named == Path::new("-") || is_device(&named) {
+        return Err(Error::OutputIsNoFile { path: named, found: DEVICE });
+    }
     let path = follow(&named).map_err(|source| Error::Write { path: named.clone(), source })?;
-    if path == input || is_same(&path, input) {
+    if !input.is_dir() && (path == input || is_same(&path, input)) {
         return Err(Error::OutputIsInput { path: named });
     }
     match fs::metadata(&path) {
         Err(_) => Ok(path),
         Ok(found) if found.is_dir() => Err(Error::OutputIsNoFile { path: named, found: "a folder" }),
-        Ok(found) if !found.is_file() => Err(Error::OutputIsNoFile { path: named, found: "a device or a pipe" }),
         Ok(found) if found.len() > 0 && !is_converted(&path)? => Err(Error::OutputIsForeign { path: named }),
         Ok(_) => Ok(path),
     }

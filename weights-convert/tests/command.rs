@@ -95,10 +95,7 @@ fn a_wrong_file_leaves_an_earlier_result_alone() {
     fs::write(folder.path().join("result.safetensors"), earlier()).expect("room for a file");
     let output = run(folder.path(), &["wrong.pt", "-o", "result.safetensors"]);
     assert_eq!(text(&output.stdout), "");
-    assert_eq!(
-        text(&output.stderr),
-        "error: wrong.pt: not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with \"not a checkpoint\"\n"
-    );
+    assert_eq!(text(&output.stderr), "error: wrong.pt: not a checkpoint but a text file: give a .pt or .safetensors\n");
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(fs::read(folder.path().join("result.safetensors")).expect("the earlier file"), earlier());
     assert_eq!(files(folder.path()), ["result.safetensors", "tiny.pt", "wrong.pt"]);
@@ -143,6 +140,7 @@ fn links_are_followed_and_what_is_no_file_is_refused() {
     fs::hard_link(at("tiny.pt"), at("hard.st")).expect("another name of the input");
     for (output, expected) in [
         (".", ". is a folder: name a file as the output"),
+        ("-", "- is a device or a pipe: name a file as the output"),
         ("/dev/null", "/dev/null is a device or a pipe: name a file as the output"),
         ("back.st", "back.st is the input itself: name another output"),
         ("hard.st", "hard.st is the input itself: name another output"),

@@ -43,7 +43,7 @@ fn what_is_taken_for_weights_is_told_with_what_to_do() {
     let tar = [vec![b'a'; 257], b"ustar".to_vec()].concat();
     let unpack = "unpack it first";
     let exported = "give the .pt that it was exported from";
-    let cases: [(&[u8], &str, &str); 12] = [
+    let cases: [(&[u8], &str, &str); 16] = [
         (
             b"version https://git-lfs.github.com/spec/v1\noid",
             "a Git LFS pointer",
@@ -66,6 +66,10 @@ fn what_is_taken_for_weights_is_told_with_what_to_do() {
             "a JSON text",
             "a server may have sent it in place of the file: download it again",
         ),
+        (b"nc: 80\n", "a text file", "give a .pt or .safetensors"),
+        ("# été".as_bytes(), "a text file", "give a .pt or .safetensors"),
+        (b"\x94\x01\0\0{\"description\": \"..\"}", "a TensorRT engine", exported),
+        (&[0; 99], "a file of zeros", "the download or copy was not finished: do it again"),
         (b"\x80\x04\x95\0", "a bare pickle", "load it in Python and save it with torch.save"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes", exported),
     ];
@@ -74,7 +78,7 @@ fn what_is_taken_for_weights_is_told_with_what_to_do() {
     }
     assert_eq!(message(Vec::new()), "an empty file: expected a zip (.pt) or safetensors");
     let expected = "not a checkpoint: expected a zip (.pt) or safetensors, found a file that starts with";
-    assert_eq!(message(b"nc: 80\n".to_vec()), format!(r#"{expected} "nc: 80\n""#));
+    assert_eq!(message(b"\x01\x02\xff".to_vec()), format!(r#"{expected} "\x01\x02\xff""#));
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn weights_are_found_under_the_keys_and_prefixes_that_people_use() {
     for prefix in ["", "model.", "module.", "_orig_mod.", "net.", "module._orig_mod.", "net.model."] {
         assert!(file_of(state_dict(prefix)) == expected, "prefix {prefix}");
     }
-    for key in ["model", "state_dict", "model_state_dict", "weights", "net", "state_dict_ema", "params"] {
+    for key in ["model", "state_dict", "model_state_dict", "weights", "net", "state_dict_ema", "params", "model_ema"] {
         let value = dict([("epoch", Py::Int(1)), ("optimizer_state_dict", dict([])), (key, state_dict(""))]);
         assert!(file_of(value) == expected, "key {key}");
     }
@@ -86,8 +86,19 @@ fn names_beside_the_weights_are_used() {
         assert_eq!((summary.classes[0].as_str(), summary.classes[79].as_str()), ("N0", "N79"));
     }
     let names = Py::List((0..80).map(|class| Py::Str(format!("L{class}"))).collect());
-    let inside = [entries, vec![(Py::Str("names".to_owned()), names)]].concat();
-    assert_eq!(converted(torch_file(&Py::Dict(inside))).summary.classes[79], "L79");
+    for key in ["names", "class_names", "classes"] {
+        let inside = [entries.clone(), vec![(Py::Str(key.to_owned()), names.clone())]].concat();
+        assert_eq!(converted(torch_file(&Py::Dict(inside))).summary.classes[79], "L79", "{key}");
+        let beside = dict([("net", Py::OrderedDict(entries.clone())), (key, names.clone())]);
+        assert_eq!(converted(torch_file(&beside)).summary.classes[79], "L79", "{key}");
+        let settings = dict([(key, names.clone())]);
+        let lightning = dict([("state_dict", Py::OrderedDict(entries.clone())), ("hyper_parameters", settings)]);
+        assert_eq!(converted(torch_file(&lightning)).summary.classes[79], "L79", "{key}");
+    }
+    // Numbers are names only where ultralytics has its names.
+    let chosen = Py::List((0..80).map(Py::Int).collect());
+    let beside = dict([("net", Py::OrderedDict(entries)), ("classes", chosen)]);
+    assert_eq!(converted(torch_file(&beside)).summary.classes[79], "toothbrush");
 }
 
 #[test]

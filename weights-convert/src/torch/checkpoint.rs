@@ -57,7 +57,9 @@ impl<'a> Checkpoint<'a> {
             checkpoint.read_module(pickle, archive, weights)?;
         }
         if checkpoint.names.is_none() {
-            checkpoint.names = origin::names(pickle, pickle.root);
+            let settings = pickle.get(pickle.root, "hyper_parameters");
+            let of_settings = || settings.and_then(|settings| origin::names(pickle, settings));
+            checkpoint.names = origin::names(pickle, pickle.root).or_else(of_settings);
         }
         Ok(checkpoint)
     }
@@ -96,7 +98,8 @@ impl<'a> Checkpoint<'a> {
 
     fn read_state_dict(&mut self, pickle: &Pickle<'a>, archive: &'a Archive<'_>, dict: Value<'a>) -> Result<(), Error> {
         let entries = pickle.entries(dict).unwrap_or_default();
-        for (key, value) in entries.iter().filter(|(key, _)| *key != Value::Text("names")) {
+        let is_names = |key| origin::NAME_KEYS.iter().any(|name| key == Value::Text(name));
+        for (key, value) in entries.iter().filter(|(key, _)| !is_names(*key)) {
             let Value::Text(name) = key else {
                 return Err(Error::NoWeights { found: format!("a dict with {} as a key", pickle.describe(*key)) });
             };

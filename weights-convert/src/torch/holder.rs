@@ -10,9 +10,11 @@ use crate::{
 };
 
 /// Keys of weights, best first: a trainer's averaged weights are better than those that it trains.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "ema",
     "state_dict_ema",
+    "model_ema",
+    "ema_model",
     "model",
     "model_state_dict",
     "state_dict",

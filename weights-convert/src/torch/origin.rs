@@ -6,16 +6,32 @@ use serde_json::{Value as Json, json};
 
 use super::pickle::{Pickle, Value};
 
-/// The `names` in a module or dict, if there are any: a dict by index, or a list in old files. They are borrowed, because one
-/// long string may be the name of very many classes.
+/// The keys of class names: ultralytics', and those of people who save a state dict themselves.
+pub(super) const NAME_KEYS: [&str; 3] = ["names", "class_names", "classes"];
+
+/// The class names in a module or dict, if there are any: a dict by index, or a list in old files. They are borrowed, because
+/// one long string may be the name of very many classes.
 pub(super) fn names<'a>(pickle: &Pickle<'a>, holder: Value<'a>) -> Option<BTreeMap<usize, Cow<'a, str>>> {
-    let names = pickle.get(holder, "names")?;
+    NAME_KEYS.iter().find_map(|key| names_under(pickle, holder, key))
+}
+
+fn names_under<'a>(pickle: &Pickle<'a>, holder: Value<'a>, key: &str) -> Option<BTreeMap<usize, Cow<'a, str>>> {
+    let names = pickle.get(holder, key)?;
     let text = |value: Value<'a>| match value {
         Value::Text(name) => Some(Cow::Borrowed(name)),
-        // A data set may name its classes 0, 1, 2.
-        Value::Int(name) => Some(Cow::Owned(name.to_string())),
+        // A data set may name its classes 0, 1, 2; numbers under another key may be anything.
+        Value::Int(name) if key == NAME_KEYS[0] => Some(Cow::Owned(name.to_string())),
         _ => None,
     };
+    let names = read_names(pickle, names, text)?;
+    (!names.is_empty()).then_some(names)
+}
+
+fn read_names<'a>(
+    pickle: &Pickle<'a>,
+    names: Value<'a>,
+    text: impl Fn(Value<'a>) -> Option<Cow<'a, str>>,
+) -> Option<BTreeMap<usize, Cow<'a, str>>> {
     if let Some(list) = pickle.sequence(names) {
         return Some(list.iter().enumerate().filter_map(|(index, name)| Some((index, text(*name)?))).collect());
     }
