@@ -8,8 +8,13 @@ use std::time::{Duration, Instant};
 
 use crate::worker::{Fate, WORD};
 
-/// An input that is not done by then hangs. On a busy machine a sound one takes some tenths of a second.
+/// An input that is not done by then hangs, if its worker could work. On a busy machine a sound one takes some tenths of a
+/// second.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Processor time in as long from which on a worker could work. Somebody may have stopped it for a while.
+const WORK: Duration = Duration::from_secs(5);
+/// How often to wait for one that does not work: then it waits for something that never comes.
+const MOST_WAITS: usize = 20;
 /// Address space of a worker, in KiB: what takes more than this aborts before the machine suffers.
 const ADDRESS_SPACE: usize = 8 << 20;
 
@@ -59,7 +64,7 @@ fn watch(name: &str, seed: u64, first: usize, end: usize, step: usize) -> Count 
     let mut next = first;
     while next < end {
         let (mut child, lines) = start(name, seed, next, end, step);
-        let ending = follow(&lines, &mut next, end, step, &mut count);
+        let ending = follow(child.id(), &lines, &mut next, end, step, &mut count);
         // Only of use where it hangs; it is no error if it is gone.
         child.kill().ok();
         let status = child.wait().expect("the worker is ours");
@@ -95,13 +100,29 @@ fn start(name: &str, seed: u64, first: usize, end: usize, step: usize) -> (Child
 }
 
 /// Counts what the worker says; `next` is then the input that it has not come to the end of.
-fn follow(lines: &Receiver<String>, next: &mut usize, end: usize, step: usize, count: &mut Count) -> Ending {
+fn follow(
+    worker: u32,
+    lines: &Receiver<String>,
+    next: &mut usize,
+    end: usize,
+    step: usize,
+    count: &mut Count,
+) -> Ending {
+    let (mut waits, mut worked) = (0, Duration::ZERO);
     while *next < end {
         let line = match lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
-            Err(RecvTimeoutError::Timeout) => return Ending::Hung,
+            Err(RecvTimeoutError::Timeout) => {
+                let before = std::mem::replace(&mut worked, processor_time(worker));
+                waits += 1;
+                if (waits > 1 && worked.saturating_sub(before) >= WORK) || waits > MOST_WAITS {
+                    return Ending::Hung;
+                }
+                continue;
+            }
             Err(RecvTimeoutError::Disconnected) => return Ending::Died,
         };
+        waits = 0;
         let words: Vec<&str> = line.split(' ').collect();
         let [index, word, peak] = words[..] else { panic!("a worker said {line:?}") };
         assert_eq!(index.parse(), Ok(*next), "workers go through the inputs in order");
@@ -115,4 +136,15 @@ fn follow(lines: &Receiver<String>, next: &mut usize, end: usize, step: usize, c
         *next += step;
     }
     Ending::Done
+}
+
+/// What a process has worked, as Linux says in ticks of 10 ms; elsewhere so much that it counts as working.
+fn processor_time(id: u32) -> Duration {
+    let ticks = std::fs::read_to_string(format!("/proc/{id}/stat")).ok().and_then(|text| {
+        // The name in brackets may contain anything; the times are the 12th and 13th fields after it.
+        let (_, fields) = text.rsplit_once(')')?;
+        let mut times = fields.split_whitespace().skip(11).map(|field| field.parse::<u64>().ok());
+        Some(times.next()?? + times.next()??)
+    });
+    ticks.map_or(Duration::MAX, |ticks| Duration::from_millis(10 * ticks))
 }
