@@ -25,6 +25,7 @@ use super::App;
 use super::body::{self, Pieces};
 use super::detect::{Choice, row};
 use super::path::Path;
+use crate::decode::Bounds;
 use crate::model::Ticket;
 use crate::problem::{Kind, Problem};
 use crate::queue::Done;
@@ -71,7 +72,14 @@ pub(super) async fn video(
         frames.search(file.path(), stride);
     });
     // A video that can't be opened at all is refused; it gets no line.
-    let first = receiver.recv().await.ok_or_else(|| Problem::invalid("the video has no frames"))??;
+    let first = match receiver.recv().await.unwrap_or_else(|| Err(Problem::invalid("the video has no frames"))) {
+        Ok(first) => first,
+        Err(problem) => {
+            // When the refusal is sent, the model is free.
+            while receiver.recv().await.is_some() {}
+            return Err(problem);
+        }
+    };
     let all = tokio_stream::once(Ok(first)).chain(ReceiverStream::new(receiver));
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(all)).into_response())
 }
@@ -148,6 +156,7 @@ impl Frames {
     }
 
     fn line(&self, frame: Option<yolov10_media::Frame>, picture: RgbImage) -> Line {
+        let picture = Arc::new(picture);
         let (done, ticket) = search_frame(&self.server, &self.runtime, &self.ticket.model.name, &picture)?;
         let class_names = &ticket.running.facts.class_names;
         let keep = self.choice.keep(self.server.confidence, class_names)?;
@@ -166,12 +175,14 @@ pub(super) fn search_frame(
     server: &Arc<Server>,
     runtime: &Handle,
     model: &str,
-    picture: &RgbImage,
+    picture: &Arc<RgbImage>,
 ) -> Result<(Done, Ticket), Problem> {
     loop {
-        let frame = server.bounds.pixels(picture.height(), picture.width(), picture)?;
         let ask = Ask { model, version: None, pictures: 1, deadline: None };
-        let searched = runtime.block_on(server.search(ask, move |_| Ok(vec![frame])));
+        let frame = Arc::clone(picture);
+        // Its buffer is taken only once the model is, so that an unload does not leave one behind.
+        let decode = move |bounds: &Bounds| Ok(vec![bounds.pixels(frame.height(), frame.width(), &frame)?]);
+        let searched = runtime.block_on(server.search(ask, decode));
         match searched {
             Err(problem) if problem.kind == Kind::Busy => sleep(PAUSE),
             searched => return searched,

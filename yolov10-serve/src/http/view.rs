@@ -107,8 +107,10 @@ impl Show {
     }
 
     /// Searches a picture and draws the detections, with an artist for the current classes of the model.
-    fn draw(&self, artist: &mut Option<(Arc<Running>, Artist)>, mut picture: RgbImage) -> Part {
+    fn draw(&self, artist: &mut Option<(Arc<Running>, Artist)>, picture: RgbImage) -> Part {
+        let picture = Arc::new(picture);
         let (done, ticket) = search_frame(&self.server, &self.runtime, &self.model, &picture)?;
+        let mut picture = Arc::unwrap_or_clone(picture);
         let running = &ticket.running;
         let class_names = &running.facts.class_names;
         let keep = self.choice.keep(self.server.confidence, class_names)?;
