@@ -141,9 +141,9 @@ impl Tables<'_> {
                     let colours = self.bits.read(8)? + 1;
                     self.image(colours)?;
                     let together = match colours {
-                        ..=2 => 8,
-                        ..=4 => 4,
-                        ..=16 => 2,
+                        1..=2 => 8,
+                        3..=4 => 4,
+                        5..=16 => 2,
                         _ => 1,
                     };
                     width = width.div_ceil(together);
