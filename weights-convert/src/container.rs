@@ -105,12 +105,13 @@ fn other_format(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Whether the start of the file is text without control characters.
 fn is_text(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(256)];
-    let is_plain = |text: &str| text.chars().all(|letter| !letter.is_control() || letter.is_ascii_whitespace());
-    match std::str::from_utf8(start) {
-        Ok(text) => is_plain(text),
+    let text = match std::str::from_utf8(start) {
+        Err(error) if error.error_len().is_some() => return false,
         // The last letter may be cut.
-        Err(error) => error.error_len().is_none() && start[..error.valid_up_to()].iter().all(|byte| *byte >= b' '),
-    }
+        Err(error) => String::from_utf8_lossy(&start[..error.valid_up_to()]),
+        Ok(text) => text.into(),
+    };
+    text.chars().all(|letter| !letter.is_control() || letter.is_ascii_whitespace())
 }
 
 /// The file's bytes, if it is a file that is not larger than any checkpoint.

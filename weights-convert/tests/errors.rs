@@ -43,7 +43,8 @@ fn what_is_taken_for_weights_is_told_with_what_to_do() {
     let tar = [vec![b'a'; 257], b"ustar".to_vec()].concat();
     let unpack = "unpack it first";
     let exported = "give the .pt that it was exported from";
-    let cases: [(&[u8], &str, &str); 16] = [
+    let cut = "é\n".repeat(100);
+    let cases: [(&[u8], &str, &str); 17] = [
         (
             b"version https://git-lfs.github.com/spec/v1\noid",
             "a Git LFS pointer",
@@ -68,6 +69,8 @@ fn what_is_taken_for_weights_is_told_with_what_to_do() {
         ),
         (b"nc: 80\n", "a text file", "give a .pt or .safetensors"),
         ("# été".as_bytes(), "a text file", "give a .pt or .safetensors"),
+        // A letter lies across the end of what is looked at.
+        (cut.as_bytes(), "a text file", "give a .pt or .safetensors"),
         (b"\x94\x01\0\0{\"description\": \"..\"}", "a TensorRT engine", exported),
         (&[0; 99], "a file of zeros", "the download or copy was not finished: do it again"),
         (b"\x80\x04\x95\0", "a bare pickle", "load it in Python and save it with torch.save"),
