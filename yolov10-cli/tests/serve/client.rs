@@ -147,7 +147,7 @@ fn lines(stderr: ChildStderr) -> Receiver<Value> {
     receiver
 }
 
-/// Asks again until it is so, for 30 s at most.
+/// Asks again until it is so.
 pub fn waits_until(mut is_so: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !is_so() {

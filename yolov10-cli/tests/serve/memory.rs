@@ -1,11 +1,10 @@
 //! Memory is back when the answer says so, whoever asked, and nobody takes more than the budget.
 
 use std::thread;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::client::{PATIENCE, Server, read};
+use crate::client::{Server, read, waits_until};
 use crate::{OBJECTS, STREET, model};
 
 /// Bytes that a process keeps of its own accord around loading and freeing: buffers of the allocator, code that has
@@ -280,10 +279,7 @@ fn loading_again_replaces_and_frees_what_ran() {
 fn an_unload_waits_for_the_requests_that_are_there() {
     let server = Server::start(&[&model("n")]);
     let sent: Vec<_> = (0..6).map(|_| server.send("POST", "/v1/models/n/detect", &[], STREET)).collect();
-    let until = Instant::now() + PATIENCE;
-    while line(&server, "n")["requests"] == 0 {
-        assert!(Instant::now() < until, "no request came in");
-    }
+    waits_until(|| line(&server, "n")["requests"] != 0);
     let freed = unload(&server, "n");
     assert_eq!(freed["residue"], 0);
     for answer in sent.into_iter().map(read) {
