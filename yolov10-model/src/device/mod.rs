@@ -81,8 +81,8 @@ impl Device {
     /// Gives back what dropped detectors leave for the next one: compiled kernels, streams and, on CUDA, the context. The
     /// next detector opens the device again. On the processor there is nothing to give back.
     ///
-    /// No detector may be created on the device meanwhile. In a process that has run tuned kernels, the next one waits until 30
-    /// seconds have passed: burn's tuner never drops a client that cubecl waits for, and whose thread is left behind.
+    /// No detector may be created on the device meanwhile. Where burn keeps a client of it, as its tuner does, the next one
+    /// waits until 30 seconds have passed: cubecl waits for that client, and leaves its thread behind.
     ///
     /// # Errors
     /// Detectors still live there, or this build or this machine does not have the device.

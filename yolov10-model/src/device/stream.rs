@@ -24,8 +24,8 @@ static UNUSED: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
 /// is allocated meanwhile, and no replay may meet a page that is being freed.
 static WORK: RwLock<()> = RwLock::new(());
 
-/// What a device's servers are given to end. burn's tuner keeps a client in a static, for which cubecl would wait half a
-/// minute in vain.
+/// What a device's servers are given to end. burn may keep a client, as its tuner does in a static, for which cubecl
+/// would wait half a minute in vain.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A stream of a GPU that nobody else has while this value lives.
