@@ -50,7 +50,7 @@ fetch() {
 }
 build() {
     # Kernels that were kept name objects of the stand-in before. In `driver`, the driver alone, to go with the real compiler.
-    rm -rf "$standin"/kernels-* "$standin/home" "${CARGO_TARGET_DIR:-target}"/tmp/*-driver-580.65.06.db*
+    rm -rf "$standin"/kernels-* "$standin"/{home,cache} "${CARGO_TARGET_DIR:-target}"/tmp/*-driver-580.65.06.db*
     CUDA_PATH=$toolkit "$here/standin/build.sh" "$standin" && CUDA_PATH=$toolkit "$here/standin/check.sh" "$standin" &&
         mkdir -p "$standin/driver" && ln -sf ../libcuda.so.1 "$standin/driver/libcuda.so.1" &&
         ln -sf ../libcuda.so.1 "$standin/driver/libnvidia-ml.so.1"
@@ -58,7 +58,7 @@ build() {
 # With the same packages, features and tests in both, cargo builds their dependencies once.
 program() {
     local of_gpus=(--release --features "cuda,wgpu" --package yolo10-burn --package yolov10-model --package yolo10-burn-cli
-        --test gpu --test golden_gpu --test memory_wgpu)
+        --package build-once --test gpu --test golden_gpu --test memory_wgpu)
     $cargo test "${of_gpus[@]}" --lib --no-run --message-format json >"$folder/executables" &&
         $cargo build "${of_gpus[@]}" --bin yolo10-burn &&
         cp "${CARGO_TARGET_DIR:-target}/release/yolo10-burn" "$folder/"
