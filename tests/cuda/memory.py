@@ -46,7 +46,7 @@ def main():
 
         ran = run("memory", "--cycles", args.cycles, "--json", makers=1)
         name = f"memory in {dtype} ({ran.seconds:.0f} s)"
-        checks.check(f"{name}: exit code 0", ran.code == 0, ran.err)
+        checks.check(f"{name}: exit code 0", ran.code == 0, "\n".join([ran.err, *ran.log[-20:]]))
         if ran.code in (0, 1) and ran.out:
             report = json.loads(ran.out)
             for verdict in report["verdicts"]:
@@ -78,6 +78,8 @@ def main():
             else:
                 checks.check(f"{name} is enough", ran.code in (0, 1) and not ran.errors(), ran.err)
             checks.check(f"{name} holds: {peak(ran)} bytes at most", peak(ran) <= limit, ran.log[-10:])
+    others = list((args.standin / "cache").rglob("*.db"))
+    checks.check("kernels are kept where --cache-dir says, and nowhere else", not others, others)
     checks.end()
 
 

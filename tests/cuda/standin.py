@@ -70,8 +70,10 @@ class StandIn:
             "STANDIN_HOST": str(HERE / "standin" / "host"),
             "STANDIN_CACHE": str(self.folder / "objects"),
             "STANDIN_LOG": str(log),
-            # A program's own cache is no business of a test.
+            # What a user's program has kept is no business of a test.
             "YOLO10_BURN_CACHE": str(self.folder / "cache"),
+            "HOME": str(self.folder / "cache"),
+            "XDG_CACHE_HOME": "",
             **of_driver,
             **others,
         }

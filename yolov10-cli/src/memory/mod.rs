@@ -18,7 +18,7 @@ use yolov10_model::{Detector, Weights};
 
 use crate::engine_args::EngineArgs;
 use crate::outcome::Outcome;
-use crate::setup::Setup;
+use crate::setup::{Setup, keep_kernels};
 use crate::{demo, message};
 use verdict::{Verdict, flat, gave_back, same, same_use};
 
@@ -73,6 +73,8 @@ struct Life {
 
 impl Life {
     fn new(setup: Setup) -> Result<Self> {
+        // Before the device is asked for the first time, which is before the first detector.
+        keep_kernels(setup.options.device, setup.cache.clone())?;
         Ok(Self { weights: setup.load_weights()?, picture: decode_picture(demo::PICTURE)?, setup })
     }
 
