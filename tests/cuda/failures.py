@@ -22,6 +22,7 @@ REFUSED = [
     ("a busy GPU", {"fail": "cuDevicePrimaryCtxRetain:1:46"}, r"no context: .*CUDA_ERROR_DEVICE_UNAVAILABLE"),
     ("no memory for a context", {"fail": "cuDevicePrimaryCtxRetain:1:2"}, r"no context: out of memory .*; \d+ of its \d+ bytes are free"),
     ("no memory for a stream", {"fail": "cuStreamCreate:1:2"}, r"no stream: out of memory"),
+    ("no memory for the second stream", {"fail": "cuStreamCreate:2:2"}, r"no stream: out of memory"),
     ("no memory for the third stream", {"fail": "cuStreamCreate:3:2"}, r"no stream: out of memory"),
     ("compute capability 5.0", {"gpus": "gtx750"}, r"compute capability 7\.5 to 12\.1, this GPU has 5\.0"),
     ("compute capability 6.1", {"gpus": "gtx1080"}, r"compute capability 7\.5 to 12\.1, this GPU has 6\.1"),

@@ -172,7 +172,7 @@ API CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUde
   case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: *value = shared_bytes_at_most(capability); break;
   case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = gpus()[device].processors; break;
   default:
-    say("asked for the unknown attribute %d", (int)attribute);
+    misuse("unknown attribute", "%d", (int)attribute);
     return CUDA_ERROR_INVALID_VALUE;
   }
   return CUDA_SUCCESS;

@@ -157,7 +157,7 @@ static bool load(Function &function) {
   // Its compiler may still be at work: it says so by the file that it leaves.
   void *object = dlopen(function.object.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!object) {
-    say("%s: %s", function.name.c_str(), dlerror());
+    misuse("kernel not loaded", "%s: %s", function.name.c_str(), dlerror());
     return false;
   }
   if (auto place = (Traffic **)dlsym(object, "standin_traffic")) *place = traffic();
@@ -270,12 +270,17 @@ API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned grid_y,
 
 // Tensor maps: what the driver checks of them, and the address that a kernel here reads out.
 
+static CUresult refuse_map(const char *what, size_t found) {
+  misuse("tensor map refused", "%s %zu", what, found);
+  return CUDA_ERROR_INVALID_VALUE;
+}
+
 static CUresult encode(CUtensorMap *map, unsigned rank, void *address, const cuuint64_t *sizes, const cuuint64_t *strides) {
-  if ((Address)address % 16) return CUDA_ERROR_INVALID_VALUE;
+  if ((Address)address % 16) return refuse_map("address", (Address)address);
   for (unsigned axis = 0; axis + 1 < rank; axis++)
-    if (strides[axis] % 16 || strides[axis] >= 1ull << 40) return CUDA_ERROR_INVALID_VALUE;
+    if (strides[axis] % 16 || strides[axis] >= 1ull << 40) return refuse_map("stride of", strides[axis]);
   for (unsigned axis = 0; axis < rank; axis++)
-    if (!sizes[axis] || sizes[axis] > 1ull << 32) return CUDA_ERROR_INVALID_VALUE;
+    if (!sizes[axis] || sizes[axis] > 1ull << 32) return refuse_map("size of", sizes[axis]);
   memset(map, 0, sizeof *map);
   memcpy(map, &address, sizeof address);
   return CUDA_SUCCESS;
@@ -287,7 +292,7 @@ API CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType, cuuin
                                     CUtensorMapFloatOOBfill) {
   BEGIN("cuTensorMapEncodeTiled");
   for (unsigned axis = 0; axis < rank; axis++)
-    if (!box[axis] || box[axis] > 256) return CUDA_ERROR_INVALID_VALUE;
+    if (!box[axis] || box[axis] > 256) return refuse_map("box of", box[axis]);
   return encode(map, rank, address, sizes, strides);
 }
 
@@ -296,6 +301,7 @@ API CUresult cuTensorMapEncodeIm2col(CUtensorMap *map, CUtensorMapDataType, cuui
                                      cuuint32_t channels, cuuint32_t pixels, const cuuint32_t *, CUtensorMapInterleave,
                                      CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
   BEGIN("cuTensorMapEncodeIm2col");
-  if (channels > 256 || pixels > 1024) return CUDA_ERROR_INVALID_VALUE;
+  if (channels > 256) return refuse_map("channels", channels);
+  if (pixels > 1024) return refuse_map("pixels", pixels);
   return encode(map, rank, address, sizes, strides);
 }
