@@ -4,10 +4,10 @@
 #
 #     tests/cuda/run.sh [--all]
 #
-# Without --all it is what CI runs: n in f32, and kernels for four architectures. --all is everything: all variants and
-# precisions, more orders, every allocation, every architecture; hours. Built as CI's step for GPUs is. FOLDER, by default
-# target/cuda-standin, keeps the toolkit (wheels of requirements.txt), the stand-in, compiled kernels and what each part
-# said. Needs g++ and Python with venv.
+# Without --all it is what CI runs: n in f32 and TF32, and kernels for four architectures. --all is everything: all
+# variants and precisions, more orders, every allocation, every architecture; hours. Built as CI's step for GPUs is.
+# FOLDER, by default target/cuda-standin, keeps the toolkit (wheels of requirements.txt), the stand-in, compiled kernels and
+# what each part said. Needs g++ and Python with venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/cuda
@@ -100,11 +100,20 @@ if [ "$all" = --all ]; then
     both contract tests memory_wgpu -- agreement tests gpu
     both kernels tests yolov10_model gpu:: -- compiled compiled --arch sm_80 sm_86 sm_89 sm_90a sm_100a sm_120a
 else
-    dtypes=(f32)
+    # Kernels of the processor take their time from g++: those of TF32, the default, while the other core does the rest.
+    rest() {
+        local code=0
+        part memory run memory || code=1
+        part kernels tests yolov10_model gpu:: || code=1
+        dtypes=(f32)
+        part compiled compiled || code=1
+        return $code
+    }
+    dtypes=(f32 tf32)
     variants=(reference_of_n)
     both results run results --dtype f32 --seeds 1 -- failures run failures --nvrtc "$toolkit/lib"
-    both golden golden -- memory run memory
-    both kernels tests yolov10_model gpu:: -- compiled compiled
+    both results_in_tf32 run results --dtype tf32 --seeds 1 -- rest rest
+    part golden golden || failed+=(golden)
 fi
 
 [ ${#failed[@]} = 0 ] && echo "all good after $SECONDS s" || { echo "FAILED: ${failed[*]}"; exit 1; }
