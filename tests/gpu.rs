@@ -102,6 +102,30 @@ fn results_do_not_depend_on_the_batch() {
 }
 
 #[test]
+fn detectors_on_two_threads_find_what_each_finds_alone() {
+    let Some(_alone) = gpu::alone(gpu::device()) else {
+        return;
+    };
+    let street = &pictures()[0];
+    let detectors = [192, 160].map(|side| {
+        let mut detector = detector(gpu::device(), side, None);
+        let alone = detector.detect(street).unwrap();
+        (detector, alone)
+    });
+    assert!(detectors.iter().all(|(_, alone)| !alone.is_empty()), "there is something to find");
+    // Each records its graph while the other runs, and then both are replayed.
+    std::thread::scope(|scope| {
+        for (mut detector, alone) in detectors {
+            scope.spawn(move || {
+                for _ in 0..4 {
+                    assert_eq!(detector.detect(street).unwrap(), alone);
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn f32_without_tensor_cores_finds_the_same() {
     let Some(_alone) = gpu::alone(gpu::device()) else {
         return;

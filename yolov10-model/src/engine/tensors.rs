@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::{conv2d, interpolate, max_pool2d};
 use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use yolov10_cpu::MapView;
 
 use super::{Remains, home::Home};
@@ -63,7 +63,16 @@ impl FeatureMap for Tensor<4> {
     }
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
-        attend(query, key, value, heads, Tensor::matmul)
+        let [batch, channels, height, width] = value.dims();
+        // [B, heads * C, H, W] -> [B, heads, C, H * W]
+        let per_head = |map: Tensor<4>| {
+            let [_, channels, ..] = map.dims();
+            map.reshape([batch, heads, channels / heads, height * width])
+        };
+        let (query, key, value) = (per_head(query), per_head(key), per_head(value));
+        let [_, _, key_channels, _] = key.dims();
+        let scores = (query.swap_dims(2, 3) * (key_channels as f64).powf(-0.5)).matmul(key);
+        value.matmul(softmax(scores, 3).swap_dims(2, 3)).reshape([batch, channels, height, width])
     }
 }
 
@@ -73,31 +82,6 @@ pub fn activate(map: Tensor<4>, activation: Activation) -> Tensor<4> {
         // burn's own silu takes two exponentials and a logarithm.
         Activation::Silu => map.clone() / (map.neg().exp() + 1.0),
     }
-}
-
-/// [`FeatureMap::attention`] with a matrix product of your choice, `[B, heads, M, K]` by `[B, heads, K, N]`.
-pub fn attend(
-    query: Tensor<4>,
-    key: Tensor<4>,
-    value: Tensor<4>,
-    heads: usize,
-    matmul: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
-) -> Tensor<4> {
-    let [batch, channels, height, width] = value.dims();
-    let positions = height * width;
-    // [B, heads * C, H, W] -> [B, heads, C, H * W]
-    let per_head = |map: Tensor<4>| {
-        let [_, channels, ..] = map.dims();
-        map.reshape([batch, heads, channels / heads, positions])
-    };
-    let (query, key, value) = (per_head(query), per_head(key), per_head(value));
-    let [_, _, key_channels, _] = key.dims();
-    let scale = (key_channels as f64).powf(-0.5);
-    let dtype = value.dtype();
-    // The sum of several hundred exponentials needs more than 16 bits.
-    let scores = matmul(query.swap_dims(2, 3) * scale, key).cast(DType::F32);
-    let attended = softmax(scores, 3).cast(dtype);
-    matmul(value, attended.swap_dims(2, 3)).reshape([batch, channels, height, width])
 }
 
 /// The network on one device. Dropping it, on any thread, gives everything back before `drop` returns; parameters that

@@ -14,7 +14,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use backbone::Backbone;
-pub use conv::{Activation, Conv};
+pub use conv::{Activation, Conv, Filter};
 pub use feature_map::FeatureMap;
 use head::Head;
 pub use head::{REG_MAX, RawMaps, SIDES, STRIDES};

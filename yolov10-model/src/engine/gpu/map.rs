@@ -1,10 +1,10 @@
 //! The network's operations as GPUs like them: channels last, and each layer in as few kernels as burn allows.
 //!
-//! Weights lie `[O, kh, kw, I]` in memory ([`ParameterForm`](crate::weights::ParameterForm) has
-//! them read so), or every call would lay them
-//! out anew. Where kernels are chosen by trial, a 1x1 convolution is a matrix product, which burn joins with what
-//! follows. Bias and activation follow every convolution in f32, and are stored in the network's precision: burn has fast
-//! depthwise kernels only without a bias, and 16 bits are too few for SiLU.
+//! Weights lie `[O, kh, kw, I]` in memory ([`ParameterForm`](crate::weights::ParameterForm) has them read so), or every
+//! call would lay them out anew. Where kernels are chosen by trial, a 1x1 convolution is a matrix product, which burn joins
+//! with what follows. Bias and activation follow every convolution in f32, and are stored in the network's precision,
+//! because 16 bits are too few for SiLU. Convolutions that sum over few channels, depthwise ones and the first, are one
+//! kernel of our own with all of that in it: they take the time of their bytes, which are half as many so.
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -12,9 +12,10 @@ use burn::tensor::{DType, Tensor};
 
 use super::operations::{self, Units};
 use crate::device::Choice;
-use crate::engine::tensors::{activate, attend};
-use crate::network::{Conv, FeatureMap};
+use crate::engine::tensors::activate;
+use crate::network::{Conv, FeatureMap, Filter};
 use crate::precision::Precision;
+use crate::size::RGB;
 
 /// A feature map `[B, C, H, W]` whose memory is `[B, H, W, C]`.
 #[derive(Clone)]
@@ -33,35 +34,21 @@ pub(super) struct Arithmetic {
 }
 
 impl ChannelsLast {
-    /// The sums of products alone.
-    fn convolve(self, conv: &Conv) -> Tensor<4> {
-        let filter = conv.filter;
-        let groups = if filter.depthwise { conv.channels_in } else { 1 };
-        let weight = conv.weight.val();
-        let map = self.map.cast(weight.dtype());
+    /// A dense convolution's sums of products alone.
+    fn convolve(self, weight: Tensor<4>, filter: Filter) -> Tensor<4> {
         let Arithmetic { precision, choice } = self.arithmetic;
         if precision == Precision::F32 {
-            return operations::convolve(map, weight, filter.stride, groups, Units::Plain);
+            return operations::convolve(self.map, weight, filter.stride, Units::Plain);
         }
         if choice == Choice::Rule {
-            return operations::convolve(map, weight, filter.stride, groups, Units::Matrix);
+            return operations::convolve(self.map, weight, filter.stride, Units::Matrix);
         }
-        if filter.kernel == 1 && filter.stride == 1 && !filter.depthwise {
-            return matrix_product(map, weight);
+        if filter.kernel == 1 && filter.stride == 1 {
+            return matrix_product(self.map, weight);
         }
-        let options = ConvOptions::new([filter.stride; 2], [filter.kernel / 2; 2], [1, 1], groups);
-        conv2d(map, weight, None, options)
+        let options = ConvOptions::new([filter.stride; 2], [filter.kernel / 2; 2], [1, 1], 1);
+        conv2d(self.map, weight, None, options)
     }
-}
-
-/// `[B, heads, M, K]` by `[B, heads, K, N]` as a grouped 1x1 convolution, for its exact sums.
-fn exact_matmul(left: Tensor<4>, right: Tensor<4>) -> Tensor<4> {
-    let [batch, heads, rows, inner] = left.dims();
-    let [_, _, _, columns] = right.dims();
-    let groups = batch * heads;
-    let map = right.reshape([1, groups * inner, 1, columns]);
-    let weight = left.reshape([groups * rows, inner, 1, 1]);
-    operations::convolve(map, weight, 1, groups, Units::Plain).reshape([batch, heads, rows, columns])
 }
 
 /// A 1x1 convolution: `[B * H * W, I]` by `[I, O]`.
@@ -87,10 +74,17 @@ impl FeatureMap for ChannelsLast {
     }
 
     fn conv(self, conv: &Conv) -> Self {
+        let Conv { channels_out, filter, .. } = *conv;
         let arithmetic = self.arithmetic;
-        let bias = conv.bias.val().reshape([1, conv.channels_out, 1, 1]);
-        let sums = self.convolve(conv).cast(DType::F32) + bias;
-        let map = activate(sums, conv.filter.activation).cast(arithmetic.precision.dtype());
+        let dtype = arithmetic.precision.dtype();
+        let (weight, bias) = (conv.weight.val(), conv.bias.val());
+        let [_, inputs, ..] = weight.dims();
+        let map = if inputs <= RGB {
+            operations::convolve_few(self.map, weight, bias, filter.stride, filter.activation, dtype)
+        } else {
+            let sums = self.convolve(weight, filter).cast(DType::F32) + bias.reshape([1, channels_out, 1, 1]);
+            activate(sums, filter.activation).cast(dtype)
+        };
         Self { map, arithmetic }
     }
 
@@ -102,13 +96,17 @@ impl FeatureMap for ChannelsLast {
 
     fn concat(maps: Vec<Self>) -> Self {
         let arithmetic = maps[0].arithmetic;
-        let map = FeatureMap::concat(maps.into_iter().map(|map| map.map).collect());
+        let map = operations::concat(maps.into_iter().map(|map| map.map).collect());
         Self { map, arithmetic }
     }
 
     fn split<const N: usize>(self, sizes: [usize; N]) -> [Self; N] {
         let arithmetic = self.arithmetic;
-        FeatureMap::split(self.map, sizes).map(|map| Self { map, arithmetic })
+        let mut start = 0;
+        sizes.map(|size| {
+            start += size;
+            Self { map: operations::take(self.map.clone(), start - size, size), arithmetic }
+        })
     }
 
     fn max_pool(self, kernel: usize) -> Self {
@@ -125,12 +123,7 @@ impl FeatureMap for ChannelsLast {
 
     fn attention(query: Self, key: Self, value: Self, heads: usize) -> Self {
         let arithmetic = value.arithmetic;
-        let matmul = match arithmetic {
-            Arithmetic { precision: Precision::F32, .. } => exact_matmul,
-            Arithmetic { choice: Choice::Rule, .. } => operations::product,
-            Arithmetic { choice: Choice::Trial, .. } => Tensor::matmul,
-        };
-        let map = attend(query.map, key.map, value.map, heads, matmul);
+        let map = operations::attend(query.map, key.map, value.map, heads);
         Self { map, arithmetic }
     }
 }

@@ -21,13 +21,13 @@ pub use self::map::ChannelsLast;
 
 use std::sync::Arc;
 
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 
 use self::fault::contain;
 use self::graph::Program;
 use self::map::Arithmetic;
 use super::TensorEngine;
-use crate::anchors::{Anchor, Anchors, BOX_LOGITS};
+use crate::anchors::{Anchor, Anchors};
 use crate::device::{self, Device, MemoryShare};
 use crate::error::Error;
 use crate::letterbox::Letterbox;
@@ -253,27 +253,15 @@ impl Pass {
             .network
             .forward_as(self.assignment, self.map(image))
             .expect("a head that the weights lack was refused at loading");
-        let scales = boxes.into_iter().zip(classes).map(|(boxes, classes)| {
-            let [batch, _, height, width] = boxes.map.dims();
-            let logits = Tensor::cat(vec![boxes.map, classes.map], 1);
-            let [_, columns, ..] = logits.dims();
-            logits.permute([0, 2, 3, 1]).reshape([batch, height * width, columns])
-        });
-        best_anchors(Tensor::cat(scales.collect(), 1), count)
+        best_anchors(boxes.map(Tensor::from), classes.map(Tensor::from), count)
     }
 }
 
-/// `[B, anchors, 4 * REG_MAX + classes]` to the rows of the `count` anchors with the largest class logits, each with
-/// its anchor's number in front, as f32.
-fn best_anchors(logits: Tensor<3>, count: usize) -> Tensor<3> {
-    let [batch, anchors, columns] = logits.dims();
-    let classes = logits.clone().narrow(2, BOX_LOGITS, columns - BOX_LOGITS);
-    let best = classes.max_dim(2).reshape([batch, anchors]);
-    // A network that went wrong has NaNs, which have no rank and leave places empty: whatever is there, no anchor
-    // beyond the last is looked up.
-    let ranked: Tensor<3, Int> = operations::rank(best, count).clamp(0, anchors as i64 - 1).reshape([batch, count, 1]);
-    let rows = logits.gather(1, ranked.clone().expand([batch, count, columns]));
-    Tensor::cat(vec![ranked.float().cast(DType::F32), rows.cast(DType::F32)], 2)
+/// Of the `count` anchors with the largest class logits the numbers and the logits, `[B, K, 1 + 4 * REG_MAX + classes]`:
+/// from those of P3, P4 and P5, `[B, C, H, W]`.
+fn best_anchors(boxes: [Tensor<4>; 3], classes: [Tensor<4>; 3], count: usize) -> Tensor<3> {
+    let best = operations::best(classes.clone());
+    operations::table(operations::rank(best, count), boxes, classes)
 }
 
 #[cfg(all(test, any(feature = "cuda", feature = "wgpu")))]

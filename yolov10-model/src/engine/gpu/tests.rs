@@ -5,7 +5,7 @@ use std::io::Write;
 
 use burn::backend::DispatchDevice;
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::{Device, Distribution};
+use burn::tensor::{Device, Distribution, Int};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::slice;
 use burn_cubecl::ops::into_data_sync;
@@ -15,9 +15,10 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::*;
-use crate::anchors::keep_best;
+use crate::anchors::{BOX_LOGITS, keep_best};
 use crate::device::Choice;
 use crate::letterbox::Fit;
+use crate::network::Activation;
 use crate::resample::scalar;
 
 /// Sums of some hundred products in another order.
@@ -156,56 +157,194 @@ fn the_device_ranks_as_the_host_does_equals_by_their_number() {
 #[test]
 fn a_table_holds_the_best_anchors_with_their_numbers_and_logits() {
     let Some(device) = device() else { return };
-    let (anchors, classes) = (6, 2);
+    let (sizes, classes) = ([[3, 5], [2, 3], [1, 2]], 2);
     let columns = BOX_LOGITS + classes;
-    let mut logits: Vec<f32> = (0..anchors * columns).map(|index| index as f32 / 1e4).collect();
-    // Anchor 4 is the best by its second class, anchor 1 by its first.
-    logits[4 * columns + BOX_LOGITS + 1] = 9.0;
-    logits[columns + BOX_LOGITS] = 8.0;
-    let tensor = Tensor::from_data(TensorData::new(logits.clone(), [1, anchors, columns]), &device);
-    let table = floats(best_anchors(tensor, 2));
-    let row = |anchor: usize| {
-        let logits = &logits[anchor * columns..][..columns];
+    let anchors: usize = sizes.iter().map(|[height, width]| height * width).sum();
+    // By sample and anchor; the best of a sample have their largest logit in another class each.
+    let mut logits: Vec<f32> = (0..2 * anchors * columns).map(|index| index as f32 / 1e5).collect();
+    let best = [[(16, 1), (2, 0), (21, 1)], [(22, 0), (14, 1), (17, 0)]];
+    for (sample, best) in best.iter().enumerate() {
+        for (place, (anchor, class)) in best.iter().enumerate() {
+            logits[(sample * anchors + anchor) * columns + BOX_LOGITS + class] = 9.0 - place as f32;
+        }
+    }
+    let map = |before: usize, [height, width]: [usize; 2], channels: std::ops::Range<usize>| {
+        let values = (0..2).flat_map(|sample| (0..height * width).map(move |cell| sample * anchors + before + cell));
+        let values: Vec<f32> =
+            values.flat_map(|row| logits[row * columns..][channels.clone()].iter().copied()).collect();
+        Tensor::<4>::from_data(TensorData::new(values, [2, height, width, channels.len()]), &device)
+            .permute([0, 3, 1, 2])
+    };
+    let scale = |index: usize, channels| {
+        let before = sizes[..index].iter().map(|[height, width]| height * width).sum();
+        map(before, sizes[index], channels)
+    };
+    let boxes = [0, 1, 2].map(|index| scale(index, 0..BOX_LOGITS));
+    let classes = [0, 1, 2].map(|index| scale(index, BOX_LOGITS..columns));
+    let table = floats(best_anchors(boxes, classes, 3));
+    let row = |sample: usize, anchor: usize| {
+        let logits = &logits[(sample * anchors + anchor) * columns..][..columns];
         [&[anchor as f32], logits].concat()
     };
-    assert_eq!(table, [row(4), row(1)].concat());
+    let expected =
+        best.iter().enumerate().flat_map(|(sample, best)| best.map(|(anchor, _)| row(sample, anchor)).concat());
+    assert_eq!(table, expected.collect::<Vec<_>>());
+}
+
+/// A convolution's sums by plain loops: `map` `[2, inputs, height, width]`, `weight` `[outputs, inputs / groups, k, k]`.
+fn plain_sums(map: &[f32], weight: &[f32], case: Case) -> Vec<f32> {
+    let Case { inputs, outputs, kernel, stride, groups } = case;
+    let [height, width] = MAP;
+    let at = |sample: usize, channel: usize, y: i64, x: i64| {
+        let inside = (0..height as i64).contains(&y) && (0..width as i64).contains(&x);
+        let index = ((sample * inputs + channel) * height) as i64 + y;
+        if inside { map[(index * width as i64 + x) as usize] } else { 0.0 }
+    };
+    let per_group = inputs / groups;
+    let mut sums = Vec::new();
+    for (sample, output) in (0..2).flat_map(|sample| (0..outputs).map(move |output| (sample, output))) {
+        let first = output * groups / outputs * per_group;
+        for (y, x) in (0..height.div_ceil(stride)).flat_map(|y| (0..width.div_ceil(stride)).map(move |x| (y, x))) {
+            let mut sum = 0.0;
+            for channel in 0..per_group {
+                for (ky, kx) in (0..kernel).flat_map(|y| (0..kernel).map(move |x| (y, x))) {
+                    let source = |out: usize, tap: usize| (out * stride + tap) as i64 - (kernel / 2) as i64;
+                    sum += at(sample, first + channel, source(y, ky), source(x, kx))
+                        * weight[((output * per_group + channel) * kernel + ky) * kernel + kx];
+                }
+            }
+            sums.push(sum);
+        }
+    }
+    sums
+}
+
+/// Height and width of the maps that are convolved.
+const MAP: [usize; 2] = [9, 6];
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    inputs: usize,
+    outputs: usize,
+    kernel: usize,
+    stride: usize,
+    groups: usize,
+}
+
+impl Case {
+    const fn new(inputs: usize, outputs: usize, kernel: usize, stride: usize, groups: usize) -> Self {
+        Self { inputs, outputs, kernel, stride, groups }
+    }
+
+    /// Two maps and a filter.
+    fn random(self, device: &Device) -> [Tensor<4>; 2] {
+        let Self { inputs, outputs, kernel, groups, .. } = self;
+        let [height, width] = MAP;
+        [[2, inputs, height, width], [outputs, inputs / groups, kernel, kernel]]
+            .map(|shape| Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device))
+    }
+}
+
+#[track_caller]
+fn assert_near(found: &[f32], expected: &[f32], case: Case) {
+    assert_eq!(found.len(), expected.len(), "{case:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < SUM_TOLERANCE, "{case:?}: found {found}, expected {expected}");
+    }
 }
 
 #[test]
-fn exact_convolutions_and_products_equal_plain_loops() {
+fn exact_convolutions_equal_plain_loops() {
     let Some(device) = device() else { return };
-    for (inputs, outputs, kernel, stride, groups) in [(3, 5, 3, 2, 1), (8, 8, 7, 1, 8), (17, 4, 1, 1, 1)] {
-        let (height, width) = (9, 6);
-        let random = Distribution::Uniform(-1.0, 1.0);
-        let map = Tensor::<4>::random([2, inputs, height, width], random, &device);
-        let weight = Tensor::<4>::random([outputs, inputs / groups, kernel, kernel], random, &device);
-        let (x, w) = (floats(map.clone()), floats(weight.clone()));
-        let found = operations::convolve(map, weight, stride, groups, operations::Units::Plain);
-        let [_, _, rows, columns] = found.dims();
-        let found = floats(found);
-        let at = |sample: usize, channel: usize, y: i64, x_: i64| {
-            let inside = (0..height as i64).contains(&y) && (0..width as i64).contains(&x_);
-            let index = ((sample * inputs + channel) * height) as i64 + y;
-            if inside { x[(index * width as i64 + x_) as usize] } else { 0.0 }
+    for case in [Case::new(3, 5, 3, 2, 1), Case::new(17, 4, 1, 1, 1)] {
+        let [map, weight] = case.random(&device);
+        let expected = plain_sums(&floats(map.clone()), &floats(weight.clone()), case);
+        let found = operations::convolve(map, weight, case.stride, operations::Units::Plain);
+        assert_near(&floats(found), &expected, case);
+    }
+}
+
+#[test]
+fn convolutions_over_few_channels_equal_plain_loops_with_bias_and_activation() {
+    let Some(device) = device() else { return };
+    let cases = [
+        Case::new(3, 5, 3, 2, 1),
+        Case::new(8, 8, 7, 1, 8),
+        Case::new(5, 5, 3, 2, 5),
+        Case::new(6, 4, 1, 1, 2),
+        Case::new(2, 70, 3, 1, 2),
+    ];
+    for (case, activation) in
+        cases.into_iter().flat_map(|case| [(case, Activation::Silu), (case, Activation::Identity)])
+    {
+        let [map, weight] = case.random(&device);
+        let bias = Tensor::<1>::random([case.outputs], Distribution::Uniform(-1.0, 1.0), &device);
+        let sums = plain_sums(&floats(map.clone()), &floats(weight.clone()), case);
+        let per_map = sums.len() / 2 / case.outputs;
+        let biased = sums.iter().enumerate().map(|(index, sum)| (index / per_map % case.outputs, sum));
+        let biases = floats(bias.clone());
+        let expected: Vec<f32> = biased
+            .map(|(channel, sum)| sum + biases[channel])
+            .map(|sum| if activation == Activation::Silu { sum / (1.0 + (-sum).exp()) } else { sum })
+            .collect();
+        let channels_last = map.clone().permute([0, 2, 3, 1]).into_data();
+        for map in [map, Tensor::from_data(channels_last, &device).permute([0, 3, 1, 2])] {
+            let (weight, bias) = (weight.clone(), bias.clone());
+            let found = operations::convolve_few(map, weight, bias, case.stride, activation, DType::F32);
+            assert_near(&floats(found), &expected, case);
+        }
+    }
+}
+
+#[test]
+fn parts_of_maps_and_joined_maps_are_those_of_burn() {
+    let Some(device) = device() else { return };
+    let map = Tensor::<4>::random([2, 130, 3, 5], Distribution::Uniform(-1.0, 1.0), &device);
+    let channels_last = map.clone().permute([0, 2, 3, 1]).into_data();
+    for map in [map, Tensor::from_data(channels_last, &device).permute([0, 3, 1, 2])] {
+        let part = |start, count| operations::take(map.clone(), start, count);
+        // From the first, from where a device may start, and from elsewhere.
+        for (start, count) in [(0, 3), (64, 64), (7, 20)] {
+            assert_eq!(floats(part(start, count)), floats(map.clone().narrow(1, start, count)), "{count} from {start}");
+        }
+        let parts = [part(0, 7), part(7, 20), part(64, 64), part(27, 1), part(128, 2), part(28, 9)];
+        for count in 1..=parts.len() {
+            let expected = Tensor::cat(parts[..count].to_vec(), 1);
+            assert_eq!(floats(operations::concat(parts[..count].to_vec())), floats(expected), "{count} maps");
+        }
+    }
+}
+
+#[test]
+fn attention_equals_plain_loops() {
+    let Some(device) = device() else { return };
+    // More positions than a tile has, and one beyond a whole number of cubes; more channels than a cube has units.
+    for (heads, keys, values, [height, width]) in [(2, 3, 5, [9, 9]), (1, 8, 70, [1, 1]), (1, 32, 64, [8, 16])] {
+        let random = |channels: usize| {
+            Tensor::<4>::random([2, heads * channels, height, width], Distribution::Uniform(-3.0, 3.0), &device)
         };
-        let per_group = inputs / groups;
-        let mut index = 0;
-        for sample in 0..2 {
-            for output in 0..outputs {
-                let first = output * groups / outputs * per_group;
-                for (y, x_) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
-                    let mut sum = 0.0;
-                    for channel in 0..per_group {
-                        for (ky, kx) in (0..kernel).flat_map(|y| (0..kernel).map(move |x| (y, x))) {
-                            let source = |out: usize, tap: usize| (out * stride + tap) as i64 - (kernel / 2) as i64;
-                            sum += at(sample, first + channel, source(y, ky), source(x_, kx))
-                                * w[((output * per_group + channel) * kernel + ky) * kernel + kx];
-                        }
-                    }
-                    assert!((found[index] - sum).abs() < SUM_TOLERANCE, "found {}, expected {sum}", found[index]);
-                    index += 1;
-                }
+        let [query, key, value] = [random(keys), random(keys), random(values)];
+        let [q, k, v] = [&query, &key, &value].map(|map| floats(map.clone()));
+        let positions = height * width;
+        let mut expected = vec![0.0; v.len()];
+        for (group, at) in (0..2 * heads).flat_map(|group| (0..positions).map(move |at| (group, at))) {
+            let scores: Vec<f64> = (0..positions)
+                .map(|other| {
+                    let row = |channel: usize| (group * keys + channel) * positions;
+                    let product = |channel| f64::from(q[row(channel) + at]) * f64::from(k[row(channel) + other]);
+                    (0..keys).map(product).sum::<f64>() / (keys as f64).sqrt()
+                })
+                .collect();
+            let weights: f64 = scores.iter().map(|score| score.exp()).sum();
+            for channel in 0..values {
+                let row = (group * values + channel) * positions;
+                let sum: f64 = scores.iter().zip(&v[row..]).map(|(score, v)| score.exp() * f64::from(*v)).sum();
+                expected[row + at] = (sum / weights) as f32;
             }
+        }
+        let found = floats(operations::attend(query, key, value, heads));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < SUM_TOLERANCE, "{heads} heads: found {found}, expected {expected}");
         }
     }
 }

@@ -1,9 +1,4 @@
-//! Our own device code: what burn has no operation for.
-//!
-//! Both kernels are written for shapes that never change from picture to picture, so that a graph can hold the second.
-//! They find elements by a tensor's strides: where one row ends and the next begins is the device's choice, and on CUDA burn
-//! rounds a row up to a power of two or a multiple of 512 bytes.
-#![allow(missing_docs, reason = "the macro makes a module for each kernel")]
+//! A picture to the network's input.
 
 use cubecl::prelude::*;
 
@@ -78,33 +73,4 @@ fn across(packed: &[u32], pixels: usize, first: usize, second: usize, #[comptime
 #[cube]
 fn level(packed: &[u32], pixels: usize, index: usize) -> u32 {
     (packed[pixels + index / 4] >> u32::cast_from(index % 4 * 8)) & 0xff
-}
-
-/// For each sample, the numbers of its `count` best anchors, best first, the lower number first among equals.
-///
-/// `best` is `[B, anchors]`, `ranked` `[B, count]`. An anchor's rank is how many are better. Each anchor counts for itself,
-/// so there is nothing to synchronise, allocate or sort.
-#[cube(launch)]
-pub fn rank<F: Float>(best: &Tensor<F>, ranked: &mut Tensor<i32>, #[define(F)] _dtype: ElemType) {
-    let anchors = best.shape(1);
-    let position = ABSOLUTE_POS;
-    if position >= best.shape(0) * anchors {
-        terminate!();
-    }
-    let sample = position / anchors;
-    let number = position % anchors;
-    let start = sample * best.stride(0);
-    let next = best.stride(1);
-    let own = best[start + number * next];
-    let mut rank = 0;
-    for other in 0..anchors {
-        let value = best[start + other * next];
-        if value > own || (value == own && other < number) {
-            rank += 1;
-        }
-    }
-    if rank < ranked.shape(1) {
-        let place = sample * ranked.stride(0) + rank * ranked.stride(1);
-        ranked[place] = i32::cast_from(number);
-    }
 }
