@@ -54,19 +54,15 @@ def launches_of(log):
 
 
 def is_product(launch):
-    return "conv" in launch.kernel or "matmul" in launch.kernel
+    return "conv" in launch.kernel or launch.kernel.startswith("attend")
 
 
-def give_products(launches, steps):
+def give_products(launches, layers):
     """Each convolution and product its share of the inventory; what of it did not fit."""
     products = [launch for launch in launches if is_product(launch)]
-    wanted = []
-    for step in steps:
-        # Attention is two products, of keys and of values.
-        wanted += [step["flops"] // 2] * 2 if step["path"] == "attention" else [step["flops"]]
-    for launch, flops in zip(products, wanted):
-        launch.flops = flops
-    return "" if len(products) == len(wanted) else f"{len(products)} launches of products, {len(wanted)} in the inventory"
+    for launch, layer in zip(products, layers):
+        launch.flops = layer["flops"]
+    return "" if len(products) == len(layers) else f"{len(products)} launches of products, {len(layers)} in the inventory"
 
 
 def main():
@@ -84,7 +80,7 @@ def main():
     ran = stand_in.run(*words, "--cache-dir", args.standin / "kernels-traffic", traffic=1, seed=0, limit=900)
     checks.check(f"a run that is watched ({ran.seconds:.0f} s)", ran.code == 0, ran.err)
     launches = launches_of(ran.log)
-    unmatched = give_products(launches, inventory["steps"])
+    unmatched = give_products(launches, inventory["layers"])
     checks.check("each product of the inventory is a launch", not unmatched, unmatched)
 
     tensor_cores = args.dtype == "tf32"

@@ -4,7 +4,7 @@
 #
 #     tests/cuda/run.sh [--all]
 #
-# Without --all it is what CI runs: n in f32 and TF32, and kernels for four architectures. --all is everything: all
+# Without --all it is what CI runs: n in f32, TF32 and f16, and kernels for four architectures. --all is everything: all
 # variants and precisions, more orders, every allocation, every architecture; hours. Built as CI's step for GPUs is.
 # FOLDER, by default target/cuda-standin, keeps the toolkit (wheels of requirements.txt), the stand-in, compiled kernels and
 # what each part said. Needs g++ and Python with venv.
@@ -95,25 +95,28 @@ if [ "$all" = --all ]; then
     # Kernels as chosen for an H100: compute capability 7.5 has neither TF32 nor bf16.
     dtypes=(f32 tf32 f16 bf16)
     variants=()
-    both results run results --dtype "${dtypes[@]}" --seeds 0 1 2 3 4 5 6 7 -- failures run failures --nvrtc "$toolkit/lib" --all
+    everything() {
+        run results --dtype "${dtypes[@]}" --seeds 0 1 2 3 4 5 6 7 &&
+            run results --dtype "${dtypes[@]}" --batches 1 2 7 --imgsz 320 256,416
+    }
+    both results everything -- failures run failures --nvrtc "$toolkit/lib" --all
     both golden golden -- memory run memory --dtype "${dtypes[@]}"
     both contract tests memory_wgpu -- agreement tests gpu
     both kernels tests yolov10_model gpu:: -- compiled compiled --arch sm_80 sm_86 sm_89 sm_90a sm_100a sm_120a
 else
     # Kernels of the processor take their time from g++: those of TF32, the default, while the other core does the rest.
     rest() {
-        local code=0
+        local code=0 dtypes=(f32)
         part memory run memory || code=1
         part kernels tests yolov10_model gpu:: || code=1
-        dtypes=(f32)
         part compiled compiled || code=1
         return $code
     }
-    dtypes=(f32 tf32)
+    dtypes=(f32 tf32 f16)
     variants=(reference_of_n)
     both results run results --dtype f32 --seeds 1 -- failures run failures --nvrtc "$toolkit/lib"
     both results_in_tf32 run results --dtype tf32 --seeds 1 -- rest rest
-    part golden golden || failed+=(golden)
+    both results_in_f16 run results --dtype f16 --seeds 1 --batches 1 -- golden golden
 fi
 
 [ ${#failed[@]} = 0 ] && echo "all good after $SECONDS s" || { echo "FAILED: ${failed[*]}"; exit 1; }

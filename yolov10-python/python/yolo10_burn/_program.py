@@ -93,7 +93,13 @@ def val(
 
     `more`: options of `yolo10-burn val` by their names, as `head="one2many"`.
     """
-    options = {"weights": None if weights is None else os.fspath(weights), "data": os.fspath(data), "split": split, "batch": batch, "conf": conf}
+    options = {
+        "weights": None if weights is None else os.fspath(weights),
+        "data": os.fspath(data),
+        "split": split,
+        "batch": batch,
+        "conf": conf,
+    }
     options |= {"imgsz": imgsz, "device": device} | more
     return _json(["val", "--json", *words(options)])
 

@@ -10,7 +10,7 @@ use burn::tensor::{Bytes, DType, Int, Shape, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::conv::{ConvStrategy, conv_forward};
 use burn_cubecl::ops::numeric::empty_device_dtype;
-use burn_cubecl::ops::{permute_nchw_to_nhwc_shape, permute_nhwc_to_nchw};
+use burn_cubecl::ops::{permute_nchw_to_nhwc_shape, permute_nhwc_to_nchw, reshape};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
@@ -174,7 +174,8 @@ impl DetectorOperations for CubeBackend {
         classes5: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         let shape = table_shape(ranked.meta.shape(), boxes3.meta.shape(), classes3.meta.shape());
-        let output = empty(&ranked, shape, DType::F32);
+        // Row after row without gaps, so that it is one piece to download.
+        let output = reshape(empty(&ranked, Shape::new([shape.num_elements()]), DType::F32), shape);
         let (units, cubes) = one_unit_each(&output);
         let dtype = dtype_to_elem_type(boxes3.dtype);
         let client = ranked.client.clone();
