@@ -4,6 +4,7 @@
 #
 #   deploy/empty_root.sh target/dist/yolo10-burn-VERSION-x86_64-unknown-linux-musl/yolo10-burn
 set -euo pipefail
+picture=$(realpath "$(dirname "$0")/../benches/compare/street.jpg")
 
 root=$(mktemp -d)
 trap 'rm -r "$root"' EXIT
@@ -28,4 +29,15 @@ refused YOLO10_BURN_CACHE run --weights n
 refused 'cannot be reached' run http://127.0.0.1:9/x.jpg
 head -c 4096 /dev/zero | tr '\0' 'x' >"$root/clip.mp4"
 refused ffmpeg run clip.mp4
-echo "in an empty root the program finds, writes, frees, and says in a line each what it cannot do"
+# As in deploy/Containerfile, on a port that the system picks: answers, and ends with every byte given back.
+env -i "$(type -P chroot)" "$root" /yolo10-burn serve --http 127.0.0.1:0 --no-grpc --shutdown-delay 0 2>"$root/said" &
+server=$!
+for _ in {1..100}; do
+    address=$(grep -o 'http://[0-9.:]*' "$root/said") && break
+    sleep 0.1
+done
+curl --silent --show-error --fail --data-binary "@$picture" "$address/v1/models/demo/detect" | grep -q '"name":"car"'
+kill -TERM "$server"
+wait "$server"
+grep -q '^model demo: shutdown, .* 0 left$' "$root/said"
+echo "in an empty root the program finds, writes, serves, frees, and says in a line each what it cannot do"

@@ -5,6 +5,7 @@ detecting alone; with --endurance, overload, 100,000 requests, 1,000 loads and u
 """
 
 import argparse
+import bisect
 import collections
 import http.client
 import importlib.util
@@ -210,7 +211,11 @@ def compare(args, start):
 
 
 def overload(running, rate, seconds, clients=8 * OVERLOAD):
-    """Clients that together ask so often per second, whatever is answered; how long those that were accepted took."""
+    """Clients that together ask so often per second, whatever is answered; how long those that were accepted took.
+
+    The queue's bound is a number of pictures: those that wait, and the one that is being searched. In time that is so many
+    average answers (`bound`), or so many answers in a row as they came (`in a row`), which vary as searches do.
+    """
     statuses, accepted, lock = collections.Counter(), [], threading.Lock()
     start = time.monotonic()
 
@@ -226,7 +231,7 @@ def overload(running, rate, seconds, clients=8 * OVERLOAD):
             with lock:
                 statuses[answer.status] += 1
                 if answer.status == 200:
-                    accepted.append((time.monotonic() - begun) * 1e3)
+                    accepted.append((begun, time.monotonic()))
             due = max(due + clients / rate, time.monotonic())
 
     asking = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
@@ -235,11 +240,16 @@ def overload(running, rate, seconds, clients=8 * OVERLOAD):
     for thread in asking:
         thread.join()
     took = time.monotonic() - start
-    cuts = statistics.quantiles(accepted, n=100)
-    # Those that wait, and the one that is being searched.
+    ended = sorted(end for _, end in accepted)
+    cuts = lambda seconds: [cut * 1e3 for cut in statistics.quantiles(seconds, n=100)]
+    latency = cuts([end - begun for begun, end in accepted])
     bound = (QUEUE + 1) * took / len(accepted) * 1e3
-    return {"asked a second": sum(statuses.values()) / took, "statuses": dict(statuses), "p50": cuts[49], "p99": cuts[98],
-            "bound": bound}
+    in_a_row = cuts([last - first for first, last in zip(ended, ended[QUEUE + 1:])])
+    # Those answered while one waited, itself among them.
+    ahead = max(bisect.bisect_right(ended, end) - bisect.bisect_right(ended, begun) for begun, end in accepted)
+    return {"asked a second": sum(statuses.values()) / took, "statuses": dict(statuses), "p50": latency[49],
+            "p99": latency[98], "bound": bound, "in a row p50": in_a_row[49], "in a row p99": in_a_row[98],
+            "most answers meanwhile": ahead}
 
 
 def endure(args, ours):
