@@ -26,11 +26,11 @@ check() {
     shift
     if "$@"; then echo "ok: $name"; else echo "FAILED: $name" && failed=1; fi
 }
-# The same words on standard output, but for times and what ends a line.
+# The same words on standard output, but for times, what ends a line, and Windows' separator, as JSON writes it.
 same() {
     local side
     for side in here there; do
-        $side "$@" 2>"$folder/$side.said" | sed 's/,*"[a-z_]*ms":{[^}]*}//g; s/\r$//' >"$folder/$side.out" ||
+        $side "$@" 2>"$folder/$side.said" | sed 's/,*"[a-z_]*ms":{[^}]*}//g; s/\r$//; s:\\\\:/:g' >"$folder/$side.out" ||
             { tail -3 "$folder/$side.said" && return 1; }
     done
     diff "$folder/here.out" "$folder/there.out"

@@ -27,10 +27,17 @@ pub fn output_path(input: &Path, wanted: Option<&Path>) -> Result<PathBuf, Error
     if !input.is_dir() && (path == input || is_same(&path, input)) {
         return Err(Error::OutputIsInput { path: named });
     }
+    // It cannot be replaced unread: whose it is stands in it.
+    let is_ours = |path: &Path| {
+        is_converted(path).map_err(|error| match error {
+            Error::Read(source) => Error::Write { path: named.clone(), source },
+            other => other,
+        })
+    };
     match fs::metadata(&path) {
         Err(_) => Ok(path),
         Ok(found) if found.is_dir() => Err(Error::OutputIsNoFile { path: named, found: "a folder" }),
-        Ok(found) if found.len() > 0 && !is_converted(&path)? => Err(Error::OutputIsForeign { path: named }),
+        Ok(found) if found.len() > 0 && !is_ours(&path)? => Err(Error::OutputIsForeign { path: named }),
         Ok(_) => Ok(path),
     }
 }

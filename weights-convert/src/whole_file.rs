@@ -1,7 +1,6 @@
 //! Files that are written completely or not at all: to a temporary file, which is synced and then renamed.
 
 use std::{
-    fs,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -100,7 +99,7 @@ fn persist(writer: BufWriter<NamedTempFile>, path: &Path, sync: Sync) -> io::Res
     // The rename itself is on the disk once the folder is.
     #[cfg(unix)]
     if sync == Sync::Now {
-        fs::File::open(folder_of(path))?.sync_all()?;
+        std::fs::File::open(folder_of(path))?.sync_all()?;
     }
     Ok(())
 }

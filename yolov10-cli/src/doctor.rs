@@ -87,10 +87,11 @@ fn memory(limits: &Limits) -> String {
 
 fn temporary_files() -> String {
     let folder = env::temp_dir();
+    let variable = if cfg!(windows) { "TMP" } else { "TMPDIR" };
     match tempfile::tempfile() {
         Ok(_) => folder.display().to_string(),
         Err(error) => format!(
-            "{}: {error}; videos on stdin and at addresses, and those that are written, need it: set TMPDIR",
+            "{}: {error}; videos on stdin and at addresses, and those that are written, need it: set {variable}",
             folder.display()
         ),
     }

@@ -6,11 +6,14 @@ use anyhow::Result;
 
 use crate::output::RunFolder;
 
+/// The default of `project`, as the system writes it.
+const PROJECT: &str = if cfg!(windows) { r"runs\detect" } else { "runs/detect" };
+
 /// Where files go. Each command sets the default of `name`.
 #[derive(clap::Args, Debug)]
 pub struct FolderArgs {
     /// The folder in which each run gets its own folder.
-    #[arg(long, value_name = "FOLDER", default_value = "runs/detect")]
+    #[arg(long, value_name = "FOLDER", default_value = PROJECT)]
     project: PathBuf,
     /// The folder of this run; a number is added if it exists.
     #[arg(long, value_name = "FOLDER")]

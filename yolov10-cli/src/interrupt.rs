@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Context, Result};
 use yolov10_media::Cancel;
@@ -116,7 +115,7 @@ fn watch(receive: impl Fn(i32) + Send + 'static) -> io::Result<()> {
     let ignored = ignored_signals();
     let asking = [SIGINT, SIGTERM, SIGHUP, SIGXFSZ].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = signal_hook::iterator::Signals::new(asking)?;
-    thread::Builder::new().spawn(move || signals.forever().for_each(receive))?;
+    std::thread::Builder::new().spawn(move || signals.forever().for_each(receive))?;
     Ok(())
 }
 

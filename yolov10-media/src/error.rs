@@ -7,7 +7,11 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// What to do about a missing ffmpeg.
-pub(crate) const FFMPEG_ADVICE: &str = "apt install ffmpeg, or https://ffmpeg.org";
+pub(crate) const FFMPEG_ADVICE: &str = if cfg!(windows) {
+    "https://ffmpeg.org, with ffmpeg.exe and ffprobe.exe on the path"
+} else {
+    "apt install ffmpeg, or https://ffmpeg.org"
+};
 
 /// Why there is no picture.
 #[derive(Debug, Error)]

@@ -49,4 +49,4 @@ pub use error::Error;
 pub use jpeg::encode_jpeg;
 pub use patience::{Listener, Notice, Patience};
 pub use row::{ErrorRow, Row, StageMilliseconds, milliseconds, seconds};
-pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_name};
+pub use sources::{About, Content, Depth, Frame, Item, List, Sources, file_key, file_name};

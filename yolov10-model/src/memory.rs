@@ -137,6 +137,10 @@ pub fn peak_resident() -> Option<u64> {
 
 /// A line of Linux' `/proc/self/status`, which counts in units of 1024 bytes.
 fn status(field: &str) -> Option<u64> {
+    // Wine shows a program for Windows such a file, too: that of another process.
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;

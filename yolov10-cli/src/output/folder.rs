@@ -89,6 +89,13 @@ impl RunFolder {
         &self.path
     }
 
+    /// The path of the file of this name in the folder, whose parts are separated by `/` on every system.
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        let mut path = self.path.clone();
+        path.extend(name.split('/'));
+        path
+    }
+
     /// The folder of unfinished files.
     pub fn scratch(&self) -> &Path {
         self.scratch.as_ref().expect("it is there until the folder is dropped").path()
@@ -106,7 +113,7 @@ impl RunFolder {
 
     /// Starts a file of this name in the folder; makes the folders that it needs.
     pub fn file(&self, name: &str) -> Result<OutputFile> {
-        let path = self.path.join(name);
+        let path = self.path_of(name);
         self.check(name, &path)?;
         let parent = path.parent().expect("it lies in the folder");
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
@@ -122,7 +129,7 @@ impl RunFolder {
 
     /// Removes the file of this name if an earlier run left one.
     pub fn remove(&self, name: &str) -> Result<()> {
-        let path = self.path.join(name);
+        let path = self.path_of(name);
         if path.symlink_metadata().is_err() {
             return Ok(());
         }

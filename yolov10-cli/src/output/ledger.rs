@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
+use yolov10_media::file_key;
 
 /// The ledger's file name.
 const NAME: &str = ".yolo10-burn";
@@ -24,6 +25,7 @@ pub struct Ledger {
 
 #[derive(Debug, Default)]
 struct Entries {
+    /// By their names' keys.
     left: HashMap<String, Stamp>,
     /// Opened when this run writes its first file.
     file: Option<File>,
@@ -51,7 +53,7 @@ impl Ledger {
 
     /// Whether the file `name` in the folder is as this program left it.
     pub fn has(&self, name: &str) -> bool {
-        let left = self.entries().left.get(name).copied();
+        let left = self.entries().left.get(&file_key(name)).copied();
         left.is_some() && left == stamp(&self.folder.join(name)).ok()
     }
 
@@ -70,7 +72,7 @@ impl Ledger {
         };
         // In one write, as another run may write here too.
         file.write_all(format!("{bytes} {changed} {name}\n").as_bytes())?;
-        entries.left.insert(name.to_owned(), Stamp { bytes, changed });
+        entries.left.insert(file_key(name), Stamp { bytes, changed });
         Ok(())
     }
 
@@ -82,7 +84,7 @@ impl Ledger {
 fn parse(line: &str) -> Option<(String, Stamp)> {
     let mut fields = line.splitn(3, ' ');
     let stamp = Stamp { bytes: fields.next()?.parse().ok()?, changed: fields.next()?.parse().ok()? };
-    Some((fields.next()?.to_owned(), stamp))
+    Some((file_key(fields.next()?), stamp))
 }
 
 fn stamp(path: &Path) -> io::Result<Stamp> {

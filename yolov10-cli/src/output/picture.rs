@@ -22,7 +22,7 @@ pub fn extension_for(extension: &str) -> &str {
 
 /// Writes a picture in the format that the extension of `name` says.
 pub fn save_picture(folder: &RunFolder, name: &str, picture: &RgbImage) -> Result<()> {
-    let path = || folder.path().join(name).display().to_string();
+    let path = || folder.path_of(name).display().to_string();
     let format = ImageFormat::from_path(name).with_context(path)?;
     let bytes = match format {
         ImageFormat::Jpeg => encode_jpeg(picture).with_context(path)?,

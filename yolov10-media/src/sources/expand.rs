@@ -258,18 +258,23 @@ fn starts_with(word: &str, schemes: &[&str]) -> bool {
     schemes.iter().any(begins)
 }
 
+/// How a pattern is compared with a name: as the system compares names.
+fn matching_names() -> MatchOptions {
+    MatchOptions { case_sensitive: !cfg!(windows), ..MatchOptions::new() }
+}
+
 /// What a pattern matches, level by level.
 fn globbed(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     let is_meant = |path: &Path| path.is_file() && (!is_hidden(path) || names_hidden(pattern));
-    let found = glob::glob(pattern)?.map(|path| path.map_err(|error| (error.path().to_owned(), error.into())));
+    let found = glob::glob_with(pattern, matching_names())?
+        .map(|path| path.map_err(|error| (error.path().to_owned(), error.into())));
     Ok(found.filter(|found| found.as_ref().map_or(true, |path| is_meant(path))).collect())
 }
 
 /// What a pattern matches that enters every folder; each folder is entered once, whatever links lead there.
 fn matching(pattern: &str) -> Result<Vec<walk::Found>, Error> {
     let compiled = Pattern::new(pattern)?;
-    let options =
-        MatchOptions { require_literal_separator: true, require_literal_leading_dot: false, ..MatchOptions::new() };
+    let options = MatchOptions { require_literal_separator: true, ..matching_names() };
     let before = &pattern[..pattern.find(PATTERN).unwrap_or(pattern.len())];
     let root = before.rfind(path::is_separator).map_or("", |end| &before[..=end]);
     let is_local = root.is_empty();

@@ -33,7 +33,7 @@ use crate::patience::Patience;
 
 use expand::{Expansion, expand};
 use frames::{Numbering, Pictures};
-pub use name::file_name;
+pub use name::{file_key, file_name};
 use source::{Source, unnamed};
 pub use split::List;
 use video::Video;

@@ -6,23 +6,26 @@ use std::path::Path;
 
 /// The most bytes of a name. Systems take 255, and numbers and an extension are added.
 const LONGEST: usize = 200;
+/// What Windows takes for a device; the ports with a number behind them.
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+const PORTS: [&str; 2] = ["com", "lpt"];
+const NUMBERS: [&str; 12] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "¹", "²", "³"];
 
 /// Turns a name from a weight file or an address into a file name: it can't lead out of a folder, and every system takes
 /// it.
 pub fn file_name(name: &str) -> String {
-    match without_harm(name).trim_matches([' ', '.']) {
+    match shortened(&without_harm(name)).trim_matches([' ', '.']) {
         "" => "_".to_owned(),
-        name if is_device(name) => format!("{name}_"),
-        name => shortened(name).to_owned(),
+        name if is_device(name) => format!("_{name}"),
+        name => name.to_owned(),
     }
 }
 
 /// Whether Windows finds a device under this name, in every folder and with every extension.
 fn is_device(name: &str) -> bool {
     let name = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
-    let has_number =
-        |port: &str| name.strip_prefix(port).is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']));
-    matches!(name.as_str(), "con" | "prn" | "aux" | "nul") || has_number("com") || has_number("lpt")
+    let has_number = |port| name.strip_prefix(port).is_some_and(|number| NUMBERS.contains(&number));
+    DEVICES.contains(&name.as_str()) || PORTS.into_iter().any(has_number)
 }
 
 /// With `_` for everything that any system treats as a separator or refuses.
@@ -53,7 +56,8 @@ pub fn stem_and_extension(name: &str) -> (String, String) {
     let stem = match part(path.file_stem()) {
         stem if stem == "-" => "stdin".to_owned(),
         stem if stem.is_empty() => "picture".to_owned(),
-        stem if cfg!(windows) && is_device(&stem) => stem + "_",
+        // Not behind it: `con.tar_` would still be the device.
+        stem if cfg!(windows) && is_device(&stem) => format!("_{stem}"),
         stem => stem,
     };
     (stem, part(path.extension()).to_lowercase())
@@ -76,12 +80,12 @@ impl Stems {
     pub fn claim(&mut self, stem: &str, has_frames: bool) -> String {
         let stem = shortened(stem);
         let mut free = stem.to_owned();
-        while self.is_taken(&folded(&free), has_frames) {
-            let number = self.next.entry(folded(stem)).or_insert(2);
+        while self.is_taken(&file_key(&free), has_frames) {
+            let number = self.next.entry(file_key(stem)).or_insert(2);
             free = format!("{stem}-{number}");
             *number += 1;
         }
-        let key = folded(&free);
+        let key = file_key(&free);
         self.before_numbers.extend(before_number(&key).map(str::to_owned));
         if has_frames {
             self.films.insert(key.clone());
@@ -103,8 +107,8 @@ fn before_number(stem: &str) -> Option<&str> {
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(before)
 }
 
-/// Equal for two names that are the same file to the system.
-fn folded(name: &str) -> String {
+/// A name as a key: equal for two names that are the same file to the system.
+pub fn file_key(name: &str) -> String {
     if cfg!(any(windows, target_os = "macos")) { name.to_lowercase() } else { name.to_owned() }
 }
 
@@ -114,13 +118,14 @@ mod tests {
 
     #[test]
     fn devices_of_windows_are_known_whatever_follows() {
-        for name in ["con", "CON.jpg", "Aux.tar.gz", "nul .txt", "com1", "LPT9.bmp"] {
+        for name in ["con", "CON.jpg", "Aux.tar.gz", "nul .txt", "com1", "LPT9.bmp", "COM¹", "conin$"] {
             assert!(is_device(name), "{name}");
+            assert!(!is_device(&format!("_{name}")), "{name}");
         }
         for name in ["icon.jpg", "con1", "com0", "com10", "", ".con", "console.png"] {
             assert!(!is_device(name), "{name}");
         }
-        assert_eq!(file_name("con"), "con_");
+        assert_eq!(file_name("con.x"), "_con.x");
     }
 
     #[test]

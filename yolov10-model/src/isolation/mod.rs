@@ -205,8 +205,9 @@ fn check_temporary_folder() -> Result<(), Error> {
     /// Bytes of a socket's address are few, and the socket's own name takes some of them.
     const LONGEST: usize = 80;
     let folder = env::temp_dir();
+    let variable = if cfg!(windows) { "TMP" } else { "TMPDIR" };
     let wrong = |why: &dyn fmt::Display| {
-        Error::worker(format!("the folder for temporary files, {}: {why}; TMPDIR names another", folder.display()))
+        Error::worker(format!("the folder for temporary files, {}: {why}; {variable} names another", folder.display()))
     };
     match folder.to_str() {
         None => return Err(wrong(&"expected a name in UTF-8")),
