@@ -3,7 +3,7 @@
 
 use cubecl::prelude::*;
 
-/// Maps that [`concat`] takes at a time.
+/// Maps that [`concat()`] takes at a time.
 pub const PARTS: usize = 4;
 
 /// Writes four maps `[B, C, H, W]` into `output`, one after another: as many of them as it has channels for.
