@@ -4,8 +4,9 @@
 #
 #     tests/cuda/run.sh [--all]
 #
-# Without --all it is what CI runs: n in f32, TF32 and f16, and kernels for four architectures. --all is everything: all
-# variants and precisions, more orders, every allocation, every architecture; hours. Built as CI's step for GPUs is.
+# Without --all it is what CI runs: n in f32, TF32 and f16, the other variants' layers in f32, and kernels for four
+# architectures. --all is everything: all precisions of all variants, more orders, every allocation, every architecture;
+# hours. Built as CI's step for GPUs is.
 # FOLDER, by default target/cuda-standin, keeps the toolkit (wheels of requirements.txt), the stand-in, compiled kernels and
 # what each part said. Needs g++ and Python with venv.
 set -euo pipefail
@@ -83,6 +84,8 @@ golden() {
     for dtype in "${dtypes[@]}"; do
         GOLDEN_DTYPE=$dtype tests golden_gpu "${variants[@]}" || return 1
     done
+    # Those that are left out of another precision than f32.
+    [ ${#others[@]} = 0 ] || GOLDEN_DTYPE=f32 tests golden_gpu "${others[@]}"
 }
 run() {
     "$python" "$here/$1.py" "$standin" "$toolkit" "$folder/yolo10-burn" "${@:2}"
@@ -94,7 +97,7 @@ compiled() {
 if [ "$all" = --all ]; then
     # Kernels as chosen for an H100: compute capability 7.5 has neither TF32 nor bf16.
     dtypes=(f32 tf32 f16 bf16)
-    variants=()
+    variants=() others=()
     everything() {
         run results --dtype "${dtypes[@]}" --seeds 0 1 2 3 4 5 6 7 &&
             run results --dtype "${dtypes[@]}" --batches 1 2 7 --imgsz 320 256,416
@@ -113,7 +116,7 @@ else
         return $code
     }
     dtypes=(f32 tf32 f16)
-    variants=(reference_of_n)
+    variants=(reference_of_n) others=(reference_of_{s,m,b,l,x})
     both results run results --dtype f32 --seeds 1 -- failures run failures --nvrtc "$toolkit/lib"
     both results_in_tf32 run results --dtype tf32 --seeds 1 -- rest rest
     both results_in_f16 run results --dtype f16 --seeds 1 --batches 1 -- golden golden

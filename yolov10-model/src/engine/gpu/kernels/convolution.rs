@@ -32,7 +32,7 @@ pub fn convolve_few<I: Float, O: Float>(
     let groups = input.shape(1) / inputs;
     let first = channel / (channels / groups) * inputs;
     let padding = kernel / 2;
-    let mut sum = bias[channel * bias.stride(0)];
+    let mut sum = 0.0f32;
     for tap_y in 0..kernel {
         let row = y * stride + tap_y;
         if row >= padding && row < input.shape(2) + padding {
@@ -54,6 +54,8 @@ pub fn convolve_few<I: Float, O: Float>(
             }
         }
     }
+    // At last: added to first, a large one would round every product to its own size.
+    sum += bias[channel * bias.stride(0)];
     if silu {
         sum /= 1.0 + f32::exp(-sum);
     }
