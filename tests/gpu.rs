@@ -107,7 +107,7 @@ fn detectors_on_two_threads_find_what_each_finds_alone() {
         return;
     };
     let street = &pictures()[0];
-    let detectors = [192, 160].map(|side| {
+    let detectors = [320, 256].map(|side| {
         let mut detector = detector(gpu::device(), side, None);
         let alone = detector.detect(street).unwrap();
         (detector, alone)
