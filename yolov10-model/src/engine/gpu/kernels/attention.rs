@@ -2,6 +2,8 @@
 
 use cubecl::prelude::*;
 
+use super::place;
+
 /// Positions that a cube makes the output of: so many times less often it reads keys and values.
 pub const QUERIES: usize = 4;
 /// Units of a cube, and positions whose scores they make at a time, each that of one.
@@ -27,20 +29,16 @@ pub fn attend<F: Float>(
     let first = CUBE_POS_X as usize * QUERIES;
     let head = CUBE_POS_Y as usize;
     let sample = CUBE_POS_Z as usize;
-    let width = output.shape(3);
-    let positions = output.shape(2) * width;
-    let key_start = sample * key.stride(0) + head * key_channels * key.stride(1);
-    let value_start = sample * value.stride(0) + head * value_channels * value.stride(1);
+    let positions = output.shape(2) * output.shape(3);
+    let first_key = head * key_channels;
+    let first_value = head * value_channels;
 
     let mut queries = Shared::new_slice(QUERIES * key_channels);
     let mut index = unit;
     while index < QUERIES * key_channels {
         // Beyond the last there is nothing to be made; whatever comes of it is not written.
         let position = min(first + index / key_channels, positions - 1);
-        let from = sample * query.stride(0)
-            + (head * key_channels + index % key_channels) * query.stride(1)
-            + position / width * query.stride(2)
-            + position % width * query.stride(3);
+        let from = place::in_cell(query, sample, first_key + index % key_channels, position);
         queries[index] = f32::cast_from(query[from]) * scale;
         index += TILE;
     }
@@ -64,7 +62,7 @@ pub fn attend<F: Float>(
     while start < positions {
         let known = min(TILE, positions - start);
         let position = min(start + unit, positions - 1);
-        let from = key_start + position / width * key.stride(2) + position % width * key.stride(3);
+        let from = place::in_cell(key, sample, first_key, position);
         let mut own = Array::<f32>::new(QUERIES);
         #[unroll]
         for query in 0..QUERIES {
@@ -106,12 +104,11 @@ pub fn attend<F: Float>(
         }
         sync_cube();
         for other in 0..known {
-            let position = start + other;
-            let from = value_start + position / width * value.stride(2) + position % width * value.stride(3);
+            let from = place::in_cell(value, sample, first_value, start + other);
             #[unroll]
             for channel in 0..channels {
-                let place = min(unit + channel * TILE, value_channels - 1);
-                let level = f32::cast_from(value[from + place * value.stride(1)]);
+                let read = min(unit + channel * TILE, value_channels - 1);
+                let level = f32::cast_from(value[from + read * value.stride(1)]);
                 #[unroll]
                 for query in 0..QUERIES {
                     sums[query * channels + channel] += scores[query * TILE + other] * level;
@@ -129,12 +126,9 @@ pub fn attend<F: Float>(
         let position = first + query;
         #[unroll]
         for channel in 0..channels {
-            let place = unit + channel * TILE;
-            if position < positions && place < value_channels {
-                let to = sample * output.stride(0)
-                    + (head * value_channels + place) * output.stride(1)
-                    + position / width * output.stride(2)
-                    + position % width * output.stride(3);
+            let written = unit + channel * TILE;
+            if position < positions && written < value_channels {
+                let to = place::in_cell(&*output, sample, first_value + written, position);
                 output[to] = F::cast_from(sums[query * channels + channel] / weights[query]);
             }
         }

@@ -3,6 +3,8 @@
 
 use cubecl::prelude::*;
 
+use super::place;
+
 /// Maps that [`concat()`] takes at a time.
 pub const PARTS: usize = 4;
 
@@ -16,51 +18,32 @@ pub fn concat<F: Float>(
     output: &mut Tensor<F>,
     #[define(F)] _dtype: ElemType,
 ) {
-    let channels = output.shape(1);
+    if ABSOLUTE_POS >= place::count(&*output) {
+        terminate!();
+    }
+    let at = place::nth(&*output, ABSOLUTE_POS);
+    let to = place::index(&*output, at.sample, at.channel, at.y, at.x);
     let ends_first = first.shape(1);
     let ends_second = ends_first + second.shape(1);
     let ends_third = ends_second + third.shape(1);
-    let height = output.shape(2);
-    let width = output.shape(3);
-    let position = ABSOLUTE_POS;
-    if position >= output.shape(0) * channels * height * width {
-        terminate!();
-    }
-    let channel = position % channels;
-    let x = position / channels % width;
-    let y = position / channels / width % height;
-    let sample = position / channels / width / height;
-    let to = sample * output.stride(0) + channel * output.stride(1) + y * output.stride(2) + x * output.stride(3);
-    if channel < ends_first {
-        output[to] = element(first, sample, channel, y, x);
-    } else if channel < ends_second {
-        output[to] = element(second, sample, channel - ends_first, y, x);
-    } else if channel < ends_third {
-        output[to] = element(third, sample, channel - ends_second, y, x);
+    if at.channel < ends_first {
+        output[to] = first[place::index(first, at.sample, at.channel, at.y, at.x)];
+    } else if at.channel < ends_second {
+        output[to] = second[place::index(second, at.sample, at.channel - ends_first, at.y, at.x)];
+    } else if at.channel < ends_third {
+        output[to] = third[place::index(third, at.sample, at.channel - ends_second, at.y, at.x)];
     } else {
-        output[to] = element(fourth, sample, channel - ends_third, y, x);
+        output[to] = fourth[place::index(fourth, at.sample, at.channel - ends_third, at.y, at.x)];
     }
-}
-
-#[cube]
-fn element<F: Float>(map: &Tensor<F>, sample: usize, channel: usize, y: usize, x: usize) -> F {
-    map[sample * map.stride(0) + channel * map.stride(1) + y * map.stride(2) + x * map.stride(3)]
 }
 
 /// Copies channels of `map`, from `start` on, to `output`, both `[B, C, H, W]`.
 #[cube(launch)]
 pub fn take<F: Float>(map: &Tensor<F>, output: &mut Tensor<F>, start: usize, #[define(F)] _dtype: ElemType) {
-    let channels = output.shape(1);
-    let height = output.shape(2);
-    let width = output.shape(3);
-    let position = ABSOLUTE_POS;
-    if position >= output.shape(0) * channels * height * width {
+    if ABSOLUTE_POS >= place::count(&*output) {
         terminate!();
     }
-    let channel = position % channels;
-    let x = position / channels % width;
-    let y = position / channels / width % height;
-    let sample = position / channels / width / height;
-    let to = sample * output.stride(0) + channel * output.stride(1) + y * output.stride(2) + x * output.stride(3);
-    output[to] = element(map, sample, start + channel, y, x);
+    let at = place::nth(&*output, ABSOLUTE_POS);
+    let to = place::index(&*output, at.sample, at.channel, at.y, at.x);
+    output[to] = map[place::index(map, at.sample, start + at.channel, at.y, at.x)];
 }

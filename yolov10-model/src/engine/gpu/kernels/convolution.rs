@@ -2,6 +2,8 @@
 
 use cubecl::prelude::*;
 
+use super::place;
+
 /// A convolution over few channels, with its bias and activation: `[B, G * I, H, W]` by `[O, I, k, k]` to
 /// `[B, O, H / stride, W / stride]`, padded by half the kernel. One unit makes one element, and sums in f32.
 #[cube(launch)]
@@ -17,34 +19,23 @@ pub fn convolve_few<I: Float, O: Float>(
     #[define(I)] _read: ElemType,
     #[define(O)] _written: ElemType,
 ) {
-    let channels = output.shape(1);
-    let height = output.shape(2);
-    let width = output.shape(3);
-    let position = ABSOLUTE_POS;
-    if position >= output.shape(0) * channels * height * width {
+    if ABSOLUTE_POS >= place::count(&*output) {
         terminate!();
     }
-    // Channels are next to each other.
-    let channel = position % channels;
-    let x = position / channels % width;
-    let y = position / channels / width % height;
-    let sample = position / channels / width / height;
+    let at = place::nth(&*output, ABSOLUTE_POS);
     let groups = input.shape(1) / inputs;
-    let first = channel / (channels / groups) * inputs;
+    let first = at.channel / (output.shape(1) / groups) * inputs;
     let padding = kernel / 2;
     let mut sum = 0.0f32;
     for tap_y in 0..kernel {
-        let row = y * stride + tap_y;
+        let row = at.y * stride + tap_y;
         if row >= padding && row < input.shape(2) + padding {
             #[unroll]
             for tap_x in 0..kernel {
-                let column = x * stride + tap_x;
+                let column = at.x * stride + tap_x;
                 if column >= padding && column < input.shape(3) + padding {
-                    let from = sample * input.stride(0)
-                        + first * input.stride(1)
-                        + (row - padding) * input.stride(2)
-                        + (column - padding) * input.stride(3);
-                    let by = channel * weight.stride(0) + tap_y * weight.stride(2) + tap_x * weight.stride(3);
+                    let from = place::index(input, at.sample, first, row - padding, column - padding);
+                    let by = place::index(weight, at.channel, 0, tap_y, tap_x);
                     #[unroll]
                     for index in 0..inputs {
                         sum += f32::cast_from(input[from + index * input.stride(1)])
@@ -55,10 +46,10 @@ pub fn convolve_few<I: Float, O: Float>(
         }
     }
     // At last: added to first, a large one would round every product to its own size.
-    sum += bias[channel * bias.stride(0)];
+    sum += bias[at.channel * bias.stride(0)];
     if silu {
         sum /= 1.0 + f32::exp(-sum);
     }
-    let place = sample * output.stride(0) + channel * output.stride(1) + y * output.stride(2) + x * output.stride(3);
-    output[place] = O::cast_from(sum);
+    let to = place::index(&*output, at.sample, at.channel, at.y, at.x);
+    output[to] = O::cast_from(sum);
 }

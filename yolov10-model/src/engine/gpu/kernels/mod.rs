@@ -9,6 +9,7 @@ mod attention;
 mod channels;
 mod convolution;
 mod picture;
+mod place;
 mod ranking;
 
 pub use attention::{QUERIES, TILE, attend};

@@ -2,6 +2,8 @@
 
 use cubecl::prelude::*;
 
+use super::place;
+
 /// The largest class logit of each anchor: those of P3, P4 and P5, `[B, classes, H, W]`, to `[B, anchors]`.
 #[cube(launch)]
 pub fn best<F: Float>(
@@ -32,7 +34,7 @@ pub fn best<F: Float>(
 /// The largest of a cell's channels.
 #[cube]
 fn largest_of<F: Float>(map: &Tensor<F>, sample: usize, cell: usize) -> f32 {
-    let first = place(map, sample, cell);
+    let first = place::in_cell(map, sample, 0, cell);
     let mut largest = f32::cast_from(map[first]);
     for channel in 1..map.shape(1) {
         largest = max(largest, f32::cast_from(map[first + channel * map.stride(1)]));
@@ -44,13 +46,6 @@ fn largest_of<F: Float>(map: &Tensor<F>, sample: usize, cell: usize) -> f32 {
 #[cube]
 fn cells<F: Float>(map: &Tensor<F>) -> usize {
     map.shape(2) * map.shape(3)
-}
-
-/// Where the first channel of a cell is.
-#[cube]
-fn place<F: Float>(map: &Tensor<F>, sample: usize, cell: usize) -> usize {
-    let width = map.shape(3);
-    sample * map.stride(0) + cell / width * map.stride(2) + cell % width * map.stride(3)
 }
 
 /// For each sample, the numbers of its `count` best anchors, best first, the lower number first among equals.
@@ -137,8 +132,8 @@ fn write_logit<F: Float>(
 ) {
     let sides = boxes.shape(1);
     if index < sides {
-        table[to] = f32::cast_from(boxes[place(boxes, sample, cell) + index * boxes.stride(1)]);
+        table[to] = f32::cast_from(boxes[place::in_cell(boxes, sample, index, cell)]);
     } else {
-        table[to] = f32::cast_from(classes[place(classes, sample, cell) + (index - sides) * classes.stride(1)]);
+        table[to] = f32::cast_from(classes[place::in_cell(classes, sample, index - sides, cell)]);
     }
 }
