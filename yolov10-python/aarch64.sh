@@ -54,6 +54,6 @@ PYTHON
 "$CARGO_TARGET_DIR/release/yolo10-burn" run "$(dirname "$here")/assets/street.jpg" --no-save --json 2>/dev/null |
     python3 -c 'import json, sys
 for one in json.load(sys.stdin)["detections"]:
-    print(one["name"], f"{one["score"]:.4f}", *(f"{edge:.1f}" for edge in one["box"]))' |
+    print(one["name"], "%.4f" % one["score"], *("%.1f" % edge for edge in one["box"]))' |
     diff - "$root/found"
 echo "the same $(wc -l <"$root/found") objects"

@@ -84,7 +84,7 @@ golden() {
     for dtype in "${dtypes[@]}"; do
         GOLDEN_DTYPE=$dtype tests golden_gpu "${variants[@]}" || return 1
     done
-    # Those that are left out of another precision than f32.
+    # In f32 alone.
     [ ${#others[@]} = 0 ] || GOLDEN_DTYPE=f32 tests golden_gpu "${others[@]}"
 }
 run() {
